@@ -1,0 +1,90 @@
+"""What every verb shares: two consoles, one progress bar, one way to print JSON.
+
+Results go to standard output, everything else (progress, notes) to standard error, so that a pipe
+holds results alone. On a terminal progress is a bar with an ETA; elsewhere it is a line every ten
+seconds. Text that came from a file or a model is printed through :func:`plain`, which shows control
+characters and never reads rich's markup.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+__all__ = ["Json", "err", "note", "out", "plain", "print_json", "progress"]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")]
+
+_QUIET_SECONDS = 10.0
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    sys.stdout.buffer.write(orjson.dumps(value, option=options))
+    sys.stdout.flush()
+
+
+def plain(text: str) -> Text:
+    """Hostile text made harmless for a terminal: control characters shown, markup not read."""
+    shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return Text(shown)
+
+
+def note(text: str) -> None:
+    """A sentence beside the result, on standard error."""
+    err.print(plain(text), soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar; call the yielded function with (done, total) as often as you like."""
+    if not err.is_terminal:
+        yield _lines(what)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _lines(what: str) -> Callable[[int, int], None]:
+    """Progress for a log file: a line every ten seconds, with the time left."""
+    started = last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _QUIET_SECONDS or not done:
+            return
+        last = now
+        left = (now - started) / done * (total - done)
+        note(f"{what}: {done:,} of {total:,}, about {left:,.0f} s left")
+
+    return tell

@@ -1,0 +1,5 @@
+"""``gadfly convert``"""
+from __future__ import annotations
+
+def convert() -> None:
+    """Convert."""

@@ -1,0 +1,6 @@
+"""THE RECORD: what a study leaves behind, as frozen values, and the files that hold it.
+
+Import from the defining modules.
+"""
+
+__all__ = ["canonical", "transcript", "values"]
