@@ -16,6 +16,7 @@ from gadfly.records.values import Attack, Message, Reply, Role, Turn
 
 __all__ = [
     "ASSISTANT_MARKER",
+    "HUMAN_MARKER",
     "REPLY_PATTERN",
     "Parsed",
     "attack_messages",
@@ -26,7 +27,8 @@ __all__ = [
 ]
 
 ASSISTANT_MARKER = "\n\nAssistant:"
-_START = r"(?:\A\s*|\n\n)"
+HUMAN_MARKER = "\n\nHuman:"
+_START = r"(?:\A[ \t\r\n]*|\n\n)"  # not \s: re and polars differ on it
 REPLY_PATTERN = _START + r"Assistant:"
 """Finds each reply of a text; understood alike by ``re`` and by polars."""
 MARKER_PATTERN = _START + r"(?:Human|Assistant):"

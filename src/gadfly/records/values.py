@@ -97,7 +97,8 @@ class Reply(Record):
     text: str
     """The reply; empty where nothing came."""
     outcome: ReplyOutcome = "complete"
-    """Whether it came whole: cut at the token limit, refused or filtered by the provider, error."""
+    """Whether it came whole, or was cut off, refused or filtered by the provider, or failed.
+    A reply that merely reached its token limit came whole."""
     detail: str | None = None
     """Why, where the outcome is not "complete"."""
     assistant: str | None = None

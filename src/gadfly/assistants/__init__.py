@@ -1,0 +1,6 @@
+"""WHO IS ATTACKED: the protocol of an assistant, and the assistants that speak it.
+
+Import from the defining modules.
+"""
+
+__all__ = ["endpoint", "protocol", "scripted"]
