@@ -1,0 +1,6 @@
+"""THE PROTOCOL: the validated study file, its faults in plain words, and what it will take.
+
+Import from the defining modules.
+"""
+
+__all__ = ["effort", "faults", "protocol"]
