@@ -1,11 +1,11 @@
 """What can go wrong, grouped by who must act.
 
     GadflyError
-    ├── PersonError            the person at the keyboard mends an input        exit code 2
+    ├── PersonError            the person at the keyboard mends an input            exit code 2
     │   ├── FileProblem        a file as a whole: absent, cut, empty, not of a known format
     │   ├── RecordProblem      one record of a file: which, which field, value got, what is allowed
     │   └── StudyProblem       the study file: every fault found, in one message
-    ├── OperatorError          whoever runs the machine mends it: database, disk, server   exit code 3
+    ├── OperatorError          whoever runs the machine mends it: disk, server       exit code 3
     └── ProgrammerError        a bug in the caller; shown with a traceback
         └── InvalidEvent       an event that the dialogue cannot take in its present state
 

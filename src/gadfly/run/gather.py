@@ -1,0 +1,62 @@
+"""From the store back to records: a study's attacks as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from gadfly.preference.protocol import Scorer
+from gadfly.records.values import Assignment, Attack, Attacker, Scores
+from gadfly.redteam.dialogue import rebuild
+from gadfly.redteam.events import read_event
+from gadfly.run.assemble import OpenStudy
+from gadfly.store.store import StoredAttack
+
+__all__ = ["gather"]
+
+
+def gather(
+    study: OpenStudy, *, scorer: Scorer | None = None, over_only: bool = True
+) -> dict[int, Attack]:
+    """A study's attacks by row id, in the order of assignment.
+
+    :param scorer: whose scores stand on them; none without it.
+    :param over_only: leave out dialogues that still last.
+    """
+    events = study.store.events(study.id)
+    scores = study.store.scores(study.id, scorer.name, scorer.version) if scorer else {}
+    return {
+        row.id: _attack(study, row, events.get(row.id, []), scores)
+        for row in study.store.attacks(study.id)
+        if row.ending is not None or not over_only
+    }
+
+
+def _attack(
+    study: OpenStudy, row: StoredAttack, bodies: list[tuple[int, str]], scores: Mapping[int, str]
+) -> Attack:
+    dialogue = rebuild(
+        study.rules[row.protocol_hash], ((number, read_event(body)) for number, body in bodies)
+    )
+    protocol = study.file.study
+    kind = protocol.members.kind
+    arm = next(a.arm for a in protocol.arms if a.arm.name == row.arm)
+    scored = scores.get(row.id)
+    return Attack(
+        study=protocol.name,
+        protocol_hash=row.protocol_hash,
+        number=row.number,
+        arm=arm,
+        attacker=Attacker(kind=kind, team_type=protocol.team_type, member=row.member),
+        assignment=Assignment.model_validate_json(row.assignment),
+        brief=study.file.brief.label,
+        task_description=dialogue.description,
+        addendum=dialogue.addendum,
+        turns=dialogue.all_turns,
+        rating=dialogue.rating,
+        ending=row.ending or "attacker_stopped",
+        flags=dialogue.flags,
+        scores=() if scored is None else (Scores.model_validate_json(scored),),
+        started_at=datetime.fromisoformat(row.assigned_at),
+        ended_at=None if row.ended_at is None else datetime.fromisoformat(row.ended_at),
+    )

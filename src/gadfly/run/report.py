@@ -1,0 +1,142 @@
+"""From a study or a file to its report: what ``gadfly analyze`` calls.
+
+A study is scored first where scores are missing. A file is analysed as it is: its scores came with
+it. What a reader must know beyond the numbers (simulated members, scripted assistants, dialogues
+that still last, records that were skipped) goes into the report as notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from gadfly.analysis.results import Design, Mark, SourceInfo
+from gadfly.analysis.results import Scorer as ScorerInfo
+from gadfly.preference.constant import untrained
+from gadfly.preference.lineage import lineage_hash, mark
+from gadfly.records.frame import attack_frame
+from gadfly.records.reading import read_attack_frame
+from gadfly.records.values import Arm
+from gadfly.run.assemble import OpenStudy, make_scorer, open_study
+from gadfly.run.gather import gather
+from gadfly.run.scoring import score_study
+from gadfly.store.store import Store
+from gadfly.study.protocol import ScriptedSpec, load_study
+
+if TYPE_CHECKING:
+    from gadfly.preference.protocol import Scorer
+
+__all__ = ["STUDY_SUFFIXES", "Analysable", "analysable"]
+
+STUDY_SUFFIXES = (".yaml", ".yml")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Analysable:
+    """What an analysis starts from."""
+
+    frame: pl.DataFrame
+    source: SourceInfo
+    marks: Mapping[Arm, Mark] | None
+    """Lineage mark of each arm; ``None`` leaves it to the analysis."""
+    design: Design
+    notes: tuple[str, ...]
+    success_threshold: float
+
+
+def analysable(
+    path: Path,
+    *,
+    database: str | None = None,
+    lenient: bool = False,
+    progress: Progress | None = None,
+) -> Analysable:
+    """Read a study file (.yaml) with its database, or a file of attacks in any known format.
+
+    :param database: where a study is kept, if not beside its file.
+    :param lenient: skip broken records of a file, and say so.
+    :raises PersonError: it cannot be read, or holds no attack that is over.
+    """
+    if path.suffix in STUDY_SUFFIXES:
+        return _study(path, database, progress)
+    return _file(path, lenient)
+
+
+def _file(path: Path, lenient: bool) -> Analysable:
+    read = read_attack_frame(path, lenient=lenient)
+    notes = []
+    if read.skipped:
+        first = "; ".join(str(problem) for problem in read.skipped[:3])
+        notes.append(f"{len(read.skipped):,} broken records were skipped, the first: {first}")
+    for field, count in read.unknown_fields.items():
+        notes.append(f"{count:,} records have a field {field}, which the format has not: not used")
+    source = SourceInfo(
+        title=path.name,
+        name=path.name,
+        sha256=read.sha256,
+        scorer=ScorerInfo(name="published", version="unknown"),
+    )
+    return Analysable(read.frame, source, None, "observational", tuple(notes), 3)
+
+
+def _study(path: Path, database: str | None, progress: Progress | None) -> Analysable:
+    file = load_study(path)
+    scorer = make_scorer(file)
+    with closing(Store(database or file.database_url)) as store:
+        study = open_study(file, store, create=False)
+        score_study(study, scorer, progress=progress)
+        attacks = list(gather(study, scorer=scorer).values())
+        lasting = len(store.attacks(study.id, open_only=True))
+    lineage = None if scorer.lineage is None else lineage_hash(scorer.lineage)
+    source = SourceInfo(
+        title=file.study.title,
+        name=path.name,
+        protocol_hash=file.protocol_hash,
+        scorer=ScorerInfo(name=scorer.name, version=scorer.version, lineage=lineage),
+    )
+    return Analysable(
+        frame=attack_frame(attacks),
+        source=source,
+        marks=_marks(study, scorer),
+        design="randomised",
+        notes=tuple(_notes(study, len(attacks), lasting)),
+        success_threshold=file.study.success_threshold,
+    )
+
+
+def _marks(study: OpenStudy, scorer: Scorer) -> dict[Arm, Mark]:
+    """A scripted assistant was shaped by nothing; of a served model nothing is known."""
+    shaped = {
+        arm.arm: untrained("scripted", {}) if isinstance(arm.assistant, ScriptedSpec) else None
+        for arm in study.file.study.arms
+    }
+    return {arm: mark(scorer.lineage, lineage) for arm, lineage in shaped.items()}
+
+
+def _notes(study: OpenStudy, over: int, lasting: int) -> list[str]:
+    protocol = study.file.study
+    notes = []
+    if protocol.members.kind == "simulated":
+        notes.append(
+            "The members of this study are simulated: programs with planted skill, style, rating "
+            "bias and noise. Nothing here says anything about people."
+        )
+    scripted = [a.arm.name for a in protocol.arms if isinstance(a.assistant, ScriptedSpec)]
+    if scripted:
+        notes.append(
+            f"{len(scripted)} of {len(protocol.arms)} assistants are scripted: fakes of a made-up "
+            "town whose stand-ins for harm are planted and harmless to read. No language model "
+            "was attacked on these arms."
+        )
+    if lasting or over < protocol.attacks:
+        notes.append(
+            f"The study is not complete: {over:,} of {protocol.attacks:,} attacks are over, "
+            f"{lasting:,} still last and are in no count of this report."
+        )
+    return notes

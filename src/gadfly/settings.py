@@ -1,0 +1,44 @@
+"""Deployment facts, from the environment: what differs between machines and never between studies.
+
+Read when a command asks, never at import. A study's protocol is in its file; secrets are read by
+the code that needs them, by the name that the study file gives.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gadfly.errors import OperatorError, show
+
+__all__ = ["Settings", "load_settings"]
+
+
+class Settings(BaseSettings):
+    """Each is an environment variable: GADFLY_ and the name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GADFLY_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    database: str | None = None
+    """URL of the database; a SQLite file beside the study where it is not set."""
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
+    """Dialogues that a runner holds at once."""
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    :raises OperatorError: a variable holds what it cannot.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = f"GADFLY_{fault['loc'][0]}".upper()
+        raise OperatorError(
+            f"environment variable {name}: {fault['msg']}; got {show(fault['input'])}"
+        ) from None

@@ -1,0 +1,267 @@
+"""Collecting: exact quotas, nothing lost, the same study however it was interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gadfly.errors import OperatorError, PersonError, StudyProblem
+from gadfly.records.canonical import content_hash
+from gadfly.records.values import Attack
+from gadfly.run import collect as collecting
+from gadfly.run.assemble import make_members, make_scorer, open_study
+from gadfly.run.collect import Collected, collect
+from gadfly.run.gather import gather
+from gadfly.run.journal import Journal
+from gadfly.run.scoring import score_study
+from gadfly.store.store import NewEvent, Store
+from gadfly.study.protocol import load_study
+from tests.run.conftest import MakeStudy, arm
+
+
+def collected(path: Path, *, concurrency: int = 8, amend: bool = False) -> Collected:
+    file = load_study(path)
+    with closing(Store(file.database_url)) as store:
+        study = open_study(file, store, amend=amend)
+        return asyncio.run(collect(study, concurrency=concurrency))
+
+
+def attacks(path: Path, *, over_only: bool = True) -> list[Attack]:
+    file = load_study(path)
+    with closing(Store(file.database_url)) as store:
+        study = open_study(file, store, create=False)
+        return list(gather(study, over_only=over_only).values())
+
+
+def fingerprint(path: Path) -> list[str]:
+    """Content hash of every attack, times left out."""
+    timeless = {"started_at": None, "ended_at": None}
+    return [content_hash(attack.model_copy(update=timeless)) for attack in attacks(path)]
+
+
+def events(path: Path) -> dict[int, list[tuple[int, str]]]:
+    with closing(Store(load_study(path).database_url)) as store:
+        return store.events(1)
+
+
+def test_a_study_ends_with_exactly_its_quotas(make_study: MakeStudy) -> None:
+    path = make_study(arms=[arm("open", 13), arm("firm", 7, caution=6.0)])
+    assert collected(path) == Collected(attacks=20, resumed=0, started=20)
+    found = attacks(path)
+    assert Counter(a.arm.name for a in found) == {"open small": 13, "firm small": 7}
+    assert [a.number for a in found] == list(range(1, 21))
+    digest = load_study(path).protocol_hash
+    for attack in found:
+        assert attack.protocol_hash == digest
+        assert attack.brief == "open@1"
+        assert attack.assignment is not None
+        assert sum(attack.assignment.probabilities.values()) == pytest.approx(1)
+        assert attack.attacker.kind == "simulated"
+        assert attack.task_description
+        for turn in attack.turns:
+            assert {c.shown for c in turn.comparisons} <= {(0, 1), (1, 0)}
+    assert collected(path) == Collected(attacks=20, resumed=0, started=0)
+
+
+def test_sides_are_random(make_study: MakeStudy) -> None:
+    path = make_study()
+    collected(path)
+    first = Counter(c.shown[0] for a in attacks(path) for turn in a.turns for c in turn.comparisons)
+    assert min(first.values()) > 0.3 * sum(first.values())
+
+
+def test_one_dialogue_at_a_time_or_twenty_give_the_same_study(make_study: MakeStudy) -> None:
+    one, many = make_study("one"), make_study("many")
+    collected(one, concurrency=1)
+    collected(many, concurrency=20)
+    assert fingerprint(one) == fingerprint(many)
+
+
+def test_another_seed_gives_another_study(make_study: MakeStudy) -> None:
+    one, other = make_study("one"), make_study("other", seed=8)
+    collected(one)
+    collected(other)
+    assert fingerprint(one) != fingerprint(other)
+
+
+def start(path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "gadfly.cli.main", "run", str(path), "--concurrency", "4"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_events(path: Path, process: subprocess.Popen[str]) -> None:
+    """Until the first dialogue is under way."""
+    database = path.with_suffix(".db")
+    while process.poll() is None:
+        if database.exists() and database.with_suffix(".db-wal").exists() and any_event(path):
+            return
+        time.sleep(0.01)
+
+
+def any_event(path: Path) -> bool:
+    try:
+        return bool(events(path))
+    except OperatorError:
+        return False
+
+
+def test_a_killed_run_goes_on_where_it_stopped(make_study: MakeStudy) -> None:
+    arms = [arm("open", 150), arm("firm", 150, caution=5.0)]
+    whole, killed = make_study("whole", arms=arms), make_study("killed", arms=arms)
+    collected(whole)
+    kills = 0
+    draw = random.Random(1)
+    for _ in range(6):
+        process = start(killed)
+        wait_for_events(killed, process)
+        time.sleep(draw.uniform(0, 0.4))
+        kills += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        before = events(killed)
+        for kept in before.values():
+            assert [number for number, _ in kept] == list(range(len(kept)))
+    assert kills >= 2
+    lasting = sum(a.ended_at is None for a in attacks(killed, over_only=False))
+    done = collected(killed)
+    assert done.attacks == 300
+    assert done.resumed == lasting
+    after = events(killed)
+    assert all(after[row][: len(kept)] == kept for row, kept in before.items())
+    assert fingerprint(killed) == fingerprint(whole)
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(make_study: MakeStudy) -> None:
+    path = make_study(arms=[arm("open", 400), arm("firm", 400)])
+    process = start(path)
+    wait_for_events(path, process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "every step is kept" in said
+    assert f"run {path}" in said.replace("\n", "")
+    assert "Traceback" not in said
+    assert collected(path).attacks == 800
+
+
+def test_a_changed_file_is_refused_until_it_is_amended(make_study: MakeStudy) -> None:
+    path = make_study()
+    collected(path)
+    first = load_study(path).protocol_hash
+    make_study(arms=[arm("open", 12), arm("firm", caution=5.0)])
+    with pytest.raises(StudyProblem, match=r"changed since \(arms\).*--amend"):
+        collected(path)
+    assert collected(path, amend=True) == Collected(attacks=22, resumed=0, started=2)
+    hashes = Counter(a.protocol_hash for a in attacks(path))
+    assert hashes == {first: 20, load_study(path).protocol_hash: 2}
+
+
+def test_a_dialogue_keeps_the_rules_it_began_with(make_study: MakeStudy) -> None:
+    path = make_study(rules={"turns_asked": 4, "on_neither": "random"})
+    file = load_study(path)
+    with closing(Store(file.database_url)) as store:
+        study = open_study(file, store)
+        row = collecting._assign(study, make_members(file))
+        assert row is not None
+    make_study(rules={"turns_asked": 1, "turns_max": 1})
+    assert collected(path, amend=True).resumed == 1
+    assert max(len(a.turns) for a in attacks(path) if a.number == 1) > 1
+    assert {len(a.turns) for a in attacks(path) if a.number and a.number > 1} == {1}
+
+
+def test_people_and_missing_facts_are_refused(make_study: MakeStudy) -> None:
+    people = {"kind": "human", "count": 3}
+    with pytest.raises(StudyProblem, match="ethics_reference"):
+        collected(make_study(members=people))
+    launch = {
+        "contact": "Ada",
+        "adults_only": True,
+        "ethics_reference": "none needed: a test",
+        "pay_floor": {"amount": 20, "currency": "EUR"},
+    }
+    with pytest.raises(PersonError, match="are people"):
+        collected(make_study("facts", members=people, launch=launch))
+
+
+def test_scores_are_kept_once(make_study: MakeStudy) -> None:
+    path = make_study()
+    collected(path)
+    file = load_study(path)
+    with closing(Store(file.database_url)) as store:
+        study, scorer = open_study(file, store), make_scorer(file)
+        told: list[tuple[int, int]] = []
+        assert score_study(study, scorer, progress=lambda *now: told.append(now)) == 20
+        assert told[-1] == (20, 20)
+        assert score_study(study, scorer) == 0
+        for attack in gather(study, scorer=scorer).values():
+            (scores,) = attack.scores
+            replies = sum(turn.continued is not None for turn in attack.turns)
+            assert len(scores.turns or ()) == replies
+            assert scores.minimum == (1.5 if replies else None)
+
+
+def test_a_scorer_that_is_not_there_says_so(make_study: MakeStudy) -> None:
+    file = load_study(make_study(scorer={"kind": "linear", "path": "nowhere"}))
+    with pytest.raises(StudyProblem, match="nowhere"):
+        make_scorer(file)
+
+
+def test_nobody_is_told_before_the_commit(make_study: MakeStudy) -> None:
+    """What the journal has acknowledged is in the database; what it has not may be missing."""
+    file = load_study(make_study())
+
+    async def work(store: Store, row: int) -> None:
+        journal = Journal(store)
+
+        async def one(number: int) -> None:
+            await journal.keep([NewEvent(row, number, f"body {number}")])
+            assert (number, f"body {number}") in store.events(1)[row]
+
+        await asyncio.gather(*(one(number) for number in range(40)))
+        with pytest.raises(OperatorError):
+            await journal.keep([NewEvent(row, 3, "twice")])
+        await journal.keep([NewEvent(row, 40, "after a failure it goes on")])
+
+    with closing(Store(file.database_url)) as store:
+        study = open_study(file, store)
+        row = collecting._assign(study, make_members(file))
+        assert row is not None
+        asyncio.run(work(store, row.id))
+
+
+def test_a_failing_database_ends_in_its_message(
+    make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_study()
+    left = [25]
+    real = Store.append
+
+    def failing(store: Store, new: list[NewEvent]) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OperatorError("the disk is full")
+        real(store, new)
+
+    monkeypatch.setattr(Store, "append", failing)
+    with pytest.raises(OperatorError, match="the disk is full"):
+        collected(path)
+    monkeypatch.undo()
+    assert collected(path).attacks == 20
+
+
+def test_a_study_that_has_not_begun_says_so(make_study: MakeStudy) -> None:
+    with pytest.raises(StudyProblem, match="nothing is collected yet"):
+        attacks(make_study())
