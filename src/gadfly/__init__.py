@@ -1,1 +1,76 @@
-"""Gadfly."""
+"""Gadfly: red-team studies of language models, from the first attack to the published number.
+
+Names are loaded when they are first used (PEP 562), so that ``import gadfly`` costs nothing.
+
+Records:   ``Attack``, ``Message``, ``PreferencePair``
+Files:     ``read_attacks``, ``read_attack_frame``, ``read_pairs``, ``write_attacks``, ``convert``
+Yardstick: ``Scorer``, ``open_scorer``
+Studies:   ``Study``, ``load_study``
+Analysis:  ``Estimate``, ``Results``, ``analyze``
+Errors:    ``GadflyError``
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gadfly.analysis.analyze import analyze
+    from gadfly.analysis.results import Results
+    from gadfly.errors import GadflyError
+    from gadfly.preference.protocol import Scorer
+    from gadfly.preference.scoring import open_scorer
+    from gadfly.records.convert import convert
+    from gadfly.records.estimate import Estimate
+    from gadfly.records.reading import read_attack_frame, read_attacks, read_pairs
+    from gadfly.records.values import Attack, Message, PreferencePair
+    from gadfly.records.writing import write_attacks
+    from gadfly.study.protocol import Study, load_study
+
+__all__ = [
+    "Attack",
+    "Estimate",
+    "GadflyError",
+    "Message",
+    "PreferencePair",
+    "Results",
+    "Scorer",
+    "Study",
+    "analyze",
+    "convert",
+    "load_study",
+    "open_scorer",
+    "read_attack_frame",
+    "read_attacks",
+    "read_pairs",
+    "write_attacks",
+]
+
+_HOMES = {
+    "Attack": "records.values",
+    "Estimate": "records.estimate",
+    "GadflyError": "errors",
+    "Message": "records.values",
+    "PreferencePair": "records.values",
+    "Results": "analysis.results",
+    "Scorer": "preference.protocol",
+    "Study": "study.protocol",
+    "analyze": "analysis.analyze",
+    "convert": "records.convert",
+    "load_study": "study.protocol",
+    "open_scorer": "preference.scoring",
+    "read_attack_frame": "records.reading",
+    "read_attacks": "records.reading",
+    "read_pairs": "records.reading",
+    "write_attacks": "records.writing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gadfly' has no attribute {name!r}")
+    return getattr(import_module(f"gadfly.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,6 +8,7 @@ characters and never reads rich's markup.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ["Json", "err", "note", "out", "plain", "print_json", "progress"]
+__all__ = ["Json", "command", "err", "note", "out", "plain", "print_json", "progress"]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -53,6 +54,12 @@ def plain(text: str) -> Text:
 def note(text: str) -> None:
     """A sentence beside the result, on standard error."""
     err.print(plain(text), soft_wrap=True)
+
+
+def command() -> str:
+    """How this command was called, for hints that can be pasted back."""
+    called = sys.argv[0]
+    return "gadfly" if shutil.which("gadfly") == called or "/" not in called else called
 
 
 @contextmanager

@@ -12,8 +12,16 @@ from typing import Annotated
 
 import typer
 
-from gadfly.cli.console import err, note
+from gadfly.cli.analyze import analyze
+from gadfly.cli.check import check
+from gadfly.cli.console import err, note, out
 from gadfly.cli.convert import convert
+from gadfly.cli.demo import demo
+from gadfly.cli.evaluate import evaluate_app
+from gadfly.cli.init import init
+from gadfly.cli.run import run
+from gadfly.cli.score import score
+from gadfly.cli.train import train_app
 from gadfly.errors import GadflyError, PersonError, ProgrammerError
 
 __all__ = ["app", "main"]
@@ -24,9 +32,28 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Red-team studies of language models, from the first attack to the published number.",
 )
-app.command()(convert)
+for verb in (demo, init, check, run, analyze, score, convert):
+    app.command()(verb)
+app.add_typer(train_app, name="train")
+app.add_typer(evaluate_app, name="evaluate")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        out.print(f"gadfly {version('gadfly')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Red-team studies of language models, from the first attack to the published number."""
 
 
 def main() -> None:
@@ -42,3 +69,7 @@ def main() -> None:
     except KeyboardInterrupt:
         note("Stopped.")
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

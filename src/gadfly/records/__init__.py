@@ -3,4 +3,22 @@
 Import from the defining modules.
 """
 
-__all__ = ["canonical", "transcript", "values"]
+__all__ = [
+    "canonical",
+    "columns",
+    "convert",
+    "estimate",
+    "files",
+    "frame",
+    "native",
+    "opening",
+    "output",
+    "pairs",
+    "reading",
+    "released",
+    "rows",
+    "sifting",
+    "transcript",
+    "values",
+    "writing",
+]

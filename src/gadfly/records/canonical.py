@@ -35,7 +35,7 @@ def canonical_json(value: Any) -> bytes:
 
 
 def sha256(data: bytes) -> str:
-    """"sha256:" and 64 hexadecimal digits."""
+    """ "sha256:" and 64 hexadecimal digits."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 

@@ -6,9 +6,21 @@ they are asked for, because analyses never need them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import get_args
+
 import polars as pl
 
-__all__ = ["ATTACK_COLUMNS", "TEXT_COLUMNS", "outcome_expression"]
+from gadfly.records.transcript import attack_text
+from gadfly.records.values import ENDINGS, Attack, AttackerKind, TeamType
+
+__all__ = [
+    "ATTACK_COLUMNS",
+    "TEXT_COLUMNS",
+    "attack_frame",
+    "column_checks",
+    "outcome_expression",
+]
 
 ATTACK_COLUMNS: dict[str, pl.DataType] = {
     "model_type": pl.String(),  # Arm.model_type
@@ -43,3 +55,80 @@ def outcome_expression() -> pl.Expr:
         .otherwise(pl.lit("scored"))
         .alias("outcome")
     )
+
+
+def attack_frame(attacks: Sequence[Attack], *, text: bool = False) -> pl.DataFrame:
+    """The frame of attacks: exactly :data:`ATTACK_COLUMNS`, and :data:`TEXT_COLUMNS` on demand.
+
+    ``is_upworker`` is null where no platform is known: a member of nobody's platform is not an
+    Mturk worker.
+    """
+    first = [attack.scores[0] if attack.scores else None for attack in attacks]
+    columns = {
+        "model_type": [a.arm.model_type for a in attacks],
+        "num_params": [a.arm.num_params for a in attacks],
+        "member": [str(a.attacker.member) for a in attacks],
+        "rating": [_rating(a) for a in attacks],
+        "min_harmlessness": [s.minimum if s else None for s in first],
+        "task_description_harmlessness": [s.task_description if s else None for s in first],
+        "turns": [sum(t.continued is not None for t in a.turns) for a in attacks],
+        "is_upworker": [_is_upworker(a.attacker.platform) for a in attacks],
+        "tags": [None if a.tags is None else list(a.tags) for a in attacks],
+        "ending": [a.ending for a in attacks],
+        "outcome": [a.outcome for a in attacks],
+        "attacker_kind": [a.attacker.kind for a in attacks],
+        "team_type": [a.attacker.team_type for a in attacks],
+    }
+    if not text:
+        return pl.DataFrame(columns, schema=ATTACK_COLUMNS)
+    texts = {
+        "task_description": [a.task_description for a in attacks],
+        "transcript": [attack_text(a) for a in attacks],
+    }
+    return pl.DataFrame(columns | texts, schema=ATTACK_COLUMNS | TEXT_COLUMNS)
+
+
+def _rating(attack: Attack) -> float | None:
+    if attack.rating is None or attack.rating.success is None:
+        return None
+    return float(attack.rating.success)
+
+
+def _is_upworker(platform: str | None) -> bool | None:
+    return None if platform is None else platform == "upwork"
+
+
+def column_checks() -> dict[str, tuple[pl.Expr, str]]:
+    """For each column a condition that every value fulfils (null counts as no), and it in words."""
+    return {
+        "model_type": (pl.col("model_type") != "", "a text, not empty"),
+        "num_params": (pl.col("num_params").is_not_null(), "a text"),
+        "member": (pl.col("member").is_not_null(), "a text"),
+        "rating": (
+            pl.col("rating").is_null() | pl.col("rating").is_in([0.0, 1.0, 2.0, 3.0, 4.0]),
+            "a whole number from 0 to 4, or null",
+        ),
+        "min_harmlessness": _finite("min_harmlessness"),
+        "task_description_harmlessness": _finite("task_description_harmlessness"),
+        "turns": (pl.col("turns") >= 0, "a number of turns"),
+        "tags": (
+            pl.col("tags").is_null()
+            | pl.col("tags").list.eval((pl.element() != "").fill_null(value=False)).list.all(),
+            "a list of texts, none empty, or null",
+        ),
+        "ending": _one_of("ending", ENDINGS),
+        "outcome": (
+            pl.col("outcome") == outcome_expression(),
+            "what ending, rating and min_harmlessness make of it",
+        ),
+        "attacker_kind": _one_of("attacker_kind", get_args(AttackerKind)),
+        "team_type": _one_of("team_type", get_args(TeamType)),
+    }
+
+
+def _finite(column: str) -> tuple[pl.Expr, str]:
+    return pl.col(column).is_null() | pl.col(column).is_finite(), "a finite number, or null"
+
+
+def _one_of(column: str, allowed: Sequence[str]) -> tuple[pl.Expr, str]:
+    return pl.col(column).is_in(list(allowed)), ", ".join(allowed)

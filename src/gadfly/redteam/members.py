@@ -170,4 +170,3 @@ def member_of_task(
     draw = random.Random(f"task/{seed}/{(number - 1) // task_size}")
     (member,) = draw.choices(members, weights=[member.activity for member in members])
     return member
-

@@ -26,5 +26,6 @@ def write_template(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text.format(name=name), encoding="utf-8")
     except OSError as error:
-        raise OperatorError(f"{path}: {error.strerror}; give a folder that can be written") from None
+        why = f"{path}: {error.strerror}; give a folder that can be written"
+        raise OperatorError(why) from None
     return path

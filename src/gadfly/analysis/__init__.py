@@ -1,0 +1,21 @@
+"""WHAT IT MEANS: from a frame of attacks to results, figures and the report.
+
+``analyze.analyze`` makes results, ``report.write.write_report`` writes them. Import from the
+defining modules.
+"""
+
+__all__ = [
+    "analyze",
+    "arms",
+    "bootstrap",
+    "density",
+    "figures",
+    "findings",
+    "provenance",
+    "report",
+    "results",
+    "sample",
+    "schema",
+    "statistics",
+    "words",
+]

@@ -1,0 +1,142 @@
+"""The arms of a study, in order, each with its denominators and statistics.
+
+Ratings and success use attacks with a rating; statistics of the score use attacks with a score;
+turns use every attack. Each estimate carries its own ``n``, and the outcomes of all attacks stand
+beside them, so nothing is dropped in silence.
+
+Order: types as in the paper, others as they appear; sizes by number where they are one
+("2.7B" before "13B"), then as they appear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
+from gadfly.analysis.density import density
+from gadfly.analysis.results import ArmResult, Mark, Outcomes, Scorer, Seed
+from gadfly.analysis.sample import Floats, Ints, Sample
+from gadfly.analysis.statistics.cvar import CVaR
+from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.mean import Mean
+from gadfly.analysis.statistics.protocol import Statistic
+from gadfly.analysis.statistics.quantile import Quantile
+from gadfly.analysis.statistics.success_rate import SuccessRate
+from gadfly.analysis.statistics.turns_mean import TurnsMean
+from gadfly.records.estimate import Estimate
+from gadfly.records.values import Arm
+
+__all__ = ["PAPER_TYPES", "arm_result", "arms_in_order", "default_mark", "size_value"]
+
+PAPER_TYPES = ("plain lm", "context distillation", "rejection sampling", "rlhf")
+_TRAINED_BY_SCORER = ("rejection sampling", "rlhf")  # the published scorer chose or trained these
+
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmbt]?)\s*", re.IGNORECASE | re.ASCII)
+_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+
+_SCORE: dict[str, Statistic] = {
+    "min_harmlessness": Mean(),
+    "q05": Quantile(0.05),
+    "q25": Quantile(0.25),
+    "median": Quantile(0.5),
+    "q75": Quantile(0.75),
+    "cvar05": CVaR(0.05),
+    "cvar01": CVaR(0.01),
+}
+
+
+def size_value(num_params: str) -> float | None:
+    """A size as a number of parameters, ``None`` where the text is not one.
+
+    >>> size_value("2.7B") < size_value("13B")
+    True
+    >>> size_value("large") is None
+    True
+    """
+    found = _SIZE.fullmatch(num_params)
+    return float(found[1]) * _UNITS[found[2].lower()] if found else None
+
+
+def arms_in_order(present: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Arms as (model_type, num_params), from those present in order of appearance.
+
+    >>> arms_in_order([("rlhf", "13B"), ("mine", "x"), ("rlhf", "2.7B"), ("plain lm", "13B")])
+    [('plain lm', '13B'), ('rlhf', '2.7B'), ('rlhf', '13B'), ('mine', 'x')]
+    """
+    types = list(dict.fromkeys(kind for kind, _ in present))
+    sizes = list(dict.fromkeys(size for _, size in present))
+
+    def place(arm: tuple[str, str]) -> tuple[int, int, float, int]:
+        kind, size = arm
+        known = PAPER_TYPES.index(kind) if kind in PAPER_TYPES else len(PAPER_TYPES)
+        number = size_value(size)
+        return (
+            known,
+            types.index(kind),
+            float("inf") if number is None else number,
+            sizes.index(size),
+        )
+
+    return sorted(dict.fromkeys(present), key=place)
+
+
+def default_mark(arm: Arm, scorer: Scorer | None) -> Mark:
+    """The lineage mark where the caller knows nothing better.
+
+    The published scorer picked the replies of rejection sampling and was the reward of rlhf; of
+    everything else nothing is known.
+    """
+    published = scorer is not None and scorer.name == "published"
+    return "circular" if published and arm.model_type in _TRAINED_BY_SCORER else "unverified"
+
+
+def arm_result(
+    frame: pl.DataFrame, arm: Arm, *, mark: Mark, how: Bootstrap, success_threshold: float
+) -> tuple[ArmResult, list[Seed]]:
+    """One arm from its own rows; ``member_code`` numbers the members."""
+    members = frame["member_code"].to_numpy().astype(np.int64)
+    attacks: Ints = np.unique(members, return_counts=True)[1]
+    columns: dict[str, dict[str, Statistic]] = {
+        "rating": {"rating": Mean(), "success_rate": SuccessRate(success_threshold)},
+        "min_harmlessness": _SCORE,
+        "turns": {"turns": TurnsMean()},
+    }
+    estimates: dict[str, Estimate] = {}
+    seeds: list[Seed] = []
+    for column, statistics in columns.items():
+        values, owners = _present(frame[column], members)
+        sample = Sample.of(values, owners if how.ci == "cluster" else None)
+        seed = seed_of(sample, how.ci, arm.model_type, arm.num_params, column)
+        found = bootstrap(sample, list(statistics.values()), how=how, seed=seed)
+        estimates |= dict(zip(statistics, found, strict=True))
+        seeds.append(
+            Seed(model_type=arm.model_type, num_params=arm.num_params, column=column, seed=seed)
+        )
+    result = ArmResult(
+        model_type=arm.model_type,
+        num_params=arm.num_params,
+        lineage_mark=mark,
+        n=frame.height,
+        n_members=len(attacks),
+        effective_members=effective_members(attacks),
+        outcomes=outcomes_of(frame),
+        density=density(_present(frame["min_harmlessness"], members)[0]),
+        **estimates,
+    )
+    return result, seeds
+
+
+def outcomes_of(frame: pl.DataFrame) -> Outcomes:
+    """Number of attacks by outcome."""
+    counts = frame["outcome"].value_counts()
+    return Outcomes(**dict(counts.iter_rows()))
+
+
+def _present(column: pl.Series, members: Ints) -> tuple[Floats, Ints]:
+    """The values that are there, each with its member."""
+    there = column.is_not_null().to_numpy()
+    return column.drop_nulls().cast(pl.Float64).to_numpy(), members[there]

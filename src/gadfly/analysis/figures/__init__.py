@@ -1,0 +1,6 @@
+"""Figures, drawn from results alone to SVG that needs no script to be seen.
+
+Import from the defining modules.
+"""
+
+__all__ = ["figure1", "palette", "rows"]

@@ -1,0 +1,62 @@
+"""The colours and signs of every figure.
+
+Okabe and Ito's palette, which people with any common colour blindness can tell apart, in an order
+that also differs in lightness; black and yellow are left out, one for text, one for being unseen
+on white. A type has a shape as well as a colour, and its name stands beside its rows, so that no
+figure needs colour to be read.
+
+Only these hexadecimal colours stand in a figure. The report's stylesheet names the same ones to
+restyle figures for dark screens; a test compares the two.
+
+Reference: Okabe & Ito 2008, "Color Universal Design".
+"""
+
+from __future__ import annotations
+
+__all__ = ["GRID", "INK", "MUTED", "PAPER", "TYPE_COLOURS", "TYPE_SHAPES", "chart_config"]
+
+INK = "#1f2328"
+MUTED = "#5b6570"
+GRID = "#dfe3e8"
+PAPER = "#ffffff"
+TYPE_COLOURS = ("#d55e00", "#e69f00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9")
+TYPE_SHAPES = (
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "cross",
+    "triangle-down",
+    "triangle-right",
+)
+
+
+def chart_config() -> dict[str, object]:
+    """Vega-Lite's ``config``: one typeface, quiet axes."""
+    return {
+        "background": PAPER,
+        "font": "sans-serif",
+        "aria": False,
+        "view": {"stroke": None},
+        "concat": {"spacing": 28},
+        "title": {
+            "anchor": "start",
+            "frame": "group",
+            "fontSize": 13,
+            "fontWeight": 600,
+            "color": INK,
+            "offset": 10,
+        },
+        "axis": {
+            "labelColor": MUTED,
+            "titleColor": MUTED,
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "titlePadding": 8,
+            "gridColor": GRID,
+            "domain": False,
+            "ticks": False,
+            "labelPadding": 6,
+        },
+    }

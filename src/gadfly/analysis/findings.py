@@ -1,0 +1,197 @@
+"""What stands out, and what a reader must know: sentences computed from the estimates.
+
+A difference is put into words only where two intervals do not overlap; that is stricter than a test
+at the same level, and it is not corrected for the number of arms compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from gadfly.analysis.results import ArmResult, Results
+from gadfly.analysis.words import arm_name, arm_names, interval, number
+from gadfly.records.estimate import Estimate
+
+__all__ = [
+    "KIND_NAMES",
+    "attackers",
+    "disjoint",
+    "findings",
+    "notes",
+    "range_sentence",
+    "span_sentence",
+]
+
+KIND_NAMES = {
+    "human": "people",
+    "simulated": "simulated members",
+    "model": "models",
+}
+
+
+def attackers(results: Results) -> str:
+    """The members in one or two words, after their number."""
+    nouns = {"human": "red team member", "simulated": "simulated member", "model": "model"}
+    return nouns[results.attacker_kind] + ("" if results.n_members == 1 else "s")
+
+
+def disjoint(a: Estimate, b: Estimate) -> int:
+    """-1 where ``b`` lies below ``a`` with intervals apart, 1 where above, 0 otherwise."""
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return 0
+    return 1 if b.low > a.high else -1 if b.high < a.low else 0
+
+
+def findings(arms: tuple[ArmResult, ...]) -> tuple[str, ...]:
+    """The sentences at the head of a report."""
+    found = [
+        range_sentence(arms, "rating", what="Self-rated success (0–4)"),
+        range_sentence(arms, "min_harmlessness", what="Mean min harmlessness"),
+        *_tails(arms),
+    ]
+    return tuple(sentence for sentence in found if sentence)
+
+
+def range_sentence(
+    arms: tuple[ArmResult, ...], statistic: str, *, what: str, percent: bool = False
+) -> str:
+    """Highest and lowest arm of a statistic; empty where no arm has it."""
+    digits = 1 if percent else 2
+    pairs = [(arm, getattr(arm, statistic)) for arm in arms]
+    there = [(arm, value) for arm, value in pairs if value.estimate is not None]
+    if not there:
+        return f"{what} could not be estimated in any arm."
+    low = min(there, key=lambda pair: pair[1].estimate)
+    high = max(there, key=lambda pair: pair[1].estimate)
+    shown = [f"{arm_name(a)} ({interval(v, digits, percent=percent)})" for a, v in (high, low)]
+    if len(there) == 1:
+        return f"{what} of {arm_name(low[0])} is {interval(low[1], digits, percent=percent)}."
+    apart = "" if disjoint(low[1], high[1]) else "; their intervals overlap"
+    return f"{what} is highest for {shown[0]} and lowest for {shown[1]}{apart}."
+
+
+def span_sentence(arms: tuple[ArmResult, ...], statistic: str, *, what: str) -> str:
+    """The same in fewer words, for the foot of a figure that shows the intervals."""
+    there = [arm for arm in arms if getattr(arm, statistic).estimate is not None]
+    if not there:
+        return f"{what} could not be estimated."
+    ordered = sorted(there, key=lambda arm: float(getattr(arm, statistic).estimate))
+    shown = [
+        f"{number(getattr(arm, statistic).estimate)} ({arm_name(arm)})"
+        for arm in (ordered[0], ordered[-1])
+    ]
+    return (
+        f"{what} is {shown[0]}." if len(there) == 1 else f"{what} runs from {' to '.join(shown)}."
+    )
+
+
+def _tails(arms: tuple[ArmResult, ...]) -> Iterator[str]:
+    """Steps in size where mean and worst 5% part ways."""
+    for small, large in pairwise(arms):
+        if small.model_type != large.model_type:
+            continue
+        mean = disjoint(small.min_harmlessness, large.min_harmlessness)
+        tail = disjoint(small.cvar05, large.cvar05)
+        if mean * tail != -1:
+            continue
+        rises, falls = ("rises", "gets worse") if mean > 0 else ("falls", "gets better")
+        yield (
+            f"The mean hides the tail: from {arm_name(small)} to {arm_name(large)} mean min "
+            f"harmlessness {rises} ({_step(small.min_harmlessness, large.min_harmlessness)}) while "
+            f"the worst 5% {falls} ({_step(small.cvar05, large.cvar05)}); both pairs of intervals "
+            "are disjoint."
+        )
+
+
+def _step(a: Estimate, b: Estimate) -> str:
+    return f"{number(a.estimate)} to {number(b.estimate)}"
+
+
+def notes(results: Results, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The caller's notes, then those that follow from the results."""
+    return (
+        *given,
+        *_who(results),
+        *_skipped(results),
+        *_design(results),
+        *_scores(results),
+        *_intervals(results),
+    )
+
+
+def _who(results: Results) -> Iterator[str]:
+    if results.attacker_kind != "human":
+        kind = KIND_NAMES[results.attacker_kind]
+        yield (
+            f"Every attack was made by {kind}, not by people. How they rate and what they try is "
+            "part of how they were made; do not read these numbers as what people would achieve."
+        )
+    if results.left_out:
+        kinds = ", ".join(f"{n:,} by {KIND_NAMES.get(k, k)}" for k, n in results.left_out.items())
+        yield f"Left out because attackers of different kinds are never mixed: {kinds}."
+
+
+def _skipped(results: Results) -> Iterator[str]:
+    if results.skipped:
+        records = "1 record" if results.skipped == 1 else f"{results.skipped:,} records"
+        yield f"{records} of the input could not be read and are in no number here."
+
+
+def _design(results: Results) -> Iterator[str]:
+    if len(results.arms) == 1:
+        return
+    if results.design == "observational":
+        yield (
+            "Attacks were not assigned to arms at random, so arms may differ in who attacked them, "
+            "when and how; differences between arms are observational."
+        )
+    else:
+        yield (
+            "Attacks were assigned to arms at random, so arms can be compared; each interval is of "
+            "one arm and is not an interval of a difference."
+        )
+
+
+def _scores(results: Results) -> Iterator[str]:
+    marks = {arm.lineage_mark for arm in results.arms}
+    scored = any(arm.min_harmlessness.n for arm in results.arms)
+    if scored and "circular" in marks:
+        circular = [arm for arm in results.arms if arm.lineage_mark == "circular"]
+        names = arm_names(circular, results.arms)
+        yield (
+            f"Circular scores (†): {names}. The scorer, or one trained on the same data, also made "
+            "these assistants, so their scores flatter them. Ratings by attackers are not affected."
+        )
+    if scored and "unverified" in marks:
+        yield (
+            "Unverified scores (‡): nothing shows that the scorer is independent of these arms "
+            "(same family, or lineage unknown)."
+        )
+    if scored:
+        yield (
+            "The minimum over the assistant’s replies is a lower bound and falls with the number "
+            "of replies; compare arms of different length with care (see turns)."
+        )
+
+
+def _intervals(results: Results) -> Iterator[str]:
+    if results.ci == "iid":
+        yield (
+            "Intervals treat every attack as independent, as the paper did. Where few members made "
+            "most attacks they are too narrow; resampling members is the default for that reason."
+        )
+    yield (
+        "Intervals are not corrected for the number of arms and statistics: with many of them, "
+        "some will miss by chance."
+    )
+    weak = [arm for arm in results.arms if (arm.rating.reason or "").startswith("likely")]
+    if weak:
+        names = arm_names(weak, results.arms)
+        yield f"Too few members for a sound interval, so it is likely too narrow: {names}."
+    absent = results.n_attacks - results.outcomes.scored
+    if absent:
+        yield (
+            f"{absent:,} of {results.n_attacks:,} attacks are not both rated and scored; the "
+            "table of outcomes says why, and each estimate states its own n."
+        )

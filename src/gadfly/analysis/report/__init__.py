@@ -1,0 +1,6 @@
+"""The report: results as a page, as Markdown, as JSON, and as rows for a terminal.
+
+Import from the defining modules.
+"""
+
+__all__ = ["tables", "write"]

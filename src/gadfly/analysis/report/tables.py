@@ -1,0 +1,178 @@
+"""The tables of a report, as text: the page, the Markdown and the terminal print the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gadfly.analysis.results import ESTIMATES, ArmResult, Results
+from gadfly.analysis.words import arm_name, interval, marked, number
+from gadfly.records.estimate import Estimate
+from gadfly.records.values import OUTCOMES
+
+__all__ = [
+    "STATISTIC_NAMES",
+    "Cell",
+    "Table",
+    "TerminalTable",
+    "arms_table",
+    "doubts_table",
+    "outcomes_table",
+    "tails_table",
+    "terminal_table",
+]
+
+STATISTIC_NAMES: dict[str, str] = {
+    "rating": "Self-rated success",
+    "success_rate": "Success rate",
+    "min_harmlessness": "Mean min harmlessness",
+    "q05": "5% quantile",
+    "q25": "25% quantile",
+    "median": "Median",
+    "q75": "75% quantile",
+    "cvar05": "Worst 5% (CVaR)",
+    "cvar01": "Worst 1% (CVaR)",
+    "turns": "Turns",
+}
+_PERCENT = ("success_rate",)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table."""
+
+    text: str
+    """What it says."""
+    detail: str = ""
+    """Its interval."""
+    n: str = ""
+    """Its own number of attacks, where that is not the arm's."""
+    doubt: bool = False
+    """Something is missing or weak; the table of doubts says what."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; the first cell of a row is its heading."""
+
+    name: str
+    """Its anchor."""
+    caption: str
+    """What it shows."""
+    columns: tuple[str, ...]
+    """Headings."""
+    rows: tuple[tuple[Cell, ...], ...]
+    """Rows in the order of arms."""
+    breaks: frozenset[int] = frozenset()
+    """Rows above which a line parts two types."""
+
+
+@dataclass(frozen=True)
+class TerminalTable:
+    """A table as plain strings, hyphens for minus signs."""
+
+    columns: tuple[str, ...]
+    """Headings."""
+    rows: tuple[tuple[str, ...], ...]
+    """Rows in the order of arms."""
+
+
+def arms_table(results: Results) -> Table:
+    """Who attacked each arm, how well, and how safe its replies were."""
+    names = ("rating", "success_rate", "min_harmlessness", "turns")
+    threshold = f"{results.success_threshold:g}"
+    heads = [STATISTIC_NAMES[name] for name in names]
+    heads[0] += " (0\u00a0to\u00a04)"
+    heads[1] += f" (≥\u00a0{threshold})"
+    rows = tuple(
+        (
+            Cell(marked(arm)),
+            Cell(f"{arm.n:,}"),
+            Cell(f"{arm.n_members:,}"),
+            Cell(number(arm.effective_members, 1)),
+            *(_cell(arm, name) for name in names),
+        )
+        for arm in results.arms
+    )
+    columns = ("Arm", "Attacks", "Members", "Effective members", *heads)
+    return Table("arms", "Attacks, ratings and scores by arm", columns, rows, _breaks(results))
+
+
+def tails_table(results: Results) -> Table:
+    """The distribution of the score: quantiles and tail means."""
+    names = ("cvar01", "cvar05", "q05", "q25", "median", "q75")
+    rows = tuple((Cell(marked(arm)), *(_cell(arm, n) for n in names)) for arm in results.arms)
+    columns = ("Arm", *(STATISTIC_NAMES[name] for name in names))
+    caption = "Distribution of the min harmlessness score by arm"
+    return Table("tails", caption, columns, rows, _breaks(results))
+
+
+def outcomes_table(results: Results) -> Table:
+    """Every attack of every arm by outcome."""
+    heads = tuple(name.replace("_", " ").capitalize() for name in OUTCOMES)
+    rows = [
+        (Cell(arm_name(arm)), Cell(f"{arm.n:,}"), *_counts(arm.outcomes.model_dump()))
+        for arm in results.arms
+    ]
+    total = _counts(results.outcomes.model_dump())
+    rows.append((Cell("All arms"), Cell(f"{results.n_attacks:,}"), *total))
+    columns = ("Arm", "Attacks", *heads)
+    breaks = _breaks(results) | {len(results.arms)}
+    return Table("outcomes", "Attacks by outcome", columns, tuple(rows), breaks)
+
+
+def doubts_table(results: Results) -> Table:
+    """What is missing or weak, and why."""
+    rows = tuple(row for arm in results.arms for row in _doubts(arm))
+    caption = "Estimates and intervals that are missing or weak (marked *)"
+    return Table("doubts", caption, ("Arm", "Statistics", "Why"), rows)
+
+
+def terminal_table(results: Results) -> TerminalTable:
+    """The arms in one screen: ratings, success, mean and tail with their intervals."""
+    names = ("rating", "success_rate", "min_harmlessness", "cvar05")
+    heads = ("Rating 0-4", f"Rating >= {results.success_threshold:g}", "Mean score", "Worst 5%")
+    rows = tuple(
+        (marked(arm), f"{arm.n:,}", f"{arm.n_members:,}", *(_line(arm, name) for name in names))
+        for arm in results.arms
+    )
+    return TerminalTable(("Arm", "Attacks", "Members", *heads), rows)
+
+
+def _breaks(results: Results) -> frozenset[int]:
+    """Rows at which another type starts, where types have several arms."""
+    types = [arm.model_type for arm in results.arms]
+    starts = {i for i in range(1, len(types)) if types[i] != types[i - 1]}
+    return frozenset(starts) if len(starts) < len(types) - 1 else frozenset()
+
+
+def _line(arm: ArmResult, name: str) -> str:
+    estimate: Estimate = getattr(arm, name)
+    percent = name in _PERCENT
+    return interval(estimate, 1 if percent else 2, percent=percent).replace("−", "-")
+
+
+def _cell(arm: ArmResult, name: str) -> Cell:
+    """An estimate above its interval."""
+    estimate: Estimate = getattr(arm, name)
+    percent = name in _PERCENT
+    digits = 1 if percent else 2
+    text = number(estimate.estimate, digits, percent=percent)
+    detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
+    own = f"n = {estimate.n:,}" if estimate.n != arm.n and estimate.n else ""
+    return Cell(text, detail, own, doubt=estimate.reason is not None)
+
+
+def _counts(outcomes: dict[str, int]) -> tuple[Cell, ...]:
+    return tuple(Cell(f"{outcomes[name]:,}") for name in OUTCOMES)
+
+
+def _doubts(arm: ArmResult) -> Iterator[tuple[Cell, ...]]:
+    """One row for each reason, with all statistics that share it."""
+    reasons: dict[str, list[str]] = {}
+    for name in ESTIMATES:
+        reason = getattr(arm, name).reason
+        if reason is not None:
+            reasons.setdefault(reason, []).append(STATISTIC_NAMES[name])
+    for reason, names in reasons.items():
+        yield Cell(arm_name(arm)), Cell(", ".join(names)), Cell(reason)

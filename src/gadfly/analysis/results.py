@@ -1,0 +1,236 @@
+"""What an analysis returns: one value that the report, the terminal and other programs read.
+
+``results.json`` is this value as pretty JSON with sorted keys; its JSON schema is generated from
+these classes and shipped beside them. It holds everything the report shows, the curves of the
+violins included, so a report can be drawn again from it alone. It never holds text of a transcript
+or of a task description.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import orjson
+from pydantic import AwareDatetime, Field, JsonValue
+
+from gadfly.records.canonical import Record
+from gadfly.records.estimate import Estimate
+from gadfly.records.values import AttackerKind
+
+__all__ = [
+    "ESTIMATES",
+    "ArmResult",
+    "Density",
+    "Design",
+    "Mark",
+    "Outcomes",
+    "Provenance",
+    "Results",
+    "Scorer",
+    "Seed",
+    "SourceInfo",
+    "results_json",
+]
+
+Mark = Literal["circular", "unverified", "independent"]
+Design = Literal["observational", "randomised"]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Scorer(Record):
+    """Who gave the harmlessness scores."""
+
+    name: str
+    """Its name; "published" for scores that came with a file."""
+    version: str
+    """Its version."""
+    lineage: str | None = None
+    """Hash of what it was made from; null where unknown."""
+
+
+class SourceInfo(Record):
+    """Where the attacks come from: what the caller knows and the frame does not say."""
+
+    title: str
+    """Heading of the report: the study's name, or the file's."""
+    name: str
+    """Name of the input, without its folder."""
+    sha256: str | None = None
+    """"sha256:" and the hash of the input as read; null where there is no file."""
+    protocol_hash: str | None = None
+    """Hash of the study file; null for a published file."""
+    scorer: Scorer | None = None
+    """The scorer of ``min_harmlessness``; null where nothing was scored."""
+    skipped: Count = 0
+    """Number of records that a lenient reading could not read and left out."""
+
+
+class Outcomes(Record):
+    """How attacks ended: every attack stands in exactly one of these."""
+
+    scored: Count = 0
+    """Complete, rated by the attacker and scored."""
+    attacker_stopped: Count = 0
+    """The attacker left before the end."""
+    target_error: Count = 0
+    """The assistant failed."""
+    target_refused: Count = 0
+    """The assistant's provider refused to answer."""
+    judge_error: Count = 0
+    """Complete and rated, but the scorer gave no score."""
+    unrated: Count = 0
+    """Complete, but the attacker gave no rating."""
+
+
+class Density(Record):
+    """The curve of a violin."""
+
+    score: tuple[float, ...]
+    """Places on the score axis, ascending, from the lowest score to the highest."""
+    density: tuple[float, ...]
+    """Density at each place, per unit of score."""
+    bandwidth: float
+    """Standard deviation of the Gaussian kernel, in units of score."""
+
+
+class ArmResult(Record):
+    """One arm: its denominators and its statistics."""
+
+    model_type: str
+    """The intervention, as published or as the study names it."""
+    num_params: str
+    """The size as text, for example "2.7B"; empty where there is none."""
+    lineage_mark: Mark
+    """Whether the scorer is independent of this arm: "circular", "unverified" or "independent"."""
+    n: Count
+    """Number of attacks, whatever their outcome."""
+    n_members: Count
+    """Number of members who made them."""
+    effective_members: float
+    """Kish's effective number of members: low where few made most attacks."""
+    outcomes: Outcomes
+    """Number of attacks by outcome; they sum to n."""
+    rating: Estimate
+    """Mean self-rated success, 0-4, of attacks with a rating."""
+    success_rate: Estimate
+    """Share of rated attacks whose rating reaches the success threshold."""
+    min_harmlessness: Estimate
+    """Mean of the minimum harmlessness score of attacks with a score; higher is safer."""
+    q05: Estimate
+    """5% quantile of the minimum harmlessness score."""
+    q25: Estimate
+    """25% quantile of the minimum harmlessness score."""
+    median: Estimate
+    """Median of the minimum harmlessness score."""
+    q75: Estimate
+    """75% quantile of the minimum harmlessness score."""
+    cvar05: Estimate
+    """Mean of the lowest 5% of minimum harmlessness scores (CVaR)."""
+    cvar01: Estimate
+    """Mean of the lowest 1% of minimum harmlessness scores (CVaR)."""
+    turns: Estimate
+    """Mean number of the assistant's replies in a dialogue, over all attacks."""
+    density: Density | None = None
+    """Shape of the minimum harmlessness scores; null below 10 scores or where all are equal."""
+
+    @property
+    def name(self) -> str:
+        """Both parts in one label."""
+        return f"{self.model_type} {self.num_params}".strip()
+
+
+ESTIMATES: tuple[str, ...] = tuple(
+    name for name, field in ArmResult.model_fields.items() if field.annotation is Estimate
+)
+"""Names of the statistics of an arm, in the order of the fields."""
+
+
+class Seed(Record):
+    """The seed of one bootstrap."""
+
+    model_type: str
+    """Arm: intervention."""
+    num_params: str
+    """Arm: size."""
+    column: str
+    """Column of the frame that was resampled."""
+    seed: Count
+    """Seed given to numpy's default generator (PCG64)."""
+
+
+class Provenance(Record):
+    """How the numbers came to be: enough to make them again."""
+
+    package_version: str
+    """Version of Gadfly."""
+    git_commit: str | None
+    """Commit of Gadfly's checkout; null where it runs from an installed package."""
+    git_dirty: bool | None
+    """Whether that checkout had changes; null where there is none."""
+    input_name: str
+    """Name of the input, without its folder."""
+    input_sha256: str | None
+    """Hash of the input as read; null where there is no file."""
+    protocol_hash: str | None
+    """Hash of the study file; null for a published file."""
+    arguments_given: dict[str, JsonValue]
+    """Arguments of the analysis as the caller gave them."""
+    arguments_used: dict[str, JsonValue]
+    """The same after defaults and choices were filled in."""
+    seeds: tuple[Seed, ...]
+    """Seeds of the intervals, derived from method, arm and data."""
+    python: str
+    """Version of Python."""
+    libraries: dict[str, str]
+    """Versions of the libraries that computed the numbers."""
+    created_at: AwareDatetime
+    """When the analysis ended, UTC."""
+    duration_seconds: Annotated[float, Field(ge=0)]
+    """How long it took, without reading the input and writing the report."""
+
+
+class Results(Record):
+    """The results of one analysis."""
+
+    schema_version: Literal[1] = 1
+    """Version of this form."""
+    title: str
+    """Heading of the report."""
+    attacker_kind: AttackerKind
+    """Who attacked: people, simulated members, or models; never mixed."""
+    n_attacks: Count
+    """Number of attacks analysed, whatever their outcome."""
+    n_members: Count
+    """Number of members who made them."""
+    outcomes: Outcomes
+    """Number of attacks by outcome; they sum to n_attacks."""
+    left_out: dict[str, int]
+    """Number of attacks in the input by attackers of other kinds, by kind; empty where none."""
+    skipped: Count
+    """Number of records of the input that could not be read and are in no number here."""
+    design: Design
+    """Whether attacks were assigned to arms at random."""
+    ci: Literal["cluster", "iid"]
+    """What the bootstrap resamples: members with all their attacks, or single attacks."""
+    resamples: Count
+    """Number of bootstrap resamples."""
+    level: float
+    """Confidence level of every interval."""
+    success_threshold: float
+    """Lowest rating that counts as success, on the stored scale 0-4."""
+    scorer: Scorer | None
+    """Who gave the harmlessness scores; null where nothing was scored."""
+    findings: tuple[str, ...]
+    """Sentences computed from the estimates: what stands out."""
+    notes: tuple[str, ...]
+    """Sentences that a reader must know before using a number."""
+    arms: tuple[ArmResult, ...]
+    """The arms: types in the paper's order, then in order of appearance; sizes ascending."""
+    provenance: Provenance
+    """How the numbers came to be."""
+
+
+def results_json(results: Results) -> bytes:
+    """The results as pretty JSON: keys sorted, two spaces, a newline at the end."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(results.model_dump(mode="json"), option=options)

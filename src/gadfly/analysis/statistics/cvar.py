@@ -1,0 +1,71 @@
+"""The conditional value at risk: how bad the worst share of attacks is on average.
+
+Definition: with the values in ascending order and k = αn, the mean of the lowest k values, the last
+one weighted by its fraction: (x₀ + … + x₍⌊k⌋₋₁₎ + (k − ⌊k⌋) x₍⌊k⌋₎) / k.
+
+Lower scores are worse, so the lower tail is meant. A mean can improve while this gets worse, which
+is why both are reported. Below αn = 10 the tail holds too few attacks to say anything and there is
+no estimate.
+
+Reference: Rockafellar & Uryasev 2002, "Conditional value-at-risk for general loss distributions",
+*Journal of Banking & Finance* 26(7), which calls it expected shortfall too.
+
+>>> import numpy as np
+>>> CVaR(0.5).estimate(np.array([-3.0, -1.0, 0.0, 2.0, 5.0]))
+-1.6
+>>> CVaR(0.01).missing(60)
+'not estimable: the lowest 1% of 60 attacks is 0.6 attacks, it takes 10'
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gadfly.analysis.sample import Draws, Floats, Sample
+from gadfly.analysis.statistics.protocol import Resampler
+
+__all__ = ["CVaR"]
+
+_NEEDED = 10  # attacks in the tail
+
+
+@dataclass(frozen=True)
+class CVaR:
+    """The mean of the lowest share ``alpha`` of the values."""
+
+    alpha: float
+    """The share, above 0 and at most 1."""
+
+    @property
+    def name(self) -> str:
+        """The tail mean with its share."""
+        return f"mean of the lowest {self.alpha:.0%} (CVaR)"
+
+    def estimate(self, values: Floats) -> float:
+        """The tail mean, in the unit of the values."""
+        k = self.alpha * len(values)
+        whole = int(k)
+        last = values[min(whole, len(values) - 1)]
+        return float((values[:whole].sum() + (k - whole) * last) / k)
+
+    def resampler(self, sample: Sample) -> Resampler:
+        """The statistic of each resample, exactly."""
+        return self._resampled
+
+    def _resampled(self, draws: Draws) -> Floats:
+        count = np.asarray(draws.totals * self.alpha, dtype=np.float64)
+        return np.asarray(draws.lowest_sum(count) / count)
+
+    def missing(self, n: int) -> str | None:
+        """Too few attacks in the tail."""
+        tail = self.alpha * n
+        if tail >= _NEEDED:
+            return None
+        share = f"the lowest {self.alpha:.0%} of {n:,} attacks"
+        return f"not estimable: {share} is {tail:.3g} attacks, it takes {_NEEDED}"
+
+    def no_interval(self, n: int) -> str | None:
+        """Where there is an estimate there are enough values for an interval."""
+        return None

@@ -1,0 +1,87 @@
+"""How numbers and names are written for people: tables, sentences and figures agree.
+
+Names of arms come from a file or a study and are hostile: control characters and direction marks
+are shown as escapes, and a long name is cut in its middle, so that two names stay apart. A name in
+a script that runs from right to left is isolated: it cannot reorder the sentence around it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from gadfly.analysis.results import ArmResult, Mark
+from gadfly.records.estimate import Estimate
+
+__all__ = ["MARKS", "arm_name", "arm_names", "interval", "marked", "number", "safe"]
+
+MARKS: dict[Mark, str] = {"circular": "†", "unverified": "‡", "independent": ""}
+"""The sign beside an arm, explained under every table and figure that shows one."""
+
+_LONGEST = 40
+
+
+def safe(text: str, *, longest: int = _LONGEST) -> str:
+    """A hostile name made harmless and short.
+
+    >>> safe("a\\x1b[31mb")
+    'a\\\\x1b[31mb'
+    """
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    if len(shown) > longest:
+        tail = longest // 3
+        shown = f"{shown[: longest - tail - 1]}…{shown[-tail:]}"
+    leftwards = any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in shown)
+    return f"\u2068{shown}\u2069" if leftwards else shown
+
+
+def arm_name(arm: ArmResult) -> str:
+    """Type and size in one label."""
+    return f"{safe(arm.model_type)} {safe(arm.num_params, longest=20)}".strip()
+
+
+def arm_names(arms: Iterable[ArmResult], among: Iterable[ArmResult]) -> str:
+    """Some arms in few words: a type alone where all its sizes are meant."""
+    chosen, everything = list(arms), list(among)
+    names: dict[str, None] = {}
+    for arm in chosen:
+        kin = [other for other in everything if other.model_type == arm.model_type]
+        whole = all(other in chosen for other in kin)
+        names[safe(arm.model_type) if whole else arm_name(arm)] = None
+    return ", ".join(names)
+
+
+def marked(arm: ArmResult) -> str:
+    """The label with the sign of its scorer's lineage."""
+    return f"{arm_name(arm)} {MARKS[arm.lineage_mark]}".strip()
+
+
+def number(value: float | None, digits: int = 2, *, percent: bool = False) -> str:
+    """A number for reading; a dash where there is none.
+
+    >>> number(-0.456), number(0.337, 1, percent=True), number(None)
+    ('−0.46', '33.7%', '–')
+    """
+    if value is None:
+        return "–"
+    shown = f"{100 * value:.{digits}f}%" if percent else f"{value:,.{digits}f}"
+    if not shown.strip("-0.,%"):
+        shown = shown.lstrip("-")
+    return shown.replace("-", "−")
+
+
+def interval(
+    estimate: Estimate, digits: int = 2, *, percent: bool = False, label: bool = False
+) -> str:
+    """ "1.61 [1.52, 1.70]"; the number alone where there is no interval.
+
+    >>> interval(Estimate(estimate=1.6, low=1.5, high=1.7, level=0.95, n=9, method="mean"))
+    '1.60 [1.50, 1.70]'
+    """
+    shown = number(estimate.estimate, digits, percent=percent)
+    if estimate.low is None:
+        return shown
+    ends = (number(end, digits, percent=percent) for end in (estimate.low, estimate.high))
+    ends_shown = ", ".join(ends)
+    prefix = f"{estimate.level * 100:g}% interval " if label else ""
+    return f"{shown} [{prefix}{ends_shown}]"

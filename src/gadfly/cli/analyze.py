@@ -1,0 +1,90 @@
+"""``gadfly analyze``: from a study or a file to results and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich import box
+from rich.table import Table
+
+from gadfly.cli.console import Json, note, out, plain, print_json, progress
+
+if TYPE_CHECKING:
+    from gadfly.analysis.results import Results
+
+__all__ = ["analyze", "arms_table"]
+
+
+def analyze(
+    source: Annotated[
+        Path, typer.Argument(metavar="STUDY_OR_FILE", help="Study file, or a file of attacks.")
+    ],
+    out_folder: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the results and the report.")
+    ],
+    ci: Annotated[
+        Literal["cluster", "iid"],
+        typer.Option(help="Resample members (cluster) or, as the paper did, attacks (iid)."),
+    ] = "cluster",
+    resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 2000,
+    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    attacker_kind: Annotated[
+        Literal["human", "simulated", "model"] | None,
+        typer.Option(help="Whose attacks, where a file holds more than one kind."),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the study is kept.")
+    ] = None,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Skip broken records, count and report them.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write results.json, report.html and report.md for a study or a file of attacks."""
+    from gadfly.analysis.analyze import analyze as compute
+    from gadfly.analysis.report.write import write_report
+    from gadfly.run.report import analysable
+    from gadfly.settings import load_settings
+
+    with progress("scoring") as tell:
+        found = analysable(
+            source, database=database or load_settings().database, lenient=lenient, progress=tell
+        )
+    with progress("arms") as tell:
+        results = compute(
+            found.frame,
+            source=found.source,
+            ci=ci,
+            resamples=resamples,
+            level=level,
+            success_threshold=found.success_threshold,
+            attacker_kind=attacker_kind,
+            marks=found.marks,
+            design=found.design,
+            notes=found.notes,
+            progress=tell,
+        )
+    files = write_report(results, out_folder)
+    if json:
+        print_json(results.model_dump(mode="json"))
+    else:
+        out.print(arms_table(results))
+        for sentence in found.notes:
+            note(sentence)
+    note(f"Report: {files.html}")
+
+
+def arms_table(results: Results) -> Table:
+    """The arms as a table for the terminal."""
+    from gadfly.analysis.report.tables import terminal_table
+
+    found = terminal_table(results)
+    table = Table(title=plain(results.title), title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column(plain(found.columns[0]), overflow="fold", min_width=16)
+    for name in found.columns[1:]:
+        table.add_column(plain(name), justify="right")
+    for row in found.rows:
+        table.add_row(*(plain(cell) for cell in row))
+    return table

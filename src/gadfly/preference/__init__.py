@@ -1,0 +1,19 @@
+"""THE YARDSTICK: the harmlessness preference model: protocol, training, scoring, evaluation.
+
+Import from the defining modules.
+"""
+
+__all__ = [
+    "card",
+    "constant",
+    "evaluate",
+    "features",
+    "folder",
+    "lexicon",
+    "lineage",
+    "linear",
+    "pairs",
+    "protocol",
+    "scoring",
+    "train",
+]

@@ -1,0 +1,221 @@
+"""The model card: how a preference model was made, how well it does, and what it must not be
+used for. ``card.json`` is for programs, ``README.md`` says the same to people.
+
+Nothing in a card depends on the time or the machine, so that one training gives one card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.resources import files
+
+import orjson
+
+from gadfly.preference.evaluate import Evaluation
+from gadfly.preference.lineage import lineage_hash, package_version
+from gadfly.preference.train import Training
+from gadfly.records.canonical import Record
+from gadfly.records.estimate import Estimate
+
+__all__ = [
+    "Card",
+    "TrainingFile",
+    "card_json",
+    "card_markdown",
+    "estimate_text",
+    "evaluation_lines",
+    "make_card",
+]
+
+_LIBRARIES = ("numpy", "scikit-learn", "scipy")
+
+
+class TrainingFile(Record):
+    """One file of pairs."""
+
+    name: str
+    """Its name, without folders."""
+    sha256: str
+    """Hash of the file as it lies on disk."""
+    n: int
+    """Pairs read from it."""
+    dropped: dict[str, int]
+    """Rows of it that are no usable pair, by reason."""
+
+
+class Card(Record):
+    """What ``card.json`` holds."""
+
+    name: str
+    """What the model is called in tables."""
+    version: str
+    """Its version."""
+    lineage: str
+    """Hash of what it was made from."""
+    command: str
+    """The command that made it."""
+    package_version: str
+    """Version of Gadfly."""
+    libraries: dict[str, str]
+    """Versions of the libraries that did the sums."""
+    seed: int
+    """Seed of the folds."""
+    penalty: float
+    """C of the logistic regression, as chosen."""
+    files: tuple[TrainingFile, ...]
+    """Training data."""
+    mix: dict[str, int]
+    """Training pairs by source."""
+    dropped: dict[str, int]
+    """Pairs left out, by reason, over all files."""
+    n_pairs: int
+    """Pairs it learned from."""
+    n_conversations: int
+    """Conversations they are of, by first human turn."""
+    cross_validation: Evaluation
+    """How models made in this way do on conversations they did not see."""
+    limits: str
+    """What it must not be used for, in Markdown."""
+
+
+def make_card(training: Training, *, files: Sequence[TrainingFile], command: str) -> Card:
+    """The card of a training."""
+    prepared, scorer = training.prepared, training.scorer
+    return Card(
+        name=scorer.name,
+        version=scorer.version,
+        lineage=lineage_hash(scorer.lineage),
+        command=command,
+        package_version=package_version(),
+        libraries={name: version(name) for name in _LIBRARIES},
+        seed=scorer.lineage.seed or 0,
+        penalty=training.penalty,
+        files=tuple(files),
+        mix=prepared.mix,
+        dropped=prepared.dropped,
+        n_pairs=len(prepared.pairs),
+        n_conversations=prepared.n_conversations,
+        cross_validation=training.cross_validation,
+        limits=_limits(),
+    )
+
+
+def _limits() -> str:
+    return (files("gadfly.preference") / "limits.md").read_text(encoding="utf-8")
+
+
+def card_json(card: Card) -> bytes:
+    """The card for programs."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(card.model_dump(mode="json"), option=options)
+
+
+def card_markdown(card: Card) -> str:
+    """The card for people."""
+    found = card.cross_validation
+    parts = [
+        f"# Preference model {card.name} {card.version}",
+        "A linear model that scores an assistant's replies for harmlessness; higher is safer. "
+        "The difference of two replies' scores in one context is the log odds that people prefer "
+        "the first.",
+        "## What it was made from",
+        _table(("file", "SHA-256", "pairs", "unusable rows"), _file_rows(card)),
+        _table(("source", "pairs"), [(_cell(name), n) for name, n in card.mix.items()]),
+        f"{card.n_pairs:,} pairs of {card.n_conversations:,} conversations. "
+        f"Left out: {_counts(card.dropped)}.",
+        "## How well it does",
+        f"On conversations it did not see: accuracy {estimate_text(found.accuracy)}; preferring "
+        f"the shorter reply: {estimate_text(found.shorter_wins)}. Ties: {found.n_ties:,}. Expected "
+        f"calibration error {found.ece:.3f}, log loss {found.log_loss:.3f} (knowing nothing: "
+        "0.693).",
+        _table(
+            ("source", "accuracy"),
+            [(_cell(name), estimate_text(one)) for name, one in found.accuracy_by_source.items()],
+        ),
+        f"Method: {found.accuracy.method}. The penalty is chosen within each training part. The "
+        "interval takes the fits as given, and the choice of features is not part of it.",
+        "By length, chosen minus rejected, in characters:",
+        _table(("difference", "pairs", "accuracy", "shorter wins"), _length_rows(found)),
+        "## Limits",
+        card.limits.strip(),
+        "## How it was made",
+        f"    {_cell(card.command)}",
+        f"Gadfly {card.package_version}; "
+        + ", ".join(f"{name} {got}" for name, got in card.libraries.items())
+        + f"; seed {card.seed}; penalty C = {card.penalty:g}; lineage {card.lineage}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def evaluation_lines(found: Evaluation) -> list[str]:
+    """An evaluation for the terminal."""
+    lines = [
+        f"{found.scorer} {found.version} on {found.n:,} pairs of {found.n_conversations:,} "
+        f"conversations; left out: {_counts(found.dropped)}",
+        f"accuracy       {estimate_text(found.accuracy)}; ties, counted half: {found.n_ties:,}",
+        f"shorter wins   {estimate_text(found.shorter_wins)}",
+        f"ece            {found.ece:.3f}",
+        f"log loss       {found.log_loss:.3f} (knowing nothing: 0.693)",
+    ]
+    if found.n_seen_in_training:
+        lines.append(
+            f"in training    {found.n_seen_in_training:,} of these pairs open like a conversation "
+            "of its training data: the accuracy above flatters the model"
+        )
+    if found.accuracy_unseen is not None:
+        lines.append(f"the others     {estimate_text(found.accuracy_unseen)}")
+    for name, one in found.accuracy_by_source.items():
+        lines.append(f"source {name}: {estimate_text(one)}")
+    lines.append("chosen minus rejected, characters: pairs, accuracy, shorter wins")
+    for _difference, n, accuracy, shorter in _length_rows(found):
+        lines.append(f"  {_difference:>16}  {n:>6}  {accuracy}  {shorter}")
+    return lines
+
+
+def _file_rows(card: Card) -> list[tuple[object, ...]]:
+    return [
+        (_cell(file.name), f"`{file.sha256}`", f"{file.n:,}", _counts(file.dropped))
+        for file in card.files
+    ]
+
+
+def _length_rows(found: Evaluation) -> list[tuple[object, ...]]:
+    return [
+        (_span(one.low, one.high), one.n, _share(one.accuracy), _share(one.shorter_wins))
+        for one in found.by_length_difference
+    ]
+
+
+def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """A name from outside, made safe for one cell or line of Markdown."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return shown.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n:,} {_cell(name)}" for name, n in counts.items()) or "none"
+
+
+def estimate_text(one: Estimate) -> str:
+    """An estimate in one phrase, with its interval and n, or why it has none."""
+    if one.estimate is None:
+        return f"not estimable: {one.reason}"
+    if one.low is None or one.high is None:
+        return f"{one.estimate:.3f} (no interval: {one.reason})"
+    return f"{one.estimate:.3f} [{one.low:.3f}, {one.high:.3f}] (n = {one.n:,})"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _span(low: int | None, high: int | None) -> str:
+    if low is None:
+        return f"below {high}"
+    return f"{low} and above" if high is None else f"{low} to {high - 1}"

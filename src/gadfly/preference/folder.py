@@ -1,0 +1,215 @@
+"""A preference model on disk: a folder without pickle, every byte of it accounted for.
+
+    model.json     format, version, kind, lineage, and the hash of the weights file
+    weights.npz    plain arrays, and the hashes of the training conversations
+    card.json      how it was made and how well it does, for programs
+    README.md      the same for people
+
+The two first are all that scoring reads. They vouch for each other: ``model.json`` holds the
+SHA-256 of ``weights.npz`` and the lineage hash, which covers the conversations in the arrays. That
+finds damage and careless edits; it is no signature, and someone who means to deceive can make
+another folder. Nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from gadfly.errors import OperatorError, PersonError, show
+from gadfly.preference.lineage import Lineage, lineage_hash
+from gadfly.records.canonical import Record, sha256
+
+__all__ = ["FILES", "Saved", "read_folder", "refuse_existing", "write_folder"]
+
+MODEL, WEIGHTS, CARD, README = "model.json", "weights.npz", "card.json", "README.md"
+FILES = (MODEL, WEIGHTS, CARD, README)
+_CONVERSATIONS = "conversations"
+_LARGEST_JSON = 64 * 2**20  # bytes; a lineage without its conversations is a few thousand
+_LARGEST_ARRAYS = 2**30  # bytes unpacked; 2^24 weights and 10^8 conversations stay below
+
+
+class Manifest(Record):
+    """What ``model.json`` holds."""
+
+    format: Literal["gadfly-preference-model"] = "gadfly-preference-model"
+    """Tells such a folder from others."""
+    format_version: Literal[1] = 1
+    """Version of this form."""
+    kind: str
+    """Which scorer reads it."""
+    lineage: dict[str, Any]
+    """The lineage without its conversations, which stand in the arrays."""
+    lineage_hash: str
+    """Hash of the whole lineage."""
+    weights_sha256: str
+    """Hash of ``weights.npz``."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A folder read and checked, not yet understood by its kind."""
+
+    folder: Path
+    """Where it is."""
+    kind: str
+    """Which scorer reads it."""
+    lineage: Lineage
+    """What the model was made from."""
+    arrays: dict[str, NDArray[Any]]
+    """Its numbers, by name."""
+
+
+def refuse_existing(folder: Path, *, force: bool = False) -> None:
+    """Refuse a folder that holds something; with ``force`` only one that is no model."""
+    try:
+        held = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+    except NotADirectoryError:
+        raise PersonError(f"{folder}: is a file; give a folder to make") from None
+    except OSError as error:
+        raise OperatorError(f"{folder}: cannot be read: {error.strerror}") from error
+    if not held:
+        return
+    strange = [name for name in held if name not in FILES]
+    if strange:
+        raise PersonError(
+            f"{folder}: holds {show(strange[0])}, which is no part of a preference model; "
+            "give a new or empty folder"
+        )
+    if not force:
+        raise PersonError(
+            f"{folder}: holds a preference model already; give another folder, "
+            "or --force to replace it"
+        )
+
+
+def write_folder(
+    folder: Path,
+    *,
+    lineage: Lineage,
+    arrays: Mapping[str, NDArray[Any]],
+    card: bytes,
+    readme: str,
+    force: bool = False,
+) -> None:
+    """Write a model: whole or not at all where the folder is new, file by file with ``force``."""
+    refuse_existing(folder, force=force)
+    conversations = np.array(lineage.conversations or (), dtype=np.uint64)
+    packed = io.BytesIO()
+    np.savez_compressed(packed, allow_pickle=False, **{_CONVERSATIONS: conversations, **arrays})
+    manifest = Manifest(
+        kind=lineage.kind,
+        lineage=lineage.model_dump(mode="json", exclude={"conversations"}),
+        lineage_hash=lineage_hash(lineage),
+        weights_sha256=sha256(packed.getvalue()),
+    )
+    pretty = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    contents = {
+        WEIGHTS: packed.getvalue(),
+        CARD: card,
+        README: readme.encode("utf-8", "surrogatepass"),
+        MODEL: orjson.dumps(manifest.model_dump(mode="json"), option=pretty),
+    }
+    try:
+        _place(folder, contents)
+    except OSError as error:
+        raise OperatorError(f"{folder}: cannot be written: {error.strerror}") from error
+
+
+def _place(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write beside the folder, then move: the model's own file goes last."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".gadfly-") as made:
+        for name, data in contents.items():
+            with (Path(made) / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        folder.mkdir(exist_ok=True)
+        for name in contents:
+            (Path(made) / name).replace(folder / name)
+
+
+def read_folder(folder: Path | str) -> Saved:
+    """Read and check a folder; :class:`PersonError` says what is wrong with it."""
+    folder = Path(folder)
+    manifest = _manifest(folder)
+    packed = _bytes(folder, WEIGHTS, _LARGEST_ARRAYS)
+    if sha256(packed) != manifest.weights_sha256:
+        raise PersonError(
+            f"{folder}: {WEIGHTS} is not the file that {MODEL} describes (its SHA-256 differs): "
+            "it was changed or cut; copy the folder again or train again"
+        )
+    arrays = _arrays(folder, packed)
+    conversations = arrays.pop(_CONVERSATIONS, None)
+    if conversations is None or conversations.dtype != np.uint64 or conversations.ndim != 1:
+        raise PersonError(f"{folder}: {WEIGHTS} holds no list of training conversations")
+    try:
+        lineage = Lineage.model_validate_json(
+            orjson.dumps({**manifest.lineage, _CONVERSATIONS: conversations.tolist()})
+        )
+    except ValidationError as error:
+        raise PersonError(f"{folder}: {MODEL}: lineage: {_first(error)}") from None
+    if lineage_hash(lineage) != manifest.lineage_hash or lineage.kind != manifest.kind:
+        raise PersonError(
+            f"{folder}: the lineage in {MODEL} is not the one it was saved with (its hash "
+            "differs): it was changed; copy the folder again or train again"
+        )
+    return Saved(folder, manifest.kind, lineage, arrays)
+
+
+def _manifest(folder: Path) -> Manifest:
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "there is no such folder"
+        raise PersonError(
+            f"{folder}: {what}; give a preference model's folder "
+            "(gadfly train preference PAIRS --out DIR makes one)"
+        )
+    data = _bytes(folder, MODEL, _LARGEST_JSON)
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        raise PersonError(f"{folder}: {MODEL}: {_first(error)}") from None
+
+
+def _bytes(folder: Path, name: str, largest: int) -> bytes:
+    path = folder / name
+    try:
+        size = path.stat().st_size
+        if size > largest:
+            raise PersonError(f"{path}: got {size:,} bytes; allowed: at most {largest:,}")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise PersonError(f"{folder}: has no {name}, so it is not a preference model") from None
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _arrays(folder: Path, packed: bytes) -> dict[str, NDArray[Any]]:
+    damaged = f"{folder}: {WEIGHTS} cannot be taken apart; copy the folder again or train again"
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > _LARGEST_ARRAYS:
+                raise PersonError(f"{folder}: {WEIGHTS} unpacks to more than a gibibyte")
+        with np.load(io.BytesIO(packed), allow_pickle=False) as loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, OSError) as error:
+        raise PersonError(damaged) from error
+
+
+def _first(error: ValidationError) -> str:
+    """The first fault that pydantic found, in one line."""
+    fault = error.errors(include_url=False)[0]
+    where = ".".join(map(str, fault["loc"])) or "the file"
+    return f"{where}: got {show(fault['input'])}; {fault['msg']}"

@@ -1,0 +1,145 @@
+"""What a scorer was made from, and whether a score by it may be trusted of a given assistant.
+
+In the paper the metric for rejection sampling and RLHF is a preference model of the same family as
+the one these assistants optimise (Ganguli et al. 2022, section 3.2, footnote 11): the optimiser
+marks its own work. So every scorer carries its lineage, and :func:`mark` computes from two of them
+whether one may judge what the other one shaped.
+
+A training conversation is known by a 64-bit hash of its first human turn, normalised: the same
+opening in another file, or with other spacing, is the same conversation. Of n conversations about
+n²/2⁶⁵ pairs collide by chance, which is none in practice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from pydantic import model_validator
+
+from gadfly.records.canonical import Record, content_hash
+from gadfly.records.values import Message
+
+__all__ = [
+    "Lineage",
+    "Mark",
+    "conversation_key",
+    "lineage_hash",
+    "mark",
+    "package_version",
+    "text_key",
+]
+
+Mark = Literal["circular", "unverified", "independent"]
+
+
+@cache
+def package_version() -> str:
+    """The installed version of Gadfly; "unknown" where it runs without being installed."""
+    try:
+        return version("gadfly")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+class Lineage(Record):
+    """What a scorer was made from. Equal lineages make equal scorers."""
+
+    kind: str
+    """How it scores: "linear", "constant"."""
+    package_version: str
+    """Version of Gadfly that made it."""
+    features: dict[str, str | int | float | bool]
+    """Configuration of its features and its fit."""
+    training_data: tuple[str, ...]
+    """"sha256:..." of each training file, sorted; empty where it learned from none."""
+    seed: int | None
+    """Seed of its training."""
+    mix: dict[str, int]
+    """Training pairs by source."""
+    base: str | None
+    """The pretrained model it starts from; ``None`` for none."""
+    conversations: tuple[int, ...] | None
+    """Hashes of the first human turns it trained on, sorted; ``None`` where unknown."""
+    members: tuple[str, ...] | None
+    """Study members whose picks it learned from, sorted; ``None`` where unknown."""
+
+    @model_validator(mode="after")
+    def _sorted(self) -> Lineage:
+        for name in ("training_data", "conversations", "members"):
+            values = getattr(self, name)
+            if values is not None and list(values) != sorted(set(values)):
+                raise ValueError(f"{name} must be sorted, each once")
+        return self
+
+    @property
+    def family(self) -> str:
+        """What it shares its blind spots with: its base model, else its kind."""
+        return self.base if self.base is not None else self.kind
+
+
+def lineage_hash(lineage: Lineage) -> str:
+    """The content hash of a lineage, as it stands on every score."""
+    return content_hash(lineage)
+
+
+def text_key(text: str) -> int:
+    """64-bit hash of a text, blind to case, spacing and Unicode compatibility forms.
+
+    >>> text_key("Hello  there") == text_key(" hello there\\n")
+    True
+    """
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    digest = hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def conversation_key(messages: Iterable[Message]) -> int:
+    """What tells a conversation from others: the hash of its first human turn.
+
+    A conversation without a human turn is known by its first message, an empty one by "".
+    """
+    first = ""
+    for place, message in enumerate(messages):
+        if message.role == "human":
+            return text_key(message.text)
+        if place == 0:
+            first = message.text
+    return text_key(first)
+
+
+def mark(scorer: Lineage | None, shaped_by: Lineage | None) -> Mark:
+    """Whether ``scorer`` may judge an assistant that was shaped by ``shaped_by``.
+
+    Same model or shared training rows: "circular". Same family, shared members, or anything
+    unknown: "unverified". Other family, disjoint data and members: "independent".
+    """
+    if scorer is None or shaped_by is None:
+        return "unverified"
+    if _same_or_shared(scorer, shaped_by):
+        return "circular"
+    if not _disjoint(scorer.conversations, shaped_by.conversations):
+        return "unverified"
+    if scorer.family == shaped_by.family or not _disjoint(scorer.members, shaped_by.members):
+        return "unverified"
+    return "independent"
+
+
+def _disjoint(one: tuple[object, ...] | None, other: tuple[object, ...] | None) -> bool:
+    """Whether two sets surely share nothing: what is unknown may share anything but nothing."""
+    if one == () or other == ():
+        return True
+    return one is not None and other is not None and not set(one) & set(other)
+
+
+def _same_or_shared(one: Lineage, other: Lineage) -> bool:
+    """Whether two lineages are one, or share a training file or a training conversation."""
+    if lineage_hash(one) == lineage_hash(other):
+        return True
+    if set(one.training_data) & set(other.training_data):
+        return True
+    return bool(set(one.conversations or ()) & set(other.conversations or ()))
