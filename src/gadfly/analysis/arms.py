@@ -124,7 +124,7 @@ def arm_result(
         n_members=len(attacks),
         effective_members=effective_members(attacks),
         outcomes=outcomes_of(frame),
-        density=density(_present(frame["min_harmlessness"], members)[0]),
+        density=density(frame["min_harmlessness"].drop_nulls().sort().to_numpy()),
         **estimates,
     )
     return result, seeds

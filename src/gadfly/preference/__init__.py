@@ -12,8 +12,12 @@ __all__ = [
     "lexicon",
     "lineage",
     "linear",
+    "making",
+    "measures",
+    "ngrams",
     "pairs",
     "protocol",
     "scoring",
     "train",
+    "words",
 ]

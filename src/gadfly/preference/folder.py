@@ -27,7 +27,7 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from gadfly.errors import OperatorError, PersonError, show
+from gadfly.errors import OperatorError, PersonError, ProgrammerError, show
 from gadfly.preference.lineage import Lineage, lineage_hash
 from gadfly.records.canonical import Record, sha256
 
@@ -105,18 +105,19 @@ def write_folder(
 ) -> None:
     """Write a model: whole or not at all where the folder is new, file by file with ``force``."""
     refuse_existing(folder, force=force)
-    conversations = np.array(lineage.conversations or (), dtype=np.uint64)
-    packed = io.BytesIO()
-    np.savez_compressed(packed, allow_pickle=False, **{_CONVERSATIONS: conversations, **arrays})
+    if lineage.conversations is None:
+        raise ProgrammerError("a model to be saved must know the conversations it trained on")
+    conversations = np.array(lineage.conversations, dtype=np.uint64)
+    packed = _pack({_CONVERSATIONS: conversations, **arrays})
     manifest = Manifest(
         kind=lineage.kind,
         lineage=lineage.model_dump(mode="json", exclude={"conversations"}),
         lineage_hash=lineage_hash(lineage),
-        weights_sha256=sha256(packed.getvalue()),
+        weights_sha256=sha256(packed),
     )
     pretty = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     contents = {
-        WEIGHTS: packed.getvalue(),
+        WEIGHTS: packed,
         CARD: card,
         README: readme.encode("utf-8", "surrogatepass"),
         MODEL: orjson.dumps(manifest.model_dump(mode="json"), option=pretty),
@@ -125,6 +126,18 @@ def write_folder(
         _place(folder, contents)
     except OSError as error:
         raise OperatorError(f"{folder}: cannot be written: {error.strerror}") from error
+
+
+def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An npz file whose bytes depend on its arrays alone: no pickle, no time of day."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            plain = io.BytesIO()
+            np.lib.format.write_array(plain, np.asarray(array), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy")  # dated 1980
+            archive.writestr(entry, plain.getvalue(), zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
 
 
 def _place(folder: Path, contents: dict[str, bytes]) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gadfly.errors import PersonError
-from gadfly.preference.features import DENSE_NAMES, VERSION, Replies, gather, matrix
+from gadfly.preference.features import DENSE_NAMES, VERSION, matrix
 from gadfly.preference.folder import Saved
 from gadfly.preference.lineage import Lineage
+from gadfly.preference.words import Replies, gather
 from gadfly.records.canonical import sha256
 from gadfly.records.values import Message
 
@@ -57,7 +59,7 @@ class LinearScorer:
     """What it was made from."""
     name: str = "gadfly-linear"
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The package that made it, and the beginning of the hash of its weights."""
         digest = sha256(self.weights.tobytes() + np.float64(self.centre).tobytes())
@@ -120,6 +122,8 @@ def fit(phi: Any, penalty: float) -> Fitted:
     sign = np.where(np.arange(difference.shape[0]) % 2 == 0, 1.0, -1.0)
     rows = difference[:, used].multiply(scale[used]).tocsr().multiply(sign[:, None]).tocsr()
     weights = np.zeros(phi.shape[1])
+    if not len(used):  # no pair differs in any feature: nothing to learn
+        return Fitted(weights, 0.0)
     if len(sign) == 1:  # one pair has one class; its mirror image says the same
         rows, sign = _with_mirror(rows), np.array([1.0, -1.0])
     rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)

@@ -99,11 +99,12 @@ def attack_scores(attacks: Sequence[Attack], scorer: Scorer) -> list[Scores]:
     conversations = [attack_messages(attack.turns) for attack in attacks]
     descriptions = [description_messages(attack) for attack in attacks]
     scores = checked_scores(scorer, [*conversations, *descriptions])
+    name, version = scorer.name, scorer.version
     lineage = None if scorer.lineage is None else lineage_hash(scorer.lineage)
     return [
         Scores(
-            scorer=scorer.name,
-            version=scorer.version,
+            scorer=name,
+            version=version,
             lineage=lineage,
             turns=turns,
             minimum=min(turns, default=None),

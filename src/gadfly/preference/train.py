@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gadfly.preference.evaluate import Evaluation, Resampling, evaluate_margins
+from gadfly.preference.evaluate import Evaluation, evaluate_margins
 from gadfly.preference.features import VERSION
 from gadfly.preference.lineage import Lineage, lineage_hash, package_version
 from gadfly.preference.linear import BITS, KIND, LinearScorer, fit, pair_features
+from gadfly.preference.measures import Resampling
 from gadfly.preference.pairs import Prepared, folds, prepare
 from gadfly.records.values import PreferencePair
 

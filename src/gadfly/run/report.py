@@ -72,14 +72,15 @@ def _file(path: Path, lenient: bool) -> Analysable:
     read = read_attack_frame(path, lenient=lenient)
     notes = []
     if read.skipped:
-        first = "; ".join(str(problem) for problem in read.skipped[:3])
-        notes.append(f"{len(read.skipped):,} broken records were skipped, the first: {first}")
+        first = "; ".join(f"record {p.record}, field {p.field}" for p in read.skipped[:3])
+        notes.append(f"The first broken records that were left out: {first}.")
     for field, count in read.unknown_fields.items():
         notes.append(f"{count:,} records have a field {field}, which the format has not: not used")
     source = SourceInfo(
         title=path.name,
         name=path.name,
         sha256=read.sha256,
+        skipped=len(read.skipped),
         scorer=ScorerInfo(name="published", version="unknown"),
     )
     return Analysable(read.frame, source, None, "observational", tuple(notes), 3)
@@ -100,8 +101,9 @@ def _study(path: Path, database: str | None, progress: Progress | None) -> Analy
         protocol_hash=file.protocol_hash,
         scorer=ScorerInfo(name=scorer.name, version=scorer.version, lineage=lineage),
     )
+    order = [arm.arm for arm in file.study.arms]  # results show arms as the study lists them
     return Analysable(
-        frame=attack_frame(attacks),
+        frame=attack_frame(sorted(attacks, key=lambda attack: order.index(attack.arm))),
         source=source,
         marks=_marks(study, scorer),
         design="randomised",
