@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["analyze", "arms_table"]
 
+_WIDE = 110  # columns of a terminal that hold the whole table
+_NARROW = (0, 3, 4, 5)  # of the table's columns: arm, rating, success, mean score
+
 
 def analyze(
     source: Annotated[
@@ -81,10 +84,16 @@ def arms_table(results: Results) -> Table:
     from gadfly.analysis.report.tables import terminal_table
 
     found = terminal_table(results)
+    shown = range(len(found.columns)) if out.width >= _WIDE else _NARROW
     table = Table(title=plain(results.title), title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column(plain(found.columns[0]), overflow="fold", min_width=16)
-    for name in found.columns[1:]:
-        table.add_column(plain(name), justify="right")
+    for place in shown:
+        first = place == 0
+        table.add_column(
+            plain(found.columns[place]),
+            justify="left" if first else "right",
+            overflow="fold",
+            no_wrap=not first,
+        )
     for row in found.rows:
-        table.add_row(*(plain(cell) for cell in row))
+        table.add_row(*(plain(row[place]) for place in shown))
     return table

@@ -1,0 +1,162 @@
+"""The command line: exit codes, one message, JSON for programs, harmless with hostile text."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GADFLY = Path(sys.executable).parent / "gadfly"
+
+
+def gadfly(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [GADFLY, *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "120"} | env,
+    )
+
+
+def row(**changes: object) -> dict[str, object]:
+    plain: dict[str, object] = {
+        "transcript": "\n\nHuman: hi\n\nAssistant: hello",
+        "min_harmlessness_score_transcript": 0.5,
+        "num_params": "2.7B",
+        "model_type": "rlhf",
+        "rating": 1.0,
+        "task_description": "to be kind",
+        "task_descripton_harmlessness_score": 1.0,
+        "red_team_member_id": 3,
+        "is_upworker": False,
+        "tags": None,
+    }
+    return plain | changes
+
+
+def write(path: Path, *rows: dict[str, object]) -> Path:
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    assert gadfly("init", "mine", cwd=tmp_path).returncode == 0
+    return tmp_path / "mine" / "study.yaml"
+
+
+def test_a_study_from_init_to_report(study: Path, tmp_path: Path) -> None:
+    check = gadfly("check", study, "--json", cwd=tmp_path)
+    assert json.loads(check.stdout)["effort"]["attacks"] == 200
+    run = gadfly("run", study, "--json", cwd=tmp_path)
+    assert json.loads(run.stdout)["attacks"] == 200
+    again = gadfly("run", study, "--json", cwd=tmp_path)
+    assert json.loads(again.stdout)["started"] == 0
+    done = gadfly("analyze", study, "--out", "report", "--json", cwd=tmp_path)
+    results = json.loads(done.stdout)
+    assert results["n_attacks"] == 200
+    assert results["design"] == "randomised"
+    assert sum(results["outcomes"].values()) == 200
+    assert results["provenance"]["protocol_hash"] == json.loads(check.stdout)["protocol_hash"]
+    assert json.loads((tmp_path / "report" / "results.json").read_text()) == results
+    assert [a["num_params"] for a in results["arms"]] == ["small", "large", "small", "large"]
+
+
+def test_the_database_may_stand_elsewhere(study: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    assert gadfly("run", study, cwd=tmp_path, GADFLY_DATABASE=url).returncode == 0
+    assert (tmp_path / "elsewhere.db").exists()
+    assert not study.with_suffix(".db").exists()
+    assert gadfly("analyze", study, "--out", "r", "--database", url, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["analyze", "nothing.json", "--out", "r"], 2, "nothing.json"),
+        (["analyze", "seven.json", "--out", "r"], 2, "record 2, field rating: got 7"),
+        (["analyze", ".", "--out", "r"], 2, "folder"),
+        (["convert", "seven.json", "out.parquet"], 2, "record 2, field rating: got 7"),
+        (["convert", "fine.json", "out.xyz"], 2, "format"),
+        (["check", "nothing.yaml"], 2, "gadfly init"),
+        (["run", "nothing.yaml"], 2, "gadfly init"),
+        (["score", "fine.json", "--preference-model", "none", "--out", "o.json"], 2, "none"),
+        (["train", "preference", "fine.json", "--out", "m"], 2, "fine.json"),
+        (["evaluate", "preference", "p", "--preference-model", "none"], 2, "none"),
+        (["run", "mine/study.yaml", "--database", "sqlite:////nowhere/x.db"], 3, "does not exist"),
+        (["nonsense"], 2, "No such command"),
+        (["analyze", "fine.json", "--out", "r", "--level", "2"], 2, "level"),
+    ],
+)
+def test_a_mistake_ends_in_one_message(
+    study: Path, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    write(tmp_path / "fine.json", row())
+    write(tmp_path / "seven.json", row(), row(rating=7))
+    done = gadfly(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_settings_that_cannot_be_say_which(study: Path, tmp_path: Path) -> None:
+    done = gadfly("run", study, cwd=tmp_path, GADFLY_CONCURRENCY="many")
+    assert done.returncode == 3
+    assert "GADFLY_CONCURRENCY" in done.stderr
+
+
+def test_lenient_skips_counts_and_reports(tmp_path: Path) -> None:
+    path = write(tmp_path / "mixed.json", row(), row(rating=7), row(tags="x"), row(rating=2))
+    done = gadfly("analyze", path, "--out", "r", "--lenient", "--json", cwd=tmp_path)
+    results = json.loads(done.stdout)
+    assert (results["n_attacks"], results["skipped"]) == (2, 2)
+    assert any("record 2, field rating" in note for note in results["notes"])
+    page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+    assert "2 records" in page
+
+
+def test_hostile_names_reach_a_terminal_as_text(tmp_path: Path) -> None:
+    name = "\x1b[31mred\x07[bold]x[/bold]"
+    path = write(tmp_path / "hostile.json", row(model_type=name))
+    done = gadfly("analyze", path, "--out", "r", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b[31mred" not in done.stdout
+    assert "\x07" not in done.stdout
+    assert "[bold]" in done.stdout
+
+
+def test_ci_iid_is_the_papers(tmp_path: Path) -> None:
+    rows = [row(rating=i % 5, red_team_member_id=i // 8) for i in range(80)]
+    path = write(tmp_path / "f.json", *rows)
+    methods = [
+        json.loads(
+            gadfly("analyze", path, "--out", "r", "--ci", ci, "--json", cwd=tmp_path).stdout
+        )["arms"][0]["rating"]["method"]
+        for ci in ("cluster", "iid")
+    ]
+    assert "by member" in methods[0]
+    assert "by member" not in methods[1]
+
+
+def test_version_and_help(tmp_path: Path) -> None:
+    assert gadfly("--version", cwd=tmp_path).stdout.startswith("gadfly 0.")
+    text = gadfly("--help", cwd=tmp_path).stdout
+    for verb in (
+        "demo",
+        "init",
+        "check",
+        "run",
+        "analyze",
+        "score",
+        "convert",
+        "train",
+        "evaluate",
+    ):
+        assert verb in text

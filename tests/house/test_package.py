@@ -1,0 +1,78 @@
+"""The package: small at the top, lazy, typed, with one list of names."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import gadfly
+
+HEAVY = {"polars", "numpy", "pydantic", "sqlalchemy", "altair", "sklearn", "scipy", "openai"}
+
+
+def loaded(code: str) -> set[str]:
+    """Modules that a fresh interpreter has loaded after some code."""
+    script = f"import sys\n{code}\nprint(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_the_top_holds_these_names() -> None:
+    assert gadfly.__all__ == [
+        "Attack",
+        "Estimate",
+        "GadflyError",
+        "Message",
+        "PreferencePair",
+        "Results",
+        "Scorer",
+        "Study",
+        "analyze",
+        "convert",
+        "load_study",
+        "open_scorer",
+        "read_attack_frame",
+        "read_attacks",
+        "read_pairs",
+        "write_attacks",
+    ]
+    for name in gadfly.__all__:
+        assert getattr(gadfly, name).__name__ == name
+    assert dir(gadfly) == gadfly.__all__
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        gadfly.nonsense  # noqa: B018
+
+
+def test_importing_gadfly_loads_nothing_heavy() -> None:
+    assert not loaded("import gadfly") & HEAVY
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """What keeps ``gadfly --help`` quick; make bench prints its time."""
+    assert not loaded("import gadfly.cli.main") & HEAVY
+
+
+def test_every_package_lists_its_modules_and_holds_no_code() -> None:
+    for module in pkgutil.walk_packages(gadfly.__path__, "gadfly."):
+        if not module.ispkg or "migrations" in module.name:
+            continue
+        package = importlib.import_module(module.name)
+        names = {m.name for m in pkgutil.iter_modules(package.__path__) if m.name != "__main__"}
+        names -= {"migrations"}
+        listed = set(package.__all__)
+        assert listed <= names, module.name
+        assert package.__doc__
+
+
+def test_every_module_says_what_it_is() -> None:
+    for module in pkgutil.walk_packages(gadfly.__path__, "gadfly."):
+        if ".migrations" not in module.name:
+            found = importlib.import_module(module.name)
+            assert found.__doc__, module.name
+            assert len(found.__doc__) > 20, module.name

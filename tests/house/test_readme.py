@@ -1,0 +1,113 @@
+"""The README is true: its tree, its commands, its links."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def tree() -> dict[str, set[str]]:
+    """Names that the README's tree gives to each folder it opens."""
+    block = README.split("## The house")[1].split("\n\n")[1]
+    found: dict[str, set[str]] = {"": set()}
+    opened = ""
+    for line in block.splitlines():
+        name = line.split()[0]
+        if line.startswith("      "):
+            found[opened].add(name)
+        else:
+            found[""].add(name)
+            opened = name
+            found[opened] = set()
+    return found
+
+
+def present(folder: Path) -> set[str]:
+    hidden = {"__init__.py", "__pycache__", "py.typed"}
+    return {
+        path.name + "/" * path.is_dir()
+        for path in folder.iterdir()
+        if path.name not in hidden and not path.name.startswith(".")
+    }
+
+
+def test_the_tree_names_every_room_and_no_other() -> None:
+    named = tree()
+    assert named["src/gadfly/"] == present(ROOT / "src" / "gadfly")
+    assert named[""] == {"src/gadfly/", "tests/", "benchmarks/", "docs/"}
+    for folder in named[""]:
+        assert (ROOT / folder).is_dir()
+
+
+def test_links_lead_somewhere() -> None:
+    for page in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert target.startswith("http") or (ROOT / target).exists(), (page.name, target)
+
+
+def commands() -> list[str]:
+    """Every command line of the README's code blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+
+
+def test_the_two_commands_are_targets_of_make() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for command in commands():
+        if command.startswith("make"):
+            assert re.search(rf"^{command.split()[1]}:", makefile, flags=re.MULTILINE), command
+
+
+def gadfly(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).parent / "gadfly"
+    return subprocess.run(
+        [program, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+
+
+@pytest.mark.timeout(600)
+def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
+    """As written, with stand-ins for the files that a reader would have."""
+    demo = gadfly("demo", "--out", "demo", "--no-open", cwd=tmp_path)
+    assert demo.returncode == 0, demo.stderr
+    made = gadfly(
+        "convert", "demo/pairs.jsonl", "PAIRS.parquet", cwd=tmp_path
+    )  # a round trip on the way: any format of pairs will do
+    assert made.returncode == 0, made.stderr
+    (tmp_path / "PAIRS.parquet").rename(tmp_path / "PAIRS")
+    attacks = tmp_path / "red_team_attempts.jsonl.gz"
+    attacks.write_text(
+        '[{"transcript": "\\n\\nHuman: hi\\n\\nAssistant: hello", "rating": 1, "tags": null,'
+        '"min_harmlessness_score_transcript": 0.5, "num_params": "2.7B", "model_type": "rlhf",'
+        '"task_description": "to be kind", "task_descripton_harmlessness_score": 1.0,'
+        '"red_team_member_id": 3, "is_upworker": false}]'
+    )
+    (tmp_path / "FILE").write_bytes(attacks.read_bytes())
+    (tmp_path / "IN").write_bytes(attacks.read_bytes())
+    tried = 0
+    for command in commands():
+        if not command.startswith(".venv/bin/gadfly"):
+            continue
+        arguments = shlex.split(command)[1:]
+        if arguments[0] == "convert":
+            arguments[2] = "OUT.parquet"
+        done = gadfly(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, (command, done.stderr)
+        tried += 1
+    assert tried == 9
+    assert (tmp_path / "report" / "report.html").exists()
+    assert (tmp_path / "my-study" / "report" / "results.json").exists()
