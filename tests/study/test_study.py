@@ -100,6 +100,14 @@ def test_the_line_is_that_of_the_fault(path: Path) -> None:
         load_study(path)
 
 
+def test_a_list_of_faulty_entries_is_not_called_empty(path: Path) -> None:
+    with pytest.raises(StudyProblem) as problem:
+        load_study(merge(path, arms=[{"model_type": "a"}]))
+    assert not any("at least one" in fault for fault in problem.value.faults)
+    with pytest.raises(StudyProblem, match="arms: must have at least one entry"):
+        load_study(merge(path, arms=[]))
+
+
 def test_all_faults_come_at_once(path: Path) -> None:
     edit(path, "seed: 2022", "seed: x")
     edit(path, "quota: 50", "quota: x")

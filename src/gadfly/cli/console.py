@@ -53,7 +53,7 @@ def plain(text: str) -> Text:
 
 def note(text: str) -> None:
     """A sentence beside the result, on standard error."""
-    err.print(plain(text), soft_wrap=True)
+    err.print(plain(text), soft_wrap=not err.is_terminal)  # a log keeps one line a sentence
 
 
 def command() -> str:

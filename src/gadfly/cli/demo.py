@@ -29,7 +29,12 @@ def demo(
     from gadfly.settings import load_settings
 
     note("A whole study, without any model or network: about half a minute.")
-    done = run_demo(folder, progress, concurrency=load_settings().concurrency)
+    try:
+        done = run_demo(folder, progress, concurrency=load_settings().concurrency)
+    except KeyboardInterrupt:
+        note("Stopped, and every step is kept.")
+        note(f"Go on with: {command()} demo --out {folder}")
+        raise typer.Exit(130) from None
     out.print(arms_table(done.results))
     note("What you are looking at:")
     for sentence in done.notes:

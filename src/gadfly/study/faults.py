@@ -36,6 +36,7 @@ _PLAIN = {
     "model_attributes_type": "must hold its own keys, one a line, further in",
     "string_too_short": "must not be empty",
     "finite_number": "must be a number, not infinite",
+    "too_short": "must have at least one entry",
 }
 
 
@@ -94,7 +95,18 @@ def read_yaml(path: Path) -> Document:
 
 def explain(error: ValidationError, model: type[BaseModel], document: Document) -> list[str]:
     """One sentence for each fault: line, key, what is wrong, what would be right."""
-    return [_explain(detail, model, document) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    faulty = [detail["loc"] for detail in details]
+    return [
+        _explain(detail, model, document)
+        for detail in details
+        if not (detail["type"] == "too_short" and _faults_within(detail["loc"], faulty))
+    ]
+
+
+def _faults_within(location: Location, faulty: list[Location]) -> bool:
+    """Whether entries were there but wrong: then the list is not empty, whatever pydantic says."""
+    return any(other[: len(location)] == location != other for other in faulty)
 
 
 def _explain(detail: ErrorDetails, model: type[BaseModel], document: Document) -> str:

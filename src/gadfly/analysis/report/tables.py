@@ -149,7 +149,7 @@ def _breaks(results: Results) -> frozenset[int]:
 def _line(arm: ArmResult, name: str) -> str:
     estimate: Estimate = getattr(arm, name)
     percent = name in _PERCENT
-    return interval(estimate, 1 if percent else 2, percent=percent).replace("−", "-")
+    return interval(estimate, 0 if percent else 2, percent=percent).replace("−", "-")
 
 
 def _cell(arm: ArmResult, name: str) -> Cell:

@@ -85,8 +85,9 @@ def _environment(*, html: bool) -> Environment:
 
 
 def _tight(text: str) -> str:
-    """Intervals that do not break over two lines."""
-    return _BRACKETS.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
+    """Intervals that do not break over two lines, and signs that stay with their names."""
+    whole = _BRACKETS.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
+    return re.sub(" (?=[†‡]$)", "\u00a0", whole)
 
 
 def _context(results: Results) -> dict[str, Any]:

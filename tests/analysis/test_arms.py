@@ -1,0 +1,142 @@
+"""Arms, their order and marks; what an analysis keeps of its arguments, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from gadfly.analysis.arms import arms_in_order, default_mark, size_value
+from gadfly.analysis.results import ESTIMATES, Results, Scorer
+from gadfly.errors import PersonError, ProgrammerError
+from gadfly.records.reading import read_attack_frame
+from gadfly.records.values import Arm
+from tests.analysis.studies import SOURCE, attacks, results
+
+
+def plain(found: Results) -> dict[str, Any]:
+    """Everything but when and how fast."""
+    shown = found.model_dump(mode="json")
+    for name in ("created_at", "duration_seconds"):
+        del shown["provenance"][name]
+    return shown
+
+
+def test_iid_has_the_same_estimates_and_narrower_intervals(replica: Path) -> None:
+    frame = read_attack_frame(replica).frame
+    clustered, iid = (results(frame, ci=ci).arms for ci in ("cluster", "iid"))
+    for a, b in zip(clustered, iid, strict=True):
+        assert [getattr(a, s).estimate for s in ESTIMATES] == [
+            getattr(b, s).estimate for s in ESTIMATES
+        ]
+        assert a.rating.high - a.rating.low > 1.3 * (b.rating.high - b.rating.low)
+    truth = json.loads(Path(f"{replica}.expected.json").read_text())
+    assert sum(arm.n for arm in iid) == truth["n_attacks"]
+
+
+def test_order_of_arms_that_the_paper_does_not_know() -> None:
+    present = [("mine", "big"), ("rlhf", "1T"), ("rlhf", "100k"), ("mine", "7b"), ("mine", "")]
+    assert arms_in_order(present) == [
+        ("rlhf", "100k"),
+        ("rlhf", "1T"),
+        ("mine", "7b"),
+        ("mine", "big"),
+        ("mine", ""),
+    ]
+
+
+def test_sizes() -> None:
+    values = [size_value(size) for size in ["100k", "1.5M", "2.7B", "13B", "52B", "1T"]]
+    assert values == sorted(v for v in values if v is not None)
+    assert size_value("") is None
+    assert size_value("7B-chat") is None
+
+
+def test_exchanging_labels_exchanges_the_numbers() -> None:
+    """Estimates move with their rows; intervals only by their own seeds."""
+    frame = attacks((("plain lm", "2.7B"), ("rlhf", "2.7B")), n=80)
+    names = {"plain lm": "rlhf", "rlhf": "plain lm"}
+    swapped = frame.with_columns(pl.col("model_type").replace(names))
+    one, other = results(frame).arms, results(swapped).arms
+    for a, b in ((one[0], other[1]), (one[1], other[0])):
+        for name in ESTIMATES:
+            assert getattr(a, name).estimate == getattr(b, name).estimate
+
+
+def test_what_was_left_out_is_counted() -> None:
+    mixed = pl.concat([attacks(n=30), attacks(n=10, kind="simulated", seed=1)])
+    found = results(mixed, attacker_kind="human")
+    assert found.n_attacks == 60
+    assert found.left_out == {"simulated": 20}
+    assert any("Left out" in note and "20" in note for note in found.notes)
+    source = SOURCE.model_copy(update={"skipped": 3})
+    skipped = results(attacks(), source=source)
+    assert skipped.skipped == 3
+    assert any(note.startswith("3 records of the input") for note in skipped.notes)
+
+
+def test_the_arguments_are_kept_as_given_and_as_used() -> None:
+    provenance = results(attacks(), ci="iid").provenance
+    assert provenance.arguments_given["attacker_kind"] is None
+    assert provenance.arguments_used["attacker_kind"] == "human"
+    assert provenance.arguments_used["ci"] == "iid"
+    assert len(provenance.seeds) == 2 * 3
+
+
+def test_results_reproduce() -> None:
+    frame = attacks(missing=0.1)
+    assert plain(results(frame)) == plain(results(frame))
+
+
+def test_marks_of_the_released_file_and_of_others() -> None:
+    published = Scorer(name="published", version="2022")
+    found = [
+        default_mark(Arm(model_type=kind, num_params=""), published)
+        for kind in ("plain lm", "context distillation", "rejection sampling", "rlhf")
+    ]
+    assert found == ["unverified", "unverified", "circular", "circular"]
+    assert default_mark(Arm(model_type="rlhf", num_params=""), SOURCE.scorer) == "unverified"
+    arm = Arm(model_type="rlhf", num_params="2.7B")
+    marked = results(attacks(), marks={arm: "independent"}).arms
+    assert [a.lineage_mark for a in marked] == ["unverified", "independent"]
+
+
+def test_the_success_threshold_is_a_parameter() -> None:
+    frame = attacks()
+    strict, mild = results(frame, success_threshold=4), results(frame, success_threshold=1)
+    for a, b in zip(strict.arms, mild.arms, strict=True):
+        assert a.success_rate.estimate < b.success_rate.estimate
+
+
+def test_progress_is_told_by_arm() -> None:
+    told: list[tuple[int, int]] = []
+    results(attacks(), progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resamples": 10}, "at least 100"),
+        ({"level": 95.0}, "between 0 and 1"),
+        ({"success_threshold": 5}, "0 to 4"),
+    ],
+)
+def test_options_without_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(PersonError, match=message):
+        results(attacks(), **options)
+
+
+def test_a_frame_that_no_reader_makes_is_a_bug() -> None:
+    frame = attacks()
+    for broken in (
+        frame.drop("turns"),
+        frame.with_columns(pl.lit(None, pl.String).alias("member")),
+        frame.with_columns(pl.lit(float("nan")).alias("rating")),
+        frame.with_columns(pl.lit("lost").alias("outcome")),
+    ):
+        with pytest.raises(ProgrammerError):
+            results(broken)
