@@ -15,15 +15,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score
 
 from gadfly.errors import PersonError
-from gadfly.preference.evaluate import (
-    Evaluation,
-    Resampling,
-    evaluate,
-    evaluate_margins,
-    margins,
-)
+from gadfly.preference.evaluate import Evaluation, evaluate, evaluate_margins, margins
 from gadfly.preference.lineage import Lineage, mark
 from gadfly.preference.making import make_linear
+from gadfly.preference.measures import Resampling
 from gadfly.preference.pairs import Prepared, folds, prepare
 from gadfly.preference.scoring import open_scorer
 from gadfly.preference.train import train_linear

@@ -24,8 +24,10 @@ def planted(
     """Pairs whose chosen reply holds a good word and whose rejected one a bad word."""
     draw = random.Random(seed)
     pairs = []
+    opening = ""
     for index in range(n):
-        opening = f"question {index // per_opening} about the {draw.choice(FILLER)}"
+        if index % per_opening == 0:
+            opening = f"question {index // per_opening} about the {draw.choice(FILLER)}"
         replies = [reply(draw, GOOD, 1), reply(draw, BAD, 1)]
         if draw.random() < noise:
             replies.reverse()

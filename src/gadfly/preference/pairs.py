@@ -7,6 +7,7 @@ conversation of a pair is known by :func:`gadfly.preference.lineage.conversation
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from gadfly.errors import PersonError
 from gadfly.preference.lineage import conversation_key
-from gadfly.records.transcript import parse
+from gadfly.records.transcript import MARKER_PATTERN, parse
 from gadfly.records.values import Message, PreferencePair
 
 __all__ = ["Prepared", "context", "folds", "prepare"]
@@ -51,12 +52,11 @@ def context(pair: PreferencePair) -> tuple[Message, ...]:
 
     A prefix without any marker is one human message.
     """
+    if not re.search(MARKER_PATTERN, pair.prefix):
+        return (Message(role="human", text=pair.prefix),) if pair.prefix.strip() else ()
     messages = parse(pair.prefix).messages
-    if messages and messages[-1].role == "assistant" and not messages[-1].text.strip():
-        messages = messages[:-1]
-    if not messages and pair.prefix.strip() not in ("", "Assistant:"):
-        return (Message(role="human", text=pair.prefix),)
-    return messages
+    last = messages[-1]
+    return messages[:-1] if last.role == "assistant" and not last.text.strip() else messages
 
 
 def prepare(

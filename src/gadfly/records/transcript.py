@@ -55,6 +55,8 @@ def parse(text: str) -> Parsed:
     ['hi', 'hello']
     """
     found = list(_MARKER.finditer(text))
+    if not found:
+        return Parsed((), exact=not text)
     ends = [m.start() for m in found[1:]] + [len(text)]
     messages = tuple(
         Message(role=_ROLES[m.group(1)], text=text[m.end() : end].removeprefix(" "))
