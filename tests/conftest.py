@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,3 +26,30 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the data folder {folder}, which a plain clone has not")
     return folder
+
+
+@pytest.fixture(scope="session")
+def replica(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of the full size and format of the released one, made once for all workers.
+
+    Whoever creates the folder makes the file and moves it into place; the others wait for it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / "replica"
+    made = folder / "replica.jsonl.gz"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        deadline = time.monotonic() + 120
+        while not made.exists():
+            assert time.monotonic() < deadline, "the other worker made no replica"
+            time.sleep(0.1)
+        return made
+    part = folder / "part.jsonl.gz"
+    tool = shared / "tools" / "make_replica.py"
+    subprocess.run([sys.executable, str(tool), str(part)], check=True, capture_output=True)
+    Path(f"{part}.expected.json").rename(f"{made}.expected.json")
+    part.rename(made)
+    return made

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,22 +56,6 @@ def study(seed: int, *, members: int = 30, each: int = 20, spread: float = 0.5) 
         for k in range(each)
     ]
     return frame(rows)
-
-
-@pytest.fixture(scope="session")
-def replica(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The full-size synthetic copy of the released file, made once for all workers."""
-    folder = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        folder = folder.parent
-    path = folder / "replica.jsonl.gz"
-    if not path.exists():
-        mine = folder / f"replica-{os.getpid()}"
-        tool = shared / "tools" / "make_replica.py"
-        subprocess.run([sys.executable, str(tool), str(mine)], check=True, capture_output=True)
-        Path(f"{mine}.expected.json").rename(f"{path}.expected.json")
-        mine.rename(path)
-    return path
 
 
 @pytest.fixture(scope="session")
