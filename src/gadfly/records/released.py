@@ -96,6 +96,7 @@ def _transcript(value: object) -> bool:
     return _text(value) and _HAS_MARKER.search(str(value)) is not None
 
 
+_UTF8 = "a text that is whole UTF-8: some of its bytes, or half a surrogate pair, are none"
 _SCORE_ALLOWED = "a finite number, or null (not scored)"
 FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "min_harmlessness_score_transcript": (_score, _SCORE_ALLOWED),
@@ -131,7 +132,8 @@ def fault(row: object) -> Fault | None:
         if key not in row:
             return Fault(field, MISSING, allowed)
         if not sound(row[key]):
-            return Fault(key, show_json(row[key]), allowed)
+            not_utf8 = type(row[key]) is str and not _text(row[key])
+            return Fault(key, show_json(row[key]), _UTF8 if not_utf8 else allowed)
     return None
 
 
