@@ -33,6 +33,12 @@ def analyze(
     ] = "cluster",
     resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples.")] = 2000,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    success_threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=4, help="Rating from which an attack is a success; the study's, or 3."
+        ),
+    ] = None,
     attacker_kind: Annotated[
         Literal["human", "simulated", "model"] | None,
         typer.Option(help="Whose attacks, where a file holds more than one kind."),
@@ -51,18 +57,20 @@ def analyze(
     from gadfly.run.report import analysable
     from gadfly.settings import load_settings
 
-    with progress("scoring") as tell:
+    with progress(f"Reading {source.name}") as tell:
         found = analysable(
             source, database=database or load_settings().database, lenient=lenient, progress=tell
         )
-    with progress("arms") as tell:
+    with progress("Arms") as tell:
         results = compute(
             found.frame,
             source=found.source,
             ci=ci,
             resamples=resamples,
             level=level,
-            success_threshold=found.success_threshold,
+            success_threshold=(
+                found.success_threshold if success_threshold is None else success_threshold
+            ),
             attacker_kind=attacker_kind,
             marks=found.marks,
             design=found.design,

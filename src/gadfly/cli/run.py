@@ -41,11 +41,11 @@ def run(
     with closing(Store(url)) as store:
         opened = open_study(file, store, amend=amend)
         try:
-            with progress("attacks") as tell:
+            with progress("Attacks") as tell:
                 done = asyncio.run(
                     collect(opened, concurrency=concurrency or settings.concurrency, progress=tell)
                 )
-            with progress("scoring") as tell:
+            with progress("Scoring") as tell:
                 scored = score_study(opened, scorer, progress=tell)
         except KeyboardInterrupt:
             over = sum(row.ending is not None for row in store.attacks(opened.id))

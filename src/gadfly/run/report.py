@@ -127,7 +127,7 @@ def _notes(study: OpenStudy, over: int, lasting: int) -> list[str]:
     if protocol.members.kind == "simulated":
         notes.append(
             "The members of this study are simulated: programs with planted skill, style, rating "
-            "bias and noise. Nothing here says anything about people."
+            "bias and noise."
         )
     scripted = [a.arm.name for a in protocol.arms if isinstance(a.assistant, ScriptedSpec)]
     if scripted:
