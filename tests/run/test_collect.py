@@ -22,6 +22,7 @@ from gadfly.run.assemble import make_members, make_scorer, open_study
 from gadfly.run.collect import Collected, collect
 from gadfly.run.gather import gather
 from gadfly.run.journal import Journal
+from gadfly.run.report import analysable
 from gadfly.run.scoring import score_study
 from gadfly.store.store import NewEvent, Store
 from gadfly.study.protocol import load_study
@@ -174,12 +175,39 @@ def test_a_dialogue_keeps_the_rules_it_began_with(make_study: MakeStudy) -> None
     file = load_study(path)
     with closing(Store(file.database_url)) as store:
         study = open_study(file, store)
-        row = collecting._assign(study, make_members(file))
+        row = collecting._assign(study, make_members(file.study))
         assert row is not None
     make_study(rules={"turns_asked": 1, "turns_max": 1})
     assert collected(path, amend=True).resumed == 1
     assert max(len(a.turns) for a in attacks(path) if a.number == 1) > 1
     assert {len(a.turns) for a in attacks(path) if a.number and a.number > 1} == {1}
+
+
+def test_an_amended_study_keeps_and_finishes_what_began_before(make_study: MakeStudy) -> None:
+    """An arm removed, members renamed, a quota lowered: old dialogues end as they began."""
+    path = make_study(arms=[arm("old", 8), arm("open", 8)])
+    file = load_study(path)
+    with closing(Store(file.database_url)) as store:
+        study = open_study(file, store)
+        for _ in range(6):
+            assert collecting._assign(study, make_members(file.study))
+    make_study(
+        arms=[arm("open", 3), arm("new", 5)],
+        members={"kind": "simulated", "count": 4, "prefix": "late"},
+    )
+    done = collected(path, amend=True)
+    assert done.resumed == 6
+    found = attacks(path)
+    assert len(found) == done.attacks
+    assert {str(a.attacker.member)[:4] for a in found[:6]} == {"sim-"}
+    assert {str(a.attacker.member)[:4] for a in found[6:]} == {"late"}
+    counts = Counter(a.arm.name for a in found)
+    assert counts["new small"] == 5
+    assert counts["open small"] == max(3, counts["open small"])
+    analysed = analysable(path)
+    assert analysed.frame.height == done.attacks
+    assert analysed.marks is not None
+    assert {a.name for a in analysed.marks} == {"old small", "open small", "new small"}
 
 
 def test_people_and_missing_facts_are_refused(make_study: MakeStudy) -> None:
@@ -192,7 +220,7 @@ def test_people_and_missing_facts_are_refused(make_study: MakeStudy) -> None:
         "ethics_reference": "none needed: a test",
         "pay_floor": {"amount": 20, "currency": "EUR"},
     }
-    with pytest.raises(PersonError, match="are people"):
+    with pytest.raises(PersonError, match="its members are people"):
         collected(make_study("facts", members=people, launch=launch))
 
 
@@ -237,7 +265,7 @@ def test_nobody_is_told_before_the_commit(make_study: MakeStudy) -> None:
 
     with closing(Store(file.database_url)) as store:
         study = open_study(file, store)
-        row = collecting._assign(study, make_members(file))
+        row = collecting._assign(study, make_members(file.study))
         assert row is not None
         asyncio.run(work(store, row.id))
 

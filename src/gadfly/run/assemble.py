@@ -17,12 +17,20 @@ from gadfly.preference.constant import ConstantScorer
 from gadfly.preference.protocol import Scorer
 from gadfly.preference.scoring import open_scorer
 from gadfly.records.canonical import canonical_json
+from gadfly.redteam.briefs import Brief
 from gadfly.redteam.members import SimulatedMember, draw_members
-from gadfly.redteam.state import Rules
 from gadfly.store.store import Store
-from gadfly.study.protocol import LinearScorerSpec, ScriptedSpec, StudyArm, StudyFile
+from gadfly.study.protocol import LinearScorerSpec, ScriptedSpec, Study, StudyArm, StudyFile
 
-__all__ = ["OpenStudy", "make_assistant", "make_members", "make_scorer", "open_study"]
+__all__ = ["OpenStudy", "Version", "make_assistant", "make_members", "make_scorer", "open_study"]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a study's protocol, as it was when dialogues began under it."""
+
+    study: Study
+    brief: Brief
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,8 @@ class OpenStudy:
     file: StudyFile
     store: Store
     id: int
-    rules: Mapping[str, Rules]
-    """The rules of each version of the protocol, by hash: a dialogue keeps those it began with."""
+    versions: Mapping[str, Version]
+    """Each version of the protocol, by hash: a dialogue keeps the one it began with."""
 
 
 def make_assistant(arm: StudyArm) -> Assistant:
@@ -49,18 +57,18 @@ def make_assistant(arm: StudyArm) -> Assistant:
     )
 
 
-def make_members(file: StudyFile) -> tuple[SimulatedMember, ...]:
+def make_members(study: Study) -> tuple[SimulatedMember, ...]:
     """The simulated members of a study.
 
     :raises PersonError: its members are people.
     """
-    spec = file.study.members
+    spec = study.members
     if spec.kind == "human":
         raise PersonError(
-            f"{file.path}: the members of this study are people, who red team on a web site; this "
+            f"study {study.name}: its members are people, who red team on a web site; this "
             "version of Gadfly has none yet. Write members.kind: simulated to try the study out"
         )
-    return draw_members(spec.count, spec.population, seed=file.study.seed, prefix=spec.prefix)
+    return draw_members(spec.count, spec.population, seed=study.seed, prefix=spec.prefix)
 
 
 def make_scorer(file: StudyFile) -> Scorer:
@@ -111,8 +119,8 @@ def open_study(
             raise StudyProblem(file.path, missing)
         store.add_protocol(study_id, digest, _body(file))
         versions = store.protocol_versions(study_id)
-    rules = {v.protocol_hash: _rules(v.body) for v in versions}
-    return OpenStudy(file, store, study_id, rules)
+    kept = {v.protocol_hash: _version(v.body) for v in versions}
+    return OpenStudy(file, store, study_id, kept)
 
 
 def _body(file: StudyFile) -> str:
@@ -120,8 +128,10 @@ def _body(file: StudyFile) -> str:
     return canonical_json({"study": study, "brief": brief}).decode()
 
 
-def _rules(body: str) -> Rules:
-    return Rules.model_validate_json(orjson.dumps(orjson.loads(body)["study"]["rules"]))
+def _version(body: str) -> Version:
+    parts = orjson.loads(body)
+    study = Study.model_validate_json(canonical_json(parts["study"]))
+    return Version(study, Brief.model_validate_json(canonical_json(parts["brief"])))
 
 
 def _changes(old: str, new: str) -> list[str]:

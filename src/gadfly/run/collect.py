@@ -20,10 +20,11 @@ from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
 from gadfly.redteam.events import Continued, Event, Replied, Shown, read_event
 from gadfly.redteam.members import SimulatedMember, member_of_task
-from gadfly.redteam.state import REPLIES, Dialogue, Needed, needed
+from gadfly.redteam.state import REPLIES, Dialogue, Needed, Rules, needed
 from gadfly.run.assemble import OpenStudy, make_assistant, make_members
 from gadfly.run.journal import Journal
 from gadfly.store.store import Counts, NewEvent, StoredAttack
+from gadfly.study.protocol import Study
 
 __all__ = ["Collected", "collect"]
 
@@ -43,14 +44,32 @@ class Collected:
 
 
 @dataclass(frozen=True)
+class _Cast:
+    """Who takes part under one version of the protocol."""
+
+    rules: Rules
+    assistants: Mapping[str, Assistant]
+    sampling: Mapping[str, Sampling]
+    members: Mapping[str, SimulatedMember]
+
+    @classmethod
+    def of(cls, study: Study) -> _Cast:
+        return cls(
+            rules=study.rules,
+            assistants={arm.arm.name: make_assistant(arm) for arm in study.arms},
+            sampling={arm.arm.name: arm.sampling for arm in study.arms},
+            members={member.name: member for member in make_members(study)},
+        )
+
+
+@dataclass(frozen=True)
 class _Parts:
     """What every dialogue of a run shares."""
 
     open: OpenStudy
     journal: Journal
-    assistants: Mapping[str, Assistant]
-    sampling: Mapping[str, Sampling]
-    members: Mapping[str, SimulatedMember]
+    casts: Mapping[str, _Cast]
+    """By protocol hash: a dialogue ends with those it began with."""
 
 
 async def collect(
@@ -62,27 +81,25 @@ async def collect(
     :param progress: told (attacks over, attacks wanted).
     :raises OperatorError: the database refuses; everything acknowledged before is kept.
     """
-    members = make_members(study.file)
-    arms = study.file.study.arms
+    lasting = await asyncio.to_thread(study.store.attacks, study.id, open_only=True)
+    in_use = {study.file.protocol_hash, *(attack.protocol_hash for attack in lasting)}
     parts = _Parts(
         open=study,
         journal=Journal(study.store),
-        assistants={a.arm.name: make_assistant(a) for a in arms},
-        sampling={a.arm.name: a.sampling for a in arms},
-        members={member.name: member for member in members},
+        casts={digest: _Cast.of(study.versions[digest].study) for digest in in_use},
     )
     try:
-        return await _work(parts, members, concurrency, progress or (lambda done, total: None))
+        return await _work(parts, concurrency, progress or (lambda done, total: None))
     finally:
         await asyncio.shield(parts.journal.settle())
-        for assistant in parts.assistants.values():
-            await assistant.close()
+        for cast in parts.casts.values():
+            for assistant in cast.assistants.values():
+                await assistant.close()
 
 
-async def _work(
-    parts: _Parts, members: Sequence[SimulatedMember], concurrency: int, progress: Progress
-) -> Collected:
+async def _work(parts: _Parts, concurrency: int, progress: Progress) -> Collected:
     study = parts.open
+    members = list(parts.casts[study.file.protocol_hash].members.values())
     before = await asyncio.to_thread(study.store.attacks, study.id)
     bodies = await asyncio.to_thread(study.store.events, study.id, open_only=True)
     left = [attack for attack in before if attack.ending is None]
@@ -139,7 +156,7 @@ def _assign(study: OpenStudy, members: Sequence[SimulatedMember]) -> StoredAttac
 
 async def _drive(parts: _Parts, attack: StoredAttack, kept: list[tuple[int, str]]) -> None:
     """Bring one dialogue to its end, from wherever it stands."""
-    rules = parts.open.rules[attack.protocol_hash]
+    rules = parts.casts[attack.protocol_hash].rules
     dialogue = rebuild(rules, ((number, read_event(body)) for number, body in kept))
     number = len(kept)
     need = needed(dialogue)
@@ -157,7 +174,8 @@ async def _next(
     parts: _Parts, attack: StoredAttack, dialogue: Dialogue, need: Needed
 ) -> Sequence[Event]:
     """What happens next: an assistant's replies, a coin, or the member's own step."""
-    place = f"{parts.open.file.study.seed}/{attack.number}/{len(dialogue.turns)}/{need.what}"
+    seed = parts.open.versions[attack.protocol_hash].study.seed
+    place = f"{seed}/{attack.number}/{len(dialogue.turns)}/{need.what}"
     if need.what == "replies":
         return await _replies(parts, attack, dialogue, need, place)
     draw = random.Random(f"{place}/{'+'.join(need.questions)}")
@@ -165,7 +183,7 @@ async def _next(
         return [Shown(order=tuple(draw.sample(range(REPLIES), REPLIES)))]
     if need.what == "continuation":
         return [Continued(slot=draw.randrange(REPLIES))]
-    return [parts.members[attack.member].act(dialogue, need, draw)]
+    return [parts.casts[attack.protocol_hash].members[attack.member].act(dialogue, need, draw)]
 
 
 async def _replies(
@@ -175,8 +193,9 @@ async def _replies(
     tries = dialogue.turn.tries if dialogue.turn else ()
     due = [(slot, len(tries[slot])) for slot in need.slots]
     seeds = [random.Random(f"{place}/{slot}/{attempt}").getrandbits(31) for slot, attempt in due]
-    replies = await parts.assistants[attack.arm].reply(
-        dialogue.conversation, seeds=seeds, sampling=parts.sampling[attack.arm]
+    cast = parts.casts[attack.protocol_hash]
+    replies = await cast.assistants[attack.arm].reply(
+        dialogue.conversation, seeds=seeds, sampling=cast.sampling[attack.arm]
     )
     return [
         Replied(slot=slot, attempt=attempt, reply=reply)

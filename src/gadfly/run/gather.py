@@ -35,10 +35,9 @@ def gather(
 def _attack(
     study: OpenStudy, row: StoredAttack, bodies: list[tuple[int, str]], scores: Mapping[int, str]
 ) -> Attack:
-    dialogue = rebuild(
-        study.rules[row.protocol_hash], ((number, read_event(body)) for number, body in bodies)
-    )
-    protocol = study.file.study
+    version = study.versions[row.protocol_hash]
+    protocol = version.study
+    dialogue = rebuild(protocol.rules, ((number, read_event(body)) for number, body in bodies))
     kind = protocol.members.kind
     arm = next(a.arm for a in protocol.arms if a.arm.name == row.arm)
     scored = scores.get(row.id)
@@ -49,7 +48,7 @@ def _attack(
         arm=arm,
         attacker=Attacker(kind=kind, team_type=protocol.team_type, member=row.member),
         assignment=Assignment.model_validate_json(row.assignment),
-        brief=study.file.brief.label,
+        brief=version.brief.label,
         task_description=dialogue.description,
         addendum=dialogue.addendum,
         turns=dialogue.all_turns,

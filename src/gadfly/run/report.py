@@ -101,7 +101,9 @@ def _study(path: Path, database: str | None, progress: Progress | None) -> Analy
         protocol_hash=file.protocol_hash,
         scorer=ScorerInfo(name=scorer.name, version=scorer.version, lineage=lineage),
     )
-    order = [arm.arm for arm in file.study.arms]  # results show arms as the study lists them
+    # Results show arms as the study lists them, those of earlier versions last.
+    studies = [file.study, *(version.study for version in study.versions.values())]
+    order = [arm.arm for protocol in studies for arm in protocol.arms]
     return Analysable(
         frame=attack_frame(sorted(attacks, key=lambda attack: order.index(attack.arm))),
         source=source,
@@ -116,7 +118,8 @@ def _marks(study: OpenStudy, scorer: Scorer) -> dict[Arm, Mark]:
     """A scripted assistant was shaped by nothing; of a served model nothing is known."""
     shaped = {
         arm.arm: untrained("scripted", {}) if isinstance(arm.assistant, ScriptedSpec) else None
-        for arm in study.file.study.arms
+        for version in study.versions.values()
+        for arm in version.study.arms
     }
     return {arm: mark(scorer.lineage, lineage) for arm, lineage in shaped.items()}
 
