@@ -145,6 +145,42 @@ def test_ci_iid_is_the_papers(tmp_path: Path) -> None:
     assert "by member" not in methods[1]
 
 
+def test_a_report_names_the_scorer_whose_scores_it_shows(tmp_path: Path) -> None:
+    """Scores of two scorers are never mixed; rescored, the file is reported under the new one."""
+    rows = [
+        row(red_team_member_id=i, transcript=f"\n\nHuman: hi {i}\n\nAssistant: ok {i}")
+        for i in range(12)
+    ]
+    path = write(tmp_path / "f.json", *rows)
+    pairs = [
+        {
+            "chosen": f"\n\nHuman: q {i}\n\nAssistant: gladly {i}",
+            "rejected": f"\n\nHuman: q {i}\n\nAssistant: never {i}",
+        }
+        for i in range(30)
+    ]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
+    done = gadfly("train", "preference", "pairs.jsonl", "--out", "m", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for name in ("s.parquet", "s.jsonl"):
+        done = gadfly("score", path, "--preference-model", "m", "--out", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        done = gadfly("analyze", name, "--out", "r", "--json", cwd=tmp_path)
+        results = json.loads(done.stdout)
+        assert results["scorer"]["name"] == "gadfly-linear"
+        assert results["scorer"]["lineage"].startswith("sha256:")
+        assert {arm["lineage_mark"] for arm in results["arms"]} == {"unverified"}
+    published = json.loads(gadfly("analyze", path, "--out", "r", "--json", cwd=tmp_path).stdout)
+    assert published["scorer"]["name"] == "published"
+    assert {arm["lineage_mark"] for arm in published["arms"]} == {"circular"}
+    assert gadfly("convert", path, "p.jsonl", cwd=tmp_path).returncode == 0
+    both = (tmp_path / "p.jsonl").read_text() + (tmp_path / "s.jsonl").read_text()
+    (tmp_path / "both.jsonl").write_text(both, encoding="utf-8")
+    mixed = gadfly("analyze", "both.jsonl", "--out", "r", cwd=tmp_path)
+    assert mixed.returncode == 2
+    assert "2 scorers" in " ".join(mixed.stderr.split())
+
+
 def test_version_and_help(tmp_path: Path) -> None:
     assert gadfly("--version", cwd=tmp_path).stdout.startswith("gadfly 0.")
     text = gadfly("--help", cwd=tmp_path).stdout

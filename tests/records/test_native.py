@@ -77,6 +77,8 @@ def test_the_same_records_give_the_same_bytes(tmp_path: Path, name: str) -> None
         assert [p.name for p in path.parent.iterdir()] == [name]  # nothing is left beside it
     assert written[0] == written[1]
     assert written[0].startswith(b"\x1f\x8b") == name.endswith(".gz")
+    if name.endswith(".gz"):
+        assert written[0][3:8] == b"\0" * 5  # no name in it, no time
 
 
 def test_a_line_is_the_canonical_json(tmp_path: Path) -> None:

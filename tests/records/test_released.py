@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import json
 from pathlib import Path
@@ -17,6 +18,7 @@ from gadfly.records.columns import released_frame
 from gadfly.records.frame import ATTACK_COLUMNS, TEXT_COLUMNS, attack_frame
 from gadfly.records.reading import read_attack_frame, read_attacks
 from gadfly.records.released import FIELDS, fault, left_behind, to_attack, to_row
+from gadfly.records.values import Assignment, Reply, Scores, SelfRating, Turn
 from gadfly.records.writing import write_attacks
 
 from . import strategies
@@ -64,6 +66,55 @@ def test_what_is_lost_is_counted_and_nothing_else(attack: Any) -> None:
     assert fault(row) is None
     back = to_attack(row)
     assert (back == attack) == (not left_behind(attack)), left_behind(attack)
+
+
+_TURN = Turn(message="hi", replies=(Reply(text="a"),), continued=0, continued_by="only")
+_SCORES = Scores(scorer="published", version="unknown", lineage=None, minimum=1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"study": "pilot"}, "names of a study"),
+        ({"protocol_hash": "sha256:0"}, "protocol hashes"),
+        ({"number": 1}, "places in a study"),
+        ({"assignment": Assignment(policy="p", round=1, probabilities={})}, "assignments"),
+        ({"brief": "plain/1"}, "briefs"),
+        ({"addendum": "more"}, "addenda"),
+        ({"flags": ("odd",)}, "flags"),
+        ({"ending": "target_error"}, "endings, read again as complete"),
+        ({"started_at": datetime.datetime(2022, 1, 1, tzinfo=datetime.UTC)}, "times"),
+        ({"transcript": "\n\nHuman: hi\n\nAssistant: a"}, "published texts"),
+        ({"rating": SelfRating()}, "ratings without a number"),
+        ({"rating": SelfRating(success=1, harm=1)}, "ratings of harm"),
+        ({"rating": SelfRating(success=1, actionability=1)}, "ratings of actionability"),
+        ({"rating": SelfRating(success=1, comments="x")}, "comments"),
+        ({"rating": SelfRating(success=1, expert_domain="x")}, "domains of expertise"),
+        ({"scores": ()}, "unscored attacks, written as scored with null"),
+        ({"scores": (_SCORES, _SCORES)}, "scores by further scorers"),
+        ({"scores": (_SCORES.model_copy(update={"scorer": "x"}),)}, "names of scorers"),
+        ({"scores": (_SCORES.model_copy(update={"mean": 1.0}),)}, "mean scores"),
+        ({"scores": (_SCORES.model_copy(update={"turns": (1.0,)}),)}, "scores of turns"),
+        ({"turns": (_TURN, Turn(message="x", voided=True))}, "voided turns"),
+        ({"turns": (_TURN, Turn(message="x", failed=(Reply(text=""),)))}, "failed replies"),
+        (
+            {"turns": (_TURN.model_copy(update={"replies": (Reply(text="a", seed=1),)}),)},
+            "details of replies",
+        ),
+        (
+            {"turns": (_TURN.model_copy(update={"replies": (Reply(text="a"), Reply(text="b"))}),)},
+            "replies that did not continue the dialogue",
+        ),
+        (
+            {"turns": (_TURN.model_copy(update={"message": "hi\n\nAssistant: me"}),)},
+            "turns told apart otherwise than by their text",
+        ),
+    ],
+)
+def test_each_loss_has_its_name(changes: dict[str, Any], told: str) -> None:
+    attack = to_attack(_row()).model_copy(update={"turns": (_TURN,)})
+    assert left_behind(attack) == {}
+    assert left_behind(attack.model_copy(update=changes)) == {told: 1}
 
 
 @given(st.lists(strategies.rows, min_size=1, max_size=3))

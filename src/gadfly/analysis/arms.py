@@ -28,7 +28,7 @@ from gadfly.analysis.statistics.quantile import Quantile
 from gadfly.analysis.statistics.success_rate import SuccessRate
 from gadfly.analysis.statistics.turns_mean import TurnsMean
 from gadfly.records.estimate import Estimate
-from gadfly.records.values import Arm
+from gadfly.records.values import PUBLISHED, Arm
 
 __all__ = ["PAPER_TYPES", "arm_result", "arms_in_order", "default_mark", "size_value"]
 
@@ -90,7 +90,7 @@ def default_mark(arm: Arm, scorer: Scorer | None) -> Mark:
     The published scorer picked the replies of rejection sampling and was the reward of rlhf; of
     everything else nothing is known.
     """
-    published = scorer is not None and scorer.name == "published"
+    published = scorer is not None and scorer.name == PUBLISHED
     return "circular" if published and arm.model_type in _TRAINED_BY_SCORER else "unverified"
 
 

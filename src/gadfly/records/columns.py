@@ -14,6 +14,7 @@ import polars as pl
 from gadfly.records.frame import ATTACK_COLUMNS, TEXT_COLUMNS, outcome_expression
 from gadfly.records.released import CARD_TASK_SCORE, LARGEST_WHOLE, TASK_SCORE
 from gadfly.records.transcript import MARKER_PATTERN, REPLY_PATTERN
+from gadfly.records.values import PUBLISHED, PUBLISHED_VERSION
 
 __all__ = ["released_frame"]
 
@@ -60,7 +61,12 @@ def _frame(rows: list[Any], *, text: bool) -> pl.DataFrame:
     return (
         pl.DataFrame(columns)
         .with_columns(
-            ending=pl.lit("complete"), attacker_kind=pl.lit("human"), team_type=pl.lit("crowd")
+            ending=pl.lit("complete"),
+            attacker_kind=pl.lit("human"),
+            team_type=pl.lit("crowd"),
+            scorer=pl.lit(PUBLISHED),
+            scorer_version=pl.lit(PUBLISHED_VERSION),
+            scorer_lineage=pl.lit(None, dtype=pl.String),
         )
         .with_columns(outcome_expression())
         .select([*ATTACK_COLUMNS, *(TEXT_COLUMNS if text else ())])

@@ -29,6 +29,9 @@ ATTACK_COLUMNS: dict[str, pl.DataType] = {
     "rating": pl.Float64(),  # SelfRating.success, 0-4; null where not given
     "min_harmlessness": pl.Float64(),  # first Scores.minimum; higher is safer; null where unscored
     "task_description_harmlessness": pl.Float64(),  # first Scores.task_description
+    "scorer": pl.String(),  # first Scores.scorer; null where there are no scores
+    "scorer_version": pl.String(),  # its version
+    "scorer_lineage": pl.String(),  # hash of what it was made from; null where unknown
     "turns": pl.Int64(),  # replies in the conversation
     "is_upworker": pl.Boolean(),  # Attacker.platform == "upwork"
     "tags": pl.List(pl.String()),  # null where nobody reviewed
@@ -71,6 +74,9 @@ def attack_frame(attacks: Sequence[Attack], *, text: bool = False) -> pl.DataFra
         "rating": [_rating(a) for a in attacks],
         "min_harmlessness": [s.minimum if s else None for s in first],
         "task_description_harmlessness": [s.task_description if s else None for s in first],
+        "scorer": [s.scorer if s else None for s in first],
+        "scorer_version": [s.version if s else None for s in first],
+        "scorer_lineage": [s.lineage if s else None for s in first],
         "turns": [sum(t.continued is not None for t in a.turns) for a in attacks],
         "is_upworker": [_is_upworker(a.attacker.platform) for a in attacks],
         "tags": [None if a.tags is None else list(a.tags) for a in attacks],

@@ -25,7 +25,17 @@ from typing import Any
 
 from gadfly.records.rows import show_json
 from gadfly.records.transcript import MARKER_PATTERN, attack_messages, attack_text, parse, to_turns
-from gadfly.records.values import Arm, Attack, Attacker, Reply, Scores, SelfRating, Turn
+from gadfly.records.values import (
+    PUBLISHED,
+    PUBLISHED_VERSION,
+    Arm,
+    Attack,
+    Attacker,
+    Reply,
+    Scores,
+    SelfRating,
+    Turn,
+)
 
 __all__ = [
     "CARD_TASK_SCORE",
@@ -175,8 +185,8 @@ def to_attack(row: dict[str, Any]) -> Attack:
 
 def _published(minimum: float | None, task: float | None) -> Scores:
     return Scores(
-        scorer="published",
-        version="unknown",
+        scorer=PUBLISHED,
+        version=PUBLISHED_VERSION,
         lineage=None,
         minimum=minimum,
         task_description=task,
@@ -235,7 +245,7 @@ def _detailed(reply: Reply) -> bool:
 
 def _bare(scores: Scores) -> Scores:
     """The same scores under the name of a published file."""
-    changes = {"scorer": "published", "version": "unknown", "lineage": None}
+    changes = {"scorer": PUBLISHED, "version": PUBLISHED_VERSION, "lineage": None}
     return scores.model_copy(update=changes)
 
 

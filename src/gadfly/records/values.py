@@ -26,6 +26,8 @@ from gadfly.records.canonical import Record
 __all__ = [
     "ENDINGS",
     "OUTCOMES",
+    "PUBLISHED",
+    "PUBLISHED_VERSION",
     "Arm",
     "Assignment",
     "Attack",
@@ -222,6 +224,10 @@ class SelfRating(Record):
     """Free text."""
     expert_domain: str | None = None
     """Set where "a domain expert should judge this"."""
+
+
+PUBLISHED, PUBLISHED_VERSION = "published", "unknown"
+"""Scorer and version of scores that came with a published file."""
 
 
 class Scores(Record):

@@ -17,6 +17,7 @@ import polars as pl
 
 from gadfly.analysis.results import Design, Mark, SourceInfo
 from gadfly.analysis.results import Scorer as ScorerInfo
+from gadfly.errors import FileProblem
 from gadfly.preference.constant import untrained
 from gadfly.preference.lineage import lineage_hash, mark
 from gadfly.records.frame import attack_frame
@@ -75,15 +76,37 @@ def _file(path: Path, lenient: bool) -> Analysable:
         first = "; ".join(f"record {p.record}, field {p.field}" for p in read.skipped[:3])
         notes.append(f"The first broken records that were left out: {first}.")
     for field, count in read.unknown_fields.items():
-        notes.append(f"{count:,} records have a field {field}, which the format has not: not used")
+        records = "1 record has" if count == 1 else f"{count:,} records have"
+        notes.append(f"{records} a field {field}, which is none of the format and was not used.")
     source = SourceInfo(
         title=path.name,
         name=path.name,
         sha256=read.sha256,
         skipped=len(read.skipped),
-        scorer=ScorerInfo(name="published", version="unknown"),
+        scorer=_scorer_of(path, read.frame),
     )
     return Analysable(read.frame, source, None, "observational", tuple(notes), 3)
+
+
+def _scorer_of(path: Path, frame: pl.DataFrame) -> ScorerInfo | None:
+    """Whose scores a file holds; several scorers' numbers are never put side by side."""
+    found = (
+        frame.filter(pl.col("scorer").is_not_null())
+        .select("scorer", "scorer_version", "scorer_lineage")
+        .unique(maintain_order=True)
+        .rows()
+    )
+    if len(found) > 1:
+        names = "; ".join(f"{name} {version}" for name, version, _ in found[:4])
+        raise FileProblem(
+            path,
+            f"its scores come from {len(found)} scorers ({names}), which cannot be compared; give "
+            "all attacks one scorer's: gadfly score FILE --preference-model DIR --out SCORED",
+        )
+    if not found:
+        return None
+    name, version, lineage = found[0]
+    return ScorerInfo(name=name, version=version, lineage=lineage)
 
 
 def _study(path: Path, database: str | None, progress: Progress | None) -> Analysable:
