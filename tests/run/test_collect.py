@@ -203,7 +203,7 @@ def test_an_amended_study_keeps_and_finishes_what_began_before(make_study: MakeS
     assert {str(a.attacker.member)[:4] for a in found[6:]} == {"late"}
     counts = Counter(a.arm.name for a in found)
     assert counts["new small"] == 5
-    assert counts["open small"] == max(3, counts["open small"])
+    assert counts["open small"] >= 3
     analysed = analysable(path)
     assert analysed.frame.height == done.attacks
     assert analysed.marks is not None
