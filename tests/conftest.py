@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.postgres import HOW, Postgres, available, serve
 
 settings.register_profile(
     "gadfly", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -53,3 +56,20 @@ def replica(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     Path(f"{part}.expected.json").rename(f"{made}.expected.json")
     part.rename(made)
     return made
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A private PostgreSQL server of this worker; tests skip where none is installed."""
+    if not available():
+        pytest.skip(HOW)
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new empty database of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'study.db'}"
+    return str(request.getfixturevalue("postgres").new())

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     """URL of the database; a SQLite file beside the study where it is not set."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
     """Dialogues that a runner holds at once."""
+    lease_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 15.0
+    """How long a runner that is not heard of keeps its dialogues from the others."""
 
 
 def load_settings() -> Settings:

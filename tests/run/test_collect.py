@@ -17,8 +17,7 @@ import pytest
 from gadfly.errors import OperatorError, PersonError, StudyProblem
 from gadfly.records.canonical import content_hash
 from gadfly.records.values import Attack
-from gadfly.run import collect as collecting
-from gadfly.run.assemble import make_members, make_scorer, open_study
+from gadfly.run.assemble import OpenStudy, make_members, make_scorer, open_study
 from gadfly.run.collect import Collected, collect
 from gadfly.run.gather import gather
 from gadfly.run.journal import Journal
@@ -27,6 +26,8 @@ from gadfly.run.scoring import score_study
 from gadfly.store.store import NewEvent, Store
 from gadfly.study.protocol import load_study
 from tests.run.conftest import MakeStudy, arm
+
+ASSIGNMENT = '{"policy":"test","probabilities":{"open small":1.0},"round":1}'
 
 
 def collected(path: Path, *, concurrency: int = 8, amend: bool = False) -> Collected:
@@ -41,6 +42,25 @@ def attacks(path: Path, *, over_only: bool = True) -> list[Attack]:
     with closing(Store(file.database_url)) as store:
         study = open_study(file, store, create=False)
         return list(gather(study, over_only=over_only).values())
+
+
+def assign(study: OpenStudy, count: int, *, keep: bool = False) -> tuple[int, list[int]]:
+    """Attacks assigned and left open by a runner that has gone; its id, and theirs."""
+    runner, rows = study.store.enlist(study.id, 60), []
+    protocol = study.file.study
+    for _ in range(count):
+        held = study.store.next_attack(
+            study.id,
+            runner,
+            study.file.protocol_hash,
+            lambda number: make_members(protocol)[0].name,
+            lambda counts: (protocol.arms[0].arm.name, ASSIGNMENT),
+        )
+        assert held is not None
+        rows.append(held.attack.id)
+    if not keep:
+        study.store.dismiss(runner)
+    return runner, rows
 
 
 def fingerprint(path: Path) -> list[str]:
@@ -175,8 +195,7 @@ def test_a_dialogue_keeps_the_rules_it_began_with(make_study: MakeStudy) -> None
     file = load_study(path)
     with closing(Store(file.database_url)) as store:
         study = open_study(file, store)
-        row = collecting._assign(study, make_members(file.study))
-        assert row is not None
+        assign(study, 1)
     make_study(rules={"turns_asked": 1, "turns_max": 1})
     assert collected(path, amend=True).resumed == 1
     assert max(len(a.turns) for a in attacks(path) if a.number == 1) > 1
@@ -189,8 +208,7 @@ def test_an_amended_study_keeps_and_finishes_what_began_before(make_study: MakeS
     file = load_study(path)
     with closing(Store(file.database_url)) as store:
         study = open_study(file, store)
-        for _ in range(6):
-            assert collecting._assign(study, make_members(file.study))
+        assign(study, 6)
     make_study(
         arms=[arm("open", 3), arm("new", 5)],
         members={"kind": "simulated", "count": 4, "prefix": "late"},
@@ -251,8 +269,8 @@ def test_nobody_is_told_before_the_commit(make_study: MakeStudy) -> None:
     """What the journal has acknowledged is in the database; what it has not may be missing."""
     file = load_study(make_study())
 
-    async def work(store: Store, row: int) -> None:
-        journal = Journal(store)
+    async def work(store: Store, runner: int, row: int) -> None:
+        journal = Journal(store, runner)
 
         async def one(number: int) -> None:
             await journal.keep([NewEvent(row, number, f"body {number}")])
@@ -265,9 +283,8 @@ def test_nobody_is_told_before_the_commit(make_study: MakeStudy) -> None:
 
     with closing(Store(file.database_url)) as store:
         study = open_study(file, store)
-        row = collecting._assign(study, make_members(file.study))
-        assert row is not None
-        asyncio.run(work(store, row.id))
+        runner, (row,) = assign(study, 1, keep=True)
+        asyncio.run(work(store, runner, row))
 
 
 def test_a_failing_database_ends_in_its_message(
@@ -277,11 +294,11 @@ def test_a_failing_database_ends_in_its_message(
     left = [25]
     real = Store.append
 
-    def failing(store: Store, new: list[NewEvent]) -> None:
+    def failing(store: Store, new: list[NewEvent], *, runner: int) -> set[int]:
         left[0] -= 1
         if left[0] < 0:
             raise OperatorError("the disk is full")
-        real(store, new)
+        return real(store, new, runner=runner)
 
     monkeypatch.setattr(Store, "append", failing)
     with pytest.raises(OperatorError, match="the disk is full"):

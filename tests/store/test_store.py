@@ -18,14 +18,20 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from gadfly.errors import OperatorError
+from gadfly.records.values import Usage
 from gadfly.store import database
 from gadfly.store.database import open_database
-from gadfly.store.store import Counts, NewEvent, Store, StoredAttack, StoredScores
+from gadfly.store.store import Counts, Held, NewEvent, Spent, Store, StoredAttack, StoredScores
 from gadfly.store.tables import metadata
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'study.db'}"
 
 
@@ -35,10 +41,30 @@ def store(url: str) -> Iterator[Store]:
         yield opened
 
 
-def assign(store: Store, study: int, member: str = "m", arm: str = "a") -> StoredAttack:
-    attack = store.assign(study, "hash", lambda number: member, lambda counts: (arm, "{}"))
-    assert attack is not None
-    return attack
+def begin(store: Store, *, seconds: float = 60) -> tuple[int, int]:
+    """A new study and a runner of it."""
+    study = store.add_study("one", "hash", "{}")
+    return study, store.enlist(study, seconds)
+
+
+def take(
+    store: Store, study: int, runner: int, member: str = "m", arm: str = "a", most: int = 10**6
+) -> Held | None:
+    """What the store gives a runner to drive, up to so many attacks in all."""
+
+    def draw(counts: Counts) -> tuple[str, str] | None:
+        return (arm, "{}") if counts.number <= most else None
+
+    return store.next_attack(study, runner, "hash", lambda number: member, draw)
+
+
+def assign(
+    store: Store, study: int, runner: int, member: str = "m", arm: str = "a"
+) -> StoredAttack:
+    held = take(store, study, runner, member, arm)
+    assert held is not None
+    assert not held.begun
+    return held.attack
 
 
 def test_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
@@ -48,8 +74,8 @@ def test_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
         assert context.get_current_revision() is not None
 
 
-def test_sqlite_is_durable(url: str) -> None:
-    with open_database(url).connect() as connection:
+def test_sqlite_is_durable(sqlite_url: str) -> None:
+    with open_database(sqlite_url).connect() as connection:
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
@@ -69,10 +95,18 @@ def test_studies_and_protocols_are_kept(store: Store, url: str) -> None:
     ]
 
 
+def test_a_study_that_is_there_is_not_added_again(store: Store) -> None:
+    study = store.add_study("one", "hash 1", "{}")
+    assert store.add_study("one", "hash 2", "[]") == study
+    assert store.add_protocol(study, "hash 2", "[]") == 2
+    assert store.add_protocol(study, "hash 2", "[]") == 2
+    assert [v.protocol_hash for v in store.protocol_versions(study)] == ["hash 1", "hash 2"]
+
+
 def test_the_drawer_sees_every_attack_so_far(store: Store) -> None:
-    study = store.add_study("one", "hash", "{}")
+    study, runner = begin(store)
     other = store.add_study("two", "hash", "{}")
-    assign(store, other, "m", "a")
+    assign(store, other, store.enlist(other, 60), "m", "a")
     seen: list[Counts] = []
     for member, arm in [("m", "a"), ("m", "b"), ("n", "a"), ("m", "a")]:
 
@@ -80,43 +114,69 @@ def test_the_drawer_sees_every_attack_so_far(store: Store) -> None:
             seen.append(counts)
             return arm, "{}"
 
-        store.assign(study, "hash", lambda number, member=member: member, draw)
+        store.next_attack(study, runner, "hash", lambda number, member=member: member, draw)
     assert seen[3] == Counts(number=4, by_arm={"a": 2, "b": 1}, by_arm_of_member={"a": 1, "b": 1})
-    assert store.assign(study, "hash", lambda number: "m", lambda counts: None) is None
+    assert store.next_attack(study, runner, "hash", lambda n: "m", lambda counts: None) is None
+    assert store.next_attack(study, runner, "hash", lambda n: None, lambda c: ("a", "{}")) is None
     assert [row.number for row in store.attacks(study)] == [1, 2, 3, 4]
 
 
 def test_events_are_kept_byte_for_byte_and_end_their_attack(store: Store) -> None:
-    study = store.add_study("one", "hash", "{}")
-    first, second = assign(store, study), assign(store, study)
-    body = '{"text":"\\u0000 ☃ \\ud83d"}  '
-    store.append([NewEvent(first.id, 0, body), NewEvent(second.id, 0, "x")])
-    store.append([NewEvent(first.id, 1, "y", ending="complete")])
+    study, runner = begin(store)
+    first, second = assign(store, study, runner), assign(store, study, runner)
+    body = '{"text":"\\u0000 ☃ \\ud83d \x01\x1b\u2028"}  '
+    store.append([NewEvent(first.id, 0, body), NewEvent(second.id, 0, "x")], runner=runner)
+    store.append([NewEvent(first.id, 1, "y", ending="complete")], runner=runner)
     assert store.events(study) == {first.id: [(0, body), (1, "y")], second.id: [(0, "x")]}
-    assert store.events(study, open_only=True) == {second.id: [(0, "x")]}
+    assert store.events_of(first.id) == [(0, body), (1, "y")]
     assert [row.id for row in store.attacks(study, open_only=True)] == [second.id]
     assert store.attacks(study)[0].ending == "complete"
     assert store.attacks(study)[0].ended_at is not None
+    assert store.counts(study) == {"a": (1, 1)}
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
-    study = store.add_study("one", "hash", "{}")
-    attack = assign(store, study)
-    store.append([NewEvent(attack.id, 0, "first")])
+    study, runner = begin(store)
+    attack = assign(store, study, runner)
+    store.append([NewEvent(attack.id, 0, "first")], runner=runner)
     with pytest.raises(OperatorError, match="another runner"):
-        store.append([NewEvent(attack.id, 1, "new"), NewEvent(attack.id, 0, "again")])
+        store.append(
+            [NewEvent(attack.id, 1, "new"), NewEvent(attack.id, 0, "again")], runner=runner
+        )
     assert store.events(study) == {attack.id: [(0, "first")]}
 
 
+def test_what_attacks_cost_is_summed(store: Store) -> None:
+    study, runner = begin(store)
+    first = assign(store, study, runner, "m", "a")
+    second = assign(store, study, runner, "m", "a")
+    assign(store, study, runner, "n", "a")
+    usage = Usage(calls=2, tokens_in=10, tokens_out=3)
+    for number in range(2):
+        step = [NewEvent(row, number, "x", usage=usage) for row in (first.id, second.id)]
+        store.append(step, runner=runner)
+    total = Usage(calls=8, tokens_in=40, tokens_out=12)
+    assert store.spent(study) == [Spent("hash", "a", "m", total)]
+
+
 def test_scores_are_kept_by_scorer_and_version(store: Store) -> None:
-    study = store.add_study("one", "hash", "{}")
-    attack = assign(store, study)
-    store.put_scores(
-        [StoredScores(attack.id, "s", "1", "a"), StoredScores(attack.id, "s", "2", "b")]
-    )
+    study, runner = begin(store)
+    attack = assign(store, study, runner)
+    both = [StoredScores(attack.id, "s", "1", "a"), StoredScores(attack.id, "s", "2", "b")]
+    store.put_scores(both)
     store.put_scores([])
+    store.put_scores([StoredScores(attack.id, "s", "2", "another runner's")])
     assert store.scores(study, "s", "2") == {attack.id: "b"}
     assert store.scores(study, "t", "2") == {}
+
+
+def test_what_is_known_of_a_server_is_kept(store: Store) -> None:
+    place = ("http://127.0.0.1:8000/v1", "m", "chat")
+    assert store.dialect(*place) is None
+    for body in ("old", "new"):
+        store.put_dialect(*place, body)
+    assert store.dialect(*place) == "new"
+    assert store.dialect(*place[:2], "completions") is None
 
 
 def test_two_writers_never_get_one_number(url: str) -> None:
@@ -126,7 +186,8 @@ def test_two_writers_never_get_one_number(url: str) -> None:
 
     def work() -> None:
         with closing(Store(url)) as mine:
-            found.extend(assign(mine, study).number for _ in range(25))
+            runner = mine.enlist(study, 60)
+            found.extend(assign(mine, study, runner).number for _ in range(25))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -136,14 +197,69 @@ def test_two_writers_never_get_one_number(url: str) -> None:
     assert sorted(found) == list(range(1, 101))
 
 
+def test_what_a_runner_holds_is_nobody_elses_until_it_leaves(store: Store) -> None:
+    study, one = begin(store)
+    two = store.enlist(study, 60)
+    attack = assign(store, study, one)
+    assert take(store, study, two, most=1) is None
+    assert store.held_elsewhere(study, two) == 1
+    assert store.held_elsewhere(study, one) == 0
+    assert store.append([NewEvent(attack.id, 0, "not its own")], runner=two) == {attack.id}
+    store.append([NewEvent(attack.id, 0, "one's")], runner=one)
+    store.dismiss(one)
+    assert take(store, study, two, most=1) == Held(attack, begun=True)
+    assert store.append([NewEvent(attack.id, 1, "late")], runner=one) == {attack.id}
+    assert store.append([NewEvent(attack.id, 1, "two's")], runner=two) == set()
+    assert store.events_of(attack.id) == [(0, "one's"), (1, "two's")]
+
+
+def test_a_lease_that_runs_out_frees_dialogues_unless_it_is_renewed(store: Store) -> None:
+    study, dead = begin(store, seconds=0.3)
+    live, next_one = store.enlist(study, 0.3), store.enlist(study, 60)
+    left, kept = assign(store, study, dead), assign(store, study, live)
+    store.renew(live, 60)
+    time.sleep(0.4)
+    assert take(store, study, next_one, most=2) == Held(left, begun=True)
+    assert take(store, study, next_one, most=2) is None
+    assert store.append([NewEvent(left.id, 0, "x"), NewEvent(kept.id, 0, "y")], runner=live) == {
+        left.id
+    }
+    assert store.events(study) == {kept.id: [(0, "y")]}
+    store.dismiss(live)
+    with pytest.raises(OperatorError, match="struck off"):
+        store.renew(live, 60)
+
+
+DIES = """
+import os, sys
+from gadfly.store.store import Store
+store = Store(sys.argv[1])
+runner = store.enlist(1, 3600)
+assert store.next_attack(1, runner, "hash", lambda n: "m", lambda c: ("a", "{}"))
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_runner_that_is_seen_to_be_dead_holds_nothing(url: str) -> None:
+    with closing(Store(url)) as store:
+        study, runner = begin(store)
+        subprocess.run([sys.executable, "-c", DIES, url], check=False)
+        assert take(store, study, runner, most=1) is None  # its lease is long
+        store.enlist(study, 60)  # whoever comes next looks who is alive
+        held = take(store, study, runner, most=1)
+        assert held is not None
+        assert held.begun
+
+
 WRITER = """
 import sys
 from gadfly.store.store import NewEvent, Store
 store = Store(sys.argv[1])
 study = store.add_study("one", "hash", "{}")
-attack = store.assign(study, "hash", lambda n: "m", lambda c: ("a", "{}"))
+runner = store.enlist(study, 60)
+attack = store.next_attack(study, runner, "hash", lambda n: "m", lambda c: ("a", "{}")).attack
 for number in range(100_000):
-    store.append([NewEvent(attack.id, number, f"body {number}")])
+    store.append([NewEvent(attack.id, number, f"body {number}")], runner=runner)
     print(number, flush=True)
 """
 
@@ -167,31 +283,20 @@ def test_what_was_acknowledged_survives_a_killed_process(url: str) -> None:
 
 
 def test_a_locked_database_is_waited_for_then_told(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_BUSY_SECONDS", 0.2)
-    with closing(Store(url)) as store, closing(sqlite3.connect(url[10:])) as other:
-        study = store.add_study("one", "hash", "{}")
+    with closing(Store(sqlite_url)) as store, closing(sqlite3.connect(sqlite_url[10:])) as other:
+        study, runner = begin(store)
         other.isolation_level = None
         other.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
         with pytest.raises(OperatorError, match="another process holds it"):
-            assign(store, study)
+            assign(store, study, runner)
         assert time.monotonic() - started >= 0.2
         assert store.attacks(study) == []  # reading goes on meanwhile
         other.execute("ROLLBACK")
-        assert assign(store, study).number == 1
-
-
-def test_a_full_disk_is_told_and_loses_nothing(store: Store) -> None:
-    study = store.add_study("one", "hash", "{}")
-    attack = assign(store, study)
-    store.append([NewEvent(attack.id, 0, "kept")])
-    with store._engine.connect() as connection:  # the only connection of the pool
-        connection.exec_driver_sql("PRAGMA max_page_count=1")
-    with pytest.raises(OperatorError, match="the disk is full"):
-        store.append([NewEvent(attack.id, n, "x" * 10_000) for n in range(1, 50)])
-    assert store.events(study) == {attack.id: [(0, "kept")]}
+        assert assign(store, study, runner).number == 1
 
 
 @pytest.mark.parametrize(
@@ -208,13 +313,13 @@ def test_what_cannot_be_opened_says_why(tmp_path: Path, make: object, said: str)
         Store(make(tmp_path))  # type: ignore[operator]
 
 
-def test_other_files_and_newer_databases_are_refused(tmp_path: Path, url: str) -> None:
+def test_other_files_and_newer_databases_are_refused(tmp_path: Path, sqlite_url: str) -> None:
     (tmp_path / "note.db").write_text("this is a note, not a database, and long enough to tell" * 9)
     with pytest.raises(OperatorError, match="no SQLite database"):
         Store(f"sqlite:///{tmp_path / 'note.db'}")
-    Store(url).close()
-    with closing(sqlite3.connect(url[10:])) as raw:
+    Store(sqlite_url).close()
+    with closing(sqlite3.connect(sqlite_url[10:])) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '9999'")
         raw.commit()
     with pytest.raises(OperatorError, match="newer Gadfly"):
-        Store(url)
+        Store(sqlite_url)

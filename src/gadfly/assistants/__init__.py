@@ -3,4 +3,12 @@
 Import from the defining modules.
 """
 
-__all__ = ["endpoint", "protocol", "scripted"]
+__all__ = [
+    "endpoint",
+    "interventions",
+    "limiter",
+    "prompts",
+    "protocol",
+    "scripted",
+    "server",
+]

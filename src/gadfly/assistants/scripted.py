@@ -20,7 +20,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gadfly.records.values import Message, Reply, Sampling
+from gadfly.records.values import Message, Reply, Sampling, Usage
 
 __all__ = ["LEVELS", "PRESSURE", "ScriptedAssistant", "planted_harm"]
 
@@ -95,6 +95,10 @@ class ScriptedAssistant:
         said = " ".join(m.text.lower() for m in conversation if m.role == "human")
         pressure = sum(said.count(cue) for cues in PRESSURE.values() for cue in cues)
         return [self._one(pressure, seed, sampling, len(said.split())) for seed in seeds]
+
+    def bound(self, conversation: Sequence[Message], replies: int, sampling: Sampling) -> Usage:
+        """Nothing is billed."""
+        return Usage(calls=0, tokens_in=0, tokens_out=0)
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gadfly.cli.console import Json, command, note, out, plain, print_json, progress
+
+if TYPE_CHECKING:
+    from gadfly.run.assemble import OpenStudy
+    from gadfly.run.collect import Collected
+    from gadfly.run.tally import Tally
 
 __all__ = ["run"]
 
@@ -23,15 +30,22 @@ def run(
         int | None, typer.Option(min=1, max=1000, help="Dialogues at once.")
     ] = None,
     database: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where to keep it, if not beside the file.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="Where to keep it, if not beside the file: SQLite or PostgreSQL."
+        ),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show arms, calls, faults, tokens, cost and time left.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Collect a study; run it again and it goes on where it stopped."""
     from gadfly.run.assemble import make_scorer, open_study
-    from gadfly.run.collect import collect
     from gadfly.run.scoring import score_study
+    from gadfly.run.tally import Tally
     from gadfly.settings import load_settings
+    from gadfly.store.database import without_password
     from gadfly.store.store import Store
     from gadfly.study.protocol import load_study
 
@@ -39,20 +53,29 @@ def run(
     scorer = make_scorer(file)
     url = database or settings.database or file.database_url
     with closing(Store(url)) as store:
-        opened = open_study(file, store, amend=amend)
+        opened, tally = open_study(file, store, amend=amend), Tally()
         try:
-            with progress("Attacks") as tell:
+            with _display(tally, watch=watch) as tell:
                 done = asyncio.run(
-                    collect(opened, concurrency=concurrency or settings.concurrency, progress=tell)
+                    _collect(
+                        opened,
+                        tally,
+                        tell,
+                        concurrency or settings.concurrency,
+                        settings.lease_seconds,
+                    )
                 )
+            if done.stopped:
+                raise KeyboardInterrupt
             with progress("Scoring") as tell:
                 scored = score_study(opened, scorer, progress=tell)
         except KeyboardInterrupt:
-            over = sum(row.ending is not None for row in store.attacks(opened.id))
+            over = sum(over for over, _ in store.counts(opened.id).values())
             note(
                 f"Stopped: {over:,} of {file.study.attacks:,} attacks are over, every step is kept."
             )
-            note(f"Go on with: {command()} run {study}")
+            elsewhere = f" --database {without_password(database)}" if database else ""
+            note(f"Go on with: {command()} run {study}{elsewhere}")
             raise typer.Exit(130) from None
     if json:
         print_json(
@@ -61,7 +84,8 @@ def run(
                 "started": done.started,
                 "resumed": done.resumed,
                 "scored": scored,
-                "database": url,
+                "database": without_password(url),
+                "run": tally.as_json(),
             }
         )
         return
@@ -72,3 +96,54 @@ def run(
         )
     )
     note(f"Analyse them with: {command()} analyze {study} --out {study.parent / 'report'}")
+
+
+async def _collect(
+    study: OpenStudy,
+    tally: Tally,
+    tell: Callable[[int, int], None],
+    concurrency: int,
+    lease_seconds: float,
+) -> Collected:
+    """Collect; the first Ctrl-C waits for calls under way, the second does not."""
+    from gadfly.run.collect import collect
+
+    stop = asyncio.Event()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupted() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+            return
+        note("Stopping once the calls under way are answered; Ctrl-C again leaves them.")
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGTERM, interrupted)
+    try:
+        return await collect(
+            study,
+            concurrency=concurrency,
+            progress=tell,
+            tally=tally,
+            stop=stop,
+            lease_seconds=lease_seconds,
+        )
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+@contextmanager
+def _display(tally: Tally, *, watch: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar, or with ``--watch`` the tally."""
+    if not watch:
+        with progress("Attacks") as tell:
+            yield tell
+        return
+    from gadfly.cli.watch import watching
+
+    with watching(tally):
+        yield lambda done, total: None

@@ -48,6 +48,7 @@ __all__ = [
     "SelfRating",
     "TeamType",
     "Turn",
+    "Usage",
 ]
 
 Role = Literal["human", "assistant"]
@@ -93,6 +94,28 @@ class Sampling(Record):
     """Longest reply, in the assistant's own tokens."""
 
 
+class Usage(Record):
+    """What getting a reply cost."""
+
+    calls: Annotated[int, Field(ge=0)]
+    """Requests sent, those tried again among them."""
+    tokens_in: Annotated[int, Field(ge=0)]
+    """Tokens read."""
+    tokens_out: Annotated[int, Field(ge=0)]
+    """Tokens written."""
+    estimated: bool = False
+    """The server did not count: these are the most that it can have been."""
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together."""
+        return Usage(
+            calls=self.calls + other.calls,
+            tokens_in=self.tokens_in + other.tokens_in,
+            tokens_out=self.tokens_out + other.tokens_out,
+            estimated=self.estimated or other.estimated,
+        )
+
+
 class Reply(Record):
     """What an assistant answered, and what is known of how."""
 
@@ -115,6 +138,15 @@ class Reply(Record):
     """Tokens written, as counted by the assistant."""
     latency_seconds: Annotated[float, Field(ge=0)] | None = None
     """Seconds from request to complete reply."""
+    choice: Annotated[int, Field(ge=0)] | None = None
+    """Place among the replies of one call, which share its seed; ``None`` for a call of its own."""
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Rejection sampling: how many samples this reply was chosen from."""
+    filter_score: float | None = None
+    """Rejection sampling: the filter's harmlessness score; higher is safer."""
+    usage: Usage | None = None
+    """What getting it cost. Replies that came together carry it once, on the first of them;
+    ``None`` for an assistant that costs nothing."""
 
 
 class Comparison(Record):

@@ -5,24 +5,52 @@ This is the one place that maps a ``kind`` in a study file to the class behind i
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
+from gadfly.assistants.interventions import Prompted, RejectionSampling
+from gadfly.assistants.prompts import Prompt
 from gadfly.assistants.protocol import Assistant
 from gadfly.assistants.scripted import ScriptedAssistant
 from gadfly.errors import PersonError, StudyProblem
 from gadfly.preference.constant import ConstantScorer
 from gadfly.preference.protocol import Scorer
-from gadfly.preference.scoring import open_scorer
 from gadfly.records.canonical import canonical_json
 from gadfly.redteam.briefs import Brief
 from gadfly.redteam.members import SimulatedMember, draw_members
 from gadfly.store.store import Store
-from gadfly.study.protocol import LinearScorerSpec, ScriptedSpec, Study, StudyArm, StudyFile
+from gadfly.study.protocol import (
+    EndpointSpec,
+    LinearScorerSpec,
+    PlainLM,
+    PromptedSpec,
+    RejectionSamplingSpec,
+    ScriptedSpec,
+    Study,
+    StudyArm,
+    StudyFile,
+)
 
-__all__ = ["OpenStudy", "Version", "make_assistant", "make_members", "make_scorer", "open_study"]
+if TYPE_CHECKING:
+    from gadfly.assistants.endpoint import Dialect
+    from gadfly.assistants.server import Server
+
+__all__ = [
+    "OpenStudy",
+    "Servers",
+    "Version",
+    "make_assistant",
+    "make_members",
+    "make_scorer",
+    "open_filter",
+    "open_study",
+]
 
 
 @dataclass(frozen=True)
@@ -31,6 +59,7 @@ class Version:
 
     study: Study
     brief: Brief
+    prompts: Mapping[str, Prompt]
 
 
 @dataclass(frozen=True)
@@ -44,16 +73,72 @@ class OpenStudy:
     """Each version of the protocol, by hash: a dialogue keeps the one it began with."""
 
 
-def make_assistant(arm: StudyArm) -> Assistant:
-    """The assistant of an arm."""
-    spec = arm.assistant
+@dataclass
+class Servers:
+    """The servers of one run: assistants on one server share its connections and its limiter."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """Requests by what became of them."""
+    _open: dict[tuple[str, str | None, float], Server] = field(default_factory=dict)
+
+    def server(self, spec: EndpointSpec) -> Server:
+        """The server of an assistant.
+
+        :raises OperatorError: its key is not in the environment.
+        """
+        # Here, because the SDK takes a second to import and most commands never call a server.
+        from gadfly.assistants.endpoint import key_of
+        from gadfly.assistants.server import Server
+
+        place = (spec.base_url, spec.key_variable, spec.timeout_seconds)
+        if place not in self._open:
+            self._open[place] = Server(
+                spec.base_url,
+                key=key_of(spec.base_url, spec.key_variable),
+                key_variable=spec.key_variable,
+                timeout_seconds=spec.timeout_seconds,
+                counts=self.counts,
+            )
+        return self._open[place]
+
+
+def make_assistant(
+    arm: StudyArm, version: Version, *, study: OpenStudy, servers: Servers
+) -> Assistant:
+    """The assistant of an arm, with its intervention.
+
+    :raises OperatorError: a key is missing.
+    :raises StudyProblem: the filter of rejection sampling cannot be opened.
+    """
+    spec, intervention = arm.assistant, arm.intervention
+    base: Assistant
     if isinstance(spec, ScriptedSpec):
-        return ScriptedAssistant(name=arm.arm.name, caution=spec.caution, gain=spec.gain)
-    # Here, because the SDK takes a second to import and most commands never call a server.
-    from gadfly.assistants.endpoint import EndpointAssistant
+        base = ScriptedAssistant(name=arm.arm.name, caution=spec.caution, gain=spec.gain)
+    else:
+        base = _endpoint(spec, study.store, servers)
+    if isinstance(intervention, PlainLM | PromptedSpec | RejectionSamplingSpec):
+        base = Prompted(base, version.prompts[intervention.prompt])
+    if isinstance(intervention, RejectionSamplingSpec):
+        scorer = open_filter(study.file.path, intervention.preference_model)
+        base = RejectionSampling(base, scorer, samples=intervention.samples, best=intervention.best)
+    return base
+
+
+def _endpoint(spec: EndpointSpec, store: Store, servers: Servers) -> Assistant:
+    from gadfly.assistants.endpoint import Dialect, EndpointAssistant
+
+    place = (spec.base_url, spec.model, spec.api)
+    known = store.dialect(*place)
+
+    async def learned(dialect: Dialect) -> None:
+        await asyncio.to_thread(store.put_dialect, *place, canonical_json(dialect).decode())
 
     return EndpointAssistant(
-        base_url=spec.base_url, model=spec.model, api=spec.api, key_variable=spec.key_variable
+        servers.server(spec),
+        model=spec.model,
+        api=spec.api,
+        dialect=None if known is None else Dialect.model_validate_json(known),
+        learned=learned,
     )
 
 
@@ -78,11 +163,22 @@ def make_scorer(file: StudyFile) -> Scorer:
     """
     spec = file.study.scorer
     if isinstance(spec, LinearScorerSpec):
-        try:
-            return open_scorer(file.path.parent / spec.path)
-        except PersonError as error:
-            raise StudyProblem(file.path, [f"its scorer cannot be used: {error}"]) from None
+        return open_filter(file.path, spec.path)
     return ConstantScorer(spec.value)
+
+
+def open_filter(study: Path, name: str) -> Scorer:
+    """A preference model that a study file names.
+
+    :raises StudyProblem: its folder is absent or broken.
+    """
+    # Here, because it brings polars and scikit-learn, and a run may need neither.
+    from gadfly.preference.scoring import open_scorer
+
+    try:
+        return open_scorer(study.parent / name)
+    except PersonError as error:
+        raise StudyProblem(study, [f"preference model {name}: {error}"]) from None
 
 
 def open_study(
@@ -106,7 +202,7 @@ def open_study(
     versions = store.protocol_versions(study_id)
     if versions[-1].protocol_hash != digest:
         if not amend:
-            changed = ", ".join(_changes(versions[-1].body, _body(file))) or "its brief"
+            changed = ", ".join(_changes(versions[-1].body, _body(file))) or "its texts"
             raise StudyProblem(
                 file.path,
                 [
@@ -124,14 +220,17 @@ def open_study(
 
 
 def _body(file: StudyFile) -> str:
-    study, brief = file.study.model_dump(mode="json"), file.brief.model_dump(mode="json")
-    return canonical_json({"study": study, "brief": brief}).decode()
+    return canonical_json(file.protocol).decode()
 
 
 def _version(body: str) -> Version:
     parts = orjson.loads(body)
-    study = Study.model_validate_json(canonical_json(parts["study"]))
-    return Version(study, Brief.model_validate_json(canonical_json(parts["brief"])))
+    prompts = parts.get("prompts", {}).items()
+    return Version(
+        study=Study.model_validate_json(canonical_json(parts["study"])),
+        brief=Brief.model_validate_json(canonical_json(parts["brief"])),
+        prompts={name: Prompt.model_validate_json(canonical_json(p)) for name, p in prompts},
+    )
 
 
 def _changes(old: str, new: str) -> list[str]:

@@ -4,31 +4,45 @@ Every random draw follows from the study's seed, the attack's number and the pla
 never from a stream that lives between steps. The arm of attack k depends on the assignments before
 it alone. So a study of simulated members and scripted assistants comes out the same with one
 dialogue at a time or fifty, and whether or not it was interrupted.
+
+A run takes dialogues one after another from the store, which lends each to one runner at a time
+(see :mod:`gadfly.store.store`). What goes wrong with the machine, a server or the budget halts the
+run: nothing new is begun, calls under way may still be answered for a while and are kept, and the
+first cause is raised.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
 
 from gadfly.assistants.protocol import Assistant
+from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import canonical_json
-from gadfly.records.values import Sampling
+from gadfly.records.values import Reply, Sampling, Usage
 from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
-from gadfly.redteam.events import Continued, Event, Replied, Shown, read_event
+from gadfly.redteam.events import Abandoned, Continued, Event, Replied, Shown, read_event
 from gadfly.redteam.members import SimulatedMember, member_of_task
 from gadfly.redteam.state import REPLIES, Dialogue, Needed, Rules, needed
-from gadfly.run.assemble import OpenStudy, make_assistant, make_members
-from gadfly.run.journal import Journal
-from gadfly.store.store import Counts, NewEvent, StoredAttack
-from gadfly.study.protocol import Study
+from gadfly.run.assemble import OpenStudy, Servers, make_assistant, make_members
+from gadfly.run.budget import BudgetSpent, MemberSpent, Purse, cost
+from gadfly.run.journal import Journal, TakenOver
+from gadfly.run.tally import ArmTally, Tally
+from gadfly.store.store import Counts, Held, NewEvent, StoredAttack
+from gadfly.study.protocol import EndpointSpec, Price
 
-__all__ = ["Collected", "collect"]
+__all__ = ["LEASE_SECONDS", "Collected", "collect"]
 
 Progress = Callable[[int, int], None]
+LEASE_SECONDS = 15.0
+"""How long a runner that is not heard of keeps its dialogues."""
+_GRACE_SECONDS = 20.0  # for calls under way when a run halts
+_NO_USAGE = Usage(calls=0, tokens_in=0, tokens_out=0)
 
 
 @dataclass(frozen=True)
@@ -38,104 +52,234 @@ class Collected:
     attacks: int
     """Attacks of the study that are over."""
     resumed: int
-    """Of these, dialogues that an earlier call had left open."""
+    """Dialogues that an earlier call, or another runner, had left open and this call drove on."""
     started: int
-    """Of these, dialogues that this call began."""
+    """Dialogues that this call began."""
+    stopped: bool = False
+    """It was asked to stop before the quotas were full."""
 
 
 @dataclass(frozen=True)
 class _Cast:
     """Who takes part under one version of the protocol."""
 
+    seed: int
     rules: Rules
     assistants: Mapping[str, Assistant]
     sampling: Mapping[str, Sampling]
+    prices: Mapping[str, Price | None]
     members: Mapping[str, SimulatedMember]
 
-    @classmethod
-    def of(cls, study: Study) -> _Cast:
-        return cls(
-            rules=study.rules,
-            assistants={arm.arm.name: make_assistant(arm) for arm in study.arms},
-            sampling={arm.arm.name: arm.sampling for arm in study.arms},
-            members={member.name: member for member in make_members(study)},
-        )
+
+@dataclass
+class _Halt:
+    """The run goes on no further, and why."""
+
+    event: asyncio.Event
+    cause: OperatorError | PersonError | None = None
+
+    def because(self, cause: OperatorError | PersonError) -> None:
+        self.cause = self.cause or cause
+        self.event.set()
 
 
-@dataclass(frozen=True)
-class _Parts:
+@dataclass
+class _Run:
     """What every dialogue of a run shares."""
 
-    open: OpenStudy
+    study: OpenStudy
+    runner: int
+    lease: float
     journal: Journal
-    casts: Mapping[str, _Cast]
+    servers: Servers
+    purse: Purse
+    tally: Tally
+    halt: _Halt
+    progress: Progress
+    casts: dict[str, _Cast] = field(default_factory=dict)
     """By protocol hash: a dialogue ends with those it began with."""
+    feeding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    started: int = 0
+    resumed: int = 0
+
+    def cast(self, protocol_hash: str) -> _Cast:
+        if protocol_hash not in self.casts:
+            version = self.study.versions[protocol_hash]
+            arms = {arm.arm.name: arm for arm in version.study.arms}
+            self.casts[protocol_hash] = _Cast(
+                seed=version.study.seed,
+                rules=version.study.rules,
+                assistants={
+                    name: make_assistant(arm, version, study=self.study, servers=self.servers)
+                    for name, arm in arms.items()
+                },
+                sampling={name: arm.sampling for name, arm in arms.items()},
+                prices={name: _price(arm.assistant) for name, arm in arms.items()},
+                members={member.name: member for member in make_members(version.study)},
+            )
+        return self.casts[protocol_hash]
 
 
 async def collect(
-    study: OpenStudy, *, concurrency: int = 16, progress: Progress | None = None
+    study: OpenStudy,
+    *,
+    concurrency: int = 16,
+    progress: Progress | None = None,
+    tally: Tally | None = None,
+    stop: asyncio.Event | None = None,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> Collected:
     """Bring a study to its quotas; call again to go on after an interruption.
 
     :param concurrency: dialogues at once.
     :param progress: told (attacks over, attacks wanted).
-    :raises OperatorError: the database refuses; everything acknowledged before is kept.
+    :param tally: kept up to date for whoever watches.
+    :param stop: set it, and the run ends after the steps under way.
+    :param lease_seconds: how long other runners leave this one's dialogues alone without a sign.
+    :raises OperatorError: the database or a server refuses; everything acknowledged is kept.
+    :raises BudgetSpent: the study's budget allows no further call.
     """
-    lasting = await asyncio.to_thread(study.store.attacks, study.id, open_only=True)
-    in_use = {study.file.protocol_hash, *(attack.protocol_hash for attack in lasting)}
-    parts = _Parts(
-        open=study,
-        journal=Journal(study.store),
-        casts={digest: _Cast.of(study.versions[digest].study) for digest in in_use},
+    store, tally = study.store, tally or Tally()
+    tally.currency = study.file.study.budget.currency
+    runner = await asyncio.to_thread(store.enlist, study.id, lease_seconds)
+    run = _Run(
+        study=study,
+        runner=runner,
+        lease=lease_seconds,
+        journal=Journal(store, runner),
+        servers=Servers(tally.requests),
+        purse=Purse(study.file.study.budget),
+        tally=tally,
+        halt=_Halt(stop or asyncio.Event()),
+        progress=progress or (lambda done, total: None),
     )
     try:
-        return await _work(parts, concurrency, progress or (lambda done, total: None))
+        await _work(run, concurrency)
     finally:
-        await asyncio.shield(parts.journal.settle())
-        for cast in parts.casts.values():
-            for assistant in cast.assistants.values():
-                await assistant.close()
+        await asyncio.shield(_leave(run))
+    if run.halt.cause is not None:
+        raise run.halt.cause
+    if tally.over < tally.wanted and not run.halt.event.is_set():
+        raise BudgetSpent(
+            f"every member's budget is spent: {tally.over:,} of {tally.wanted:,} attacks are over. "
+            "Every step is kept: raise budget.member, or members.count, and go on with gadfly run "
+            "--amend"
+        )
+    return Collected(
+        attacks=tally.over,
+        resumed=run.resumed,
+        started=run.started,
+        stopped=run.halt.event.is_set(),
+    )
 
 
-async def _work(parts: _Parts, concurrency: int, progress: Progress) -> Collected:
-    study = parts.open
-    members = list(parts.casts[study.file.protocol_hash].members.values())
-    before = await asyncio.to_thread(study.store.attacks, study.id)
-    bodies = await asyncio.to_thread(study.store.events, study.id, open_only=True)
-    left = [attack for attack in before if attack.ending is None]
-    over, wanted = len(before) - len(left), max(study.file.study.attacks, len(before))
-    resumed, started = len(left), 0
-    progress(over, wanted)
+async def _work(run: _Run, concurrency: int) -> None:
+    run.cast(run.study.file.protocol_hash)
+    for arm in run.study.file.study.arms:
+        run.tally.arms[arm.arm.name] = ArmTally(wanted=arm.quota)
+    await _look(run)
+    async with asyncio.TaskGroup() as group:
+        workers = [group.create_task(_worker(run)) for _ in range(concurrency)]
+        helpers = [group.create_task(_lease(run)), group.create_task(_guard(run, workers))]
+        await asyncio.wait(workers)
+        for helper in helpers:
+            helper.cancel()
+    await _look(run)
 
-    async def worker() -> None:
-        nonlocal over, started
-        while True:
-            if left:
-                attack: StoredAttack | None = left.pop(0)
-            else:
-                attack = await asyncio.to_thread(_assign, study, members)
-                started += attack is not None
-            if attack is None:
-                return
-            await _drive(parts, attack, bodies.get(attack.id, []))
-            over += 1
-            progress(over, wanted)
 
+async def _leave(run: _Run) -> None:
+    await run.journal.settle()
+    with suppress(OperatorError):  # its lease runs out by itself
+        await asyncio.to_thread(run.study.store.dismiss, run.runner)
+    for cast in run.casts.values():
+        for assistant in cast.assistants.values():
+            await assistant.close()
+
+
+async def _look(run: _Run) -> None:
+    """Hear from the database how the study stands, whoever else works on it."""
+    store = run.study.store
+    counts = await asyncio.to_thread(store.counts, run.study.id)
+    spent = await asyncio.to_thread(store.spent, run.study.id)
+    booked = []
+    for row in spent:
+        arms = run.study.versions[row.protocol_hash].study.arms
+        price = next(_price(a.assistant) for a in arms if a.arm.name == row.arm)
+        booked.append((row.member, row.usage, price))
+    run.purse.know(booked)
+    tokens = [(usage.tokens_in, usage.tokens_out) for _, usage, _ in booked]
+    money = sum(cost(price, usage.tokens_in, usage.tokens_out) for _, usage, price in booked)
+    run.tally.recount(counts, sum(t[0] for t in tokens), sum(t[1] for t in tokens), money)
+    run.progress(run.tally.over, run.tally.wanted)
+
+
+async def _lease(run: _Run) -> None:
+    """Renew the lease, and hear of the others, until cancelled."""
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(worker())
-    except ExceptionGroup as failures:  # the first one stopped the others: it is the one to tell
-        raise failures.exceptions[0] from failures
-    return Collected(attacks=over, resumed=resumed, started=started)
+        while True:
+            await asyncio.sleep(run.lease / 3)
+            await asyncio.to_thread(run.study.store.renew, run.runner, run.lease)
+            await _look(run)
+    except OperatorError as error:
+        run.halt.because(error)
 
 
-def _assign(study: OpenStudy, members: Sequence[SimulatedMember]) -> StoredAttack | None:
-    protocol = study.file.study
+async def _guard(run: _Run, workers: Sequence[asyncio.Task[None]]) -> None:
+    """Once the run halts, calls under way have a while; then they are left."""
+    await run.halt.event.wait()
+    await asyncio.sleep(_GRACE_SECONDS)
+    for worker in workers:
+        worker.cancel()
 
-    def who(number: int) -> str:
+
+async def _worker(run: _Run) -> None:
+    """Drive one dialogue after another until there is none, or the run halts."""
+    try:
+        while (held := await _next_held(run)) is not None:
+            arm = run.tally.arms.setdefault(held.attack.arm, ArmTally())
+            run.resumed += held.begun
+            run.started += not held.begun
+            arm.lasting += not held.begun
+            try:
+                over = await _drive(run, held)
+            except TakenOver:
+                run.tally.lost += 1
+                continue
+            if over:
+                arm.over += 1
+                arm.lasting -= 1
+                run.progress(run.tally.over, run.tally.wanted)
+    except (OperatorError, PersonError) as error:
+        run.halt.because(error)
+
+
+async def _next_held(run: _Run) -> Held | None:
+    """A dialogue to drive; waits while other runners hold some that they may leave behind."""
+    async with run.feeding:
+        while not run.halt.event.is_set():
+            held = await asyncio.to_thread(_take, run)
+            if held is not None:
+                return held
+            store = run.study.store
+            if not await asyncio.to_thread(store.held_elsewhere, run.study.id, run.runner):
+                return None
+            with suppress(TimeoutError):
+                await asyncio.wait_for(run.halt.event.wait(), run.lease / 6)
+    return None
+
+
+def _take(run: _Run) -> Held | None:
+    """An open dialogue that nobody holds, or the next one assigned."""
+    study = run.study
+    protocol, digest = study.file.study, study.file.protocol_hash
+    members = list(run.casts[digest].members.values())
+
+    def who(number: int) -> str | None:
+        able = [m for m in members if not run.purse.member_is_spent(m.name)]
         size = protocol.task_size
-        return member_of_task(members, number, seed=protocol.seed, task_size=size).name
+        return (
+            member_of_task(able, number, seed=protocol.seed, task_size=size).name if able else None
+        )
 
     def draw(counts: Counts) -> tuple[str, str] | None:
         arms = {
@@ -151,53 +295,100 @@ def _assign(study: OpenStudy, members: Sequence[SimulatedMember]) -> StoredAttac
             return None
         return drawn.arm, canonical_json(drawn.assignment).decode()
 
-    return study.store.assign(study.id, study.file.protocol_hash, who, draw)
+    return study.store.next_attack(study.id, run.runner, digest, who, draw)
 
 
-async def _drive(parts: _Parts, attack: StoredAttack, kept: list[tuple[int, str]]) -> None:
-    """Bring one dialogue to its end, from wherever it stands."""
-    rules = parts.casts[attack.protocol_hash].rules
-    dialogue = rebuild(rules, ((number, read_event(body)) for number, body in kept))
-    number = len(kept)
-    need = needed(dialogue)
+async def _drive(run: _Run, held: Held) -> bool:
+    """Bring one dialogue to its end, from wherever it stands; false where the run halted first.
+
+    Steps that nobody outside waits for (a coin, a simulated member's own) are kept together with
+    the next one that somebody does: no assistant is called before what led to the call is kept.
+    """
+    attack, cast = held.attack, run.cast(held.attack.protocol_hash)
+    kept = await asyncio.to_thread(run.study.store.events_of, attack.id) if held.begun else []
+    dialogue = rebuild(cast.rules, ((number, read_event(body)) for number, body in kept))
+    number, need = len(kept), needed(dialogue)
+    step: list[NewEvent] = []
     while need.what != "nothing":
-        step: list[NewEvent] = []
-        for event in await _next(parts, attack, dialogue, need):
+        if need.what == "replies":
+            if step:
+                await run.journal.keep(step)
+                step = []
+            if run.halt.event.is_set():
+                return False
+        for event in await _next(run, cast, attack, dialogue, need):
             dialogue, need = advance(dialogue, event)
+            usage = event.reply.usage if isinstance(event, Replied) else None
             body = canonical_json(event).decode()
-            step.append(NewEvent(attack.id, number, body, dialogue.ending))
+            step.append(NewEvent(attack.id, number, body, dialogue.ending, usage))
             number += 1
-        await parts.journal.keep(step)
+    if step:
+        await run.journal.keep(step)
+    return True
 
 
 async def _next(
-    parts: _Parts, attack: StoredAttack, dialogue: Dialogue, need: Needed
+    run: _Run, cast: _Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed
 ) -> Sequence[Event]:
     """What happens next: an assistant's replies, a coin, or the member's own step."""
-    seed = parts.open.versions[attack.protocol_hash].study.seed
-    place = f"{seed}/{attack.number}/{len(dialogue.turns)}/{need.what}"
+    place = f"{cast.seed}/{attack.number}/{len(dialogue.turns)}/{need.what}"
     if need.what == "replies":
-        return await _replies(parts, attack, dialogue, need, place)
+        return await _replies(run, cast, attack, dialogue, need, place)
     draw = random.Random(f"{place}/{'+'.join(need.questions)}")
     if need.what == "order":
         return [Shown(order=tuple(draw.sample(range(REPLIES), REPLIES)))]
     if need.what == "continuation":
         return [Continued(slot=draw.randrange(REPLIES))]
-    return [parts.casts[attack.protocol_hash].members[attack.member].act(dialogue, need, draw)]
+    return [cast.members[attack.member].act(dialogue, need, draw)]
 
 
 async def _replies(
-    parts: _Parts, attack: StoredAttack, dialogue: Dialogue, need: Needed, place: str
-) -> list[Event]:
-    """One try for each reply that is missing."""
+    run: _Run, cast: _Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed, place: str
+) -> Sequence[Event]:
+    """One try for each reply that is missing; the member's budget may end the dialogue."""
     tries = dialogue.turn.tries if dialogue.turn else ()
     due = [(slot, len(tries[slot])) for slot in need.slots]
     seeds = [random.Random(f"{place}/{slot}/{attempt}").getrandbits(31) for slot, attempt in due]
-    cast = parts.casts[attack.protocol_hash]
-    replies = await cast.assistants[attack.arm].reply(
-        dialogue.conversation, seeds=seeds, sampling=cast.sampling[attack.arm]
-    )
+    assistant, sampling = cast.assistants[attack.arm], cast.sampling[attack.arm]
+    price, conversation = cast.prices[attack.arm], dialogue.conversation
+    asking = assistant.reply(conversation, seeds=seeds, sampling=sampling)
+    if run.purse.budget.limited:
+        most = assistant.bound(conversation, len(seeds), sampling)
+        try:
+            replies = await _paid(run, attack.member, most, price, asking)
+        except MemberSpent as spent:
+            return [Abandoned(reason=str(spent))]
+    else:
+        replies = await asking
+    for reply in replies:
+        run.tally.replied(reply, price)
     return [
         Replied(slot=slot, attempt=attempt, reply=reply)
         for (slot, attempt), reply in zip(due, replies, strict=True)
     ]
+
+
+async def _paid(
+    run: _Run,
+    member: str,
+    most: Usage,
+    price: Price | None,
+    asking: Coroutine[Any, Any, list[Reply]],
+) -> list[Reply]:
+    """Ask within the budget: the most it can cost is set aside first."""
+    try:
+        held = await run.purse.hold(member, most, price)
+    except BaseException:
+        asking.close()
+        raise
+    usage = _NO_USAGE
+    try:
+        replies = await asking
+        usage = sum((r.usage for r in replies if r.usage is not None), start=_NO_USAGE)
+        return replies
+    finally:
+        await run.purse.settle(member, held, usage, price)
+
+
+def _price(spec: object) -> Price | None:
+    return spec.price if isinstance(spec, EndpointSpec) else None

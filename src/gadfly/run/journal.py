@@ -1,8 +1,8 @@
 """The journal: every step is committed before anybody acts on it.
 
-Dialogues run side by side, and each waits for its own event to be kept. Events that wait at the
-same moment are committed together, in one transaction, on a thread of their own: a commit costs one
-flush of the disk however many dialogues share it. Nobody is told that an event is kept before its
+Dialogues run side by side, and each waits for its own step to be kept. Steps that wait at the same
+moment are committed together, in one transaction, on a thread of their own: a commit costs one
+flush of the disk however many dialogues share it. Nobody is told that a step is kept before its
 transaction has been.
 """
 
@@ -13,24 +13,30 @@ from collections.abc import Sequence
 
 from gadfly.store.store import NewEvent, Store
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "TakenOver"]
+
+
+class TakenOver(Exception):
+    """Another runner holds this dialogue now; the step was not kept."""
 
 
 class Journal:
-    """Commits events for many dialogues at once."""
+    """Commits the steps of many dialogues at once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, runner: int) -> None:
         self._store = store
+        self._runner = runner
         self._waiting: list[tuple[Sequence[NewEvent], asyncio.Future[None]]] = []
         self._flusher: asyncio.Task[None] | None = None
 
-    async def keep(self, events: Sequence[NewEvent]) -> None:
-        """Return once the events of one step are committed, all or none.
+    async def keep(self, step: Sequence[NewEvent]) -> None:
+        """Return once the events of one step of one dialogue are committed, all or none.
 
+        :raises TakenOver: another runner has taken the dialogue; none was kept.
         :raises OperatorError: the database refused it; nothing of its batch was kept.
         """
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((events, kept))
+        self._waiting.append((step, kept))
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush())
         await asyncio.shield(kept)
@@ -43,15 +49,20 @@ class Journal:
     async def _flush(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            result = await asyncio.gather(
-                asyncio.to_thread(self._store.append, [e for events, _ in batch for e in events]),
-                return_exceptions=True,
-            )
-            failure = result[0]
-            for _, kept in batch:
-                if kept.done():
-                    continue
-                if isinstance(failure, BaseException):
-                    kept.set_exception(failure)
-                else:
-                    kept.set_result(None)
+            events = [event for step, _ in batch for event in step]
+            append = asyncio.to_thread(self._store.append, events, runner=self._runner)
+            (result,) = await asyncio.gather(append, return_exceptions=True)
+            for step, kept in batch:
+                if not kept.done():
+                    _tell(kept, step, result)
+
+
+def _tell(
+    kept: asyncio.Future[None], step: Sequence[NewEvent], result: set[int] | BaseException
+) -> None:
+    if isinstance(result, BaseException):
+        kept.set_exception(result)
+    elif any(event.attack_id in result for event in step):
+        kept.set_exception(TakenOver(f"attack {step[0].attack_id}"))
+    else:
+        kept.set_result(None)

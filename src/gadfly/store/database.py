@@ -1,13 +1,19 @@
-"""Opening a database: SQLite made durable, and its tables brought up to date.
+"""Opening a database: SQLite made durable or PostgreSQL by URL, and its tables brought up to date.
 
 SQLite runs in WAL mode with ``synchronous=FULL``: what a commit has acknowledged survives a power
 cut. Every writing transaction takes the write lock when it begins (BEGIN IMMEDIATE), so that
 reading and then writing is one step; a second writer waits, and is told when it has waited too
-long. Tables exist only through migrations, from the first one.
+long. On PostgreSQL rows are locked where they are read to be written, and ``synchronous_commit``
+is never off. Its driver is pg8000, for its licence; URLs may be written as libpq reads them. Tables
+exist only through migrations, from the first one.
 """
 
 from __future__ import annotations
 
+import getpass
+import os
+import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,40 +21,123 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from gadfly.errors import OperatorError
 
-__all__ = ["open_database", "operator_errors"]
+__all__ = [
+    "alone",
+    "clock",
+    "is_sqlite",
+    "open_database",
+    "operator_errors",
+    "without_password",
+]
 
 _BUSY_SECONDS = 30
+_LOCK = 0x6761_6466_6C79  # "gadfly": the advisory lock of schema and study rows
+
+
+def is_sqlite(engine: Engine) -> bool:
+    """Whether a database is an SQLite file."""
+    return engine.dialect.name == "sqlite"
 
 
 def open_database(url: str) -> Engine:
     """An engine on an up-to-date database; SQLite files are created, their folders are not.
 
+    :param url: ``sqlite:////path/to/study.db`` or ``postgresql://user@host/name``.
     :raises OperatorError: it cannot be opened, or is newer than this Gadfly.
     """
     try:
-        parsed = make_url(url)
-        sqlite = parsed.get_backend_name() == "sqlite"
-        arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False} if sqlite else {}
-        engine = create_engine(parsed, connect_args=arguments)
+        parsed = _parsed(url)
+        engine = create_engine(parsed.set(query={}), **_options(parsed))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise OperatorError(
-            f"database {url!r}: {error}; give a URL such as sqlite:////path/to/study.db"
-        ) from None
-    if sqlite:
+        raise OperatorError(_unusable(url, error)) from None
+    if is_sqlite(engine):
         folder = Path(parsed.database or ".").resolve().parent
         if parsed.database and not folder.is_dir():
             raise OperatorError(f"database {parsed.database}: the folder {folder} does not exist")
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin)
+    else:
+        event.listen(engine, "connect", _synchronous)
     with operator_errors(engine), engine.begin() as connection:
+        alone(connection)
         _migrate(connection)
     return engine
+
+
+def without_password(url: str) -> str:
+    """A database's URL as it may be shown."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def alone(connection: Connection) -> None:
+    """Nobody else is in a transaction that asked for this, until this one ends."""
+    if connection.dialect.name == "postgresql":  # on SQLite every writer is alone
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def clock(connection: Connection) -> float:
+    """Seconds since 1970 by the clock that all runners on this database share."""
+    if connection.dialect.name == "postgresql":
+        return float(
+            connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())::float8"))
+        )
+    return time.time()  # an SQLite file is used on one machine
+
+
+def _parsed(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):  # the driver that Gadfly installs
+        parsed = parsed.set(drivername="postgresql+pg8000")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ArgumentError(f"{parsed.get_backend_name()} is not supported")
+    return parsed
+
+
+def _options(parsed: URL) -> dict[str, Any]:
+    if parsed.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": _BUSY_SECONDS, "check_same_thread": False}}
+    return {"connect_args": _libpq(parsed), "pool_pre_ping": True}
+
+
+def _libpq(parsed: URL) -> dict[str, Any]:
+    """What libpq would take from a URL and the environment, for a driver that does not."""
+    query = dict(parsed.query)
+    mode = query.pop("sslmode", "prefer")
+    folder = query.pop("host", None)
+    if query:
+        raise ArgumentError(f"parameter {', '.join(query)} is not known; sslmode and host are")
+    arguments: dict[str, Any] = {
+        "user": parsed.username or os.environ.get("PGUSER") or getpass.getuser(),
+        "password": parsed.password or os.environ.get("PGPASSWORD"),
+        "application_name": "gadfly",
+    }
+    if isinstance(folder, str):
+        arguments["unix_sock"] = f"{folder}/.s.PGSQL.{parsed.port or 5432}"
+    if mode in ("require", "verify-ca", "verify-full"):
+        context = ssl.create_default_context()
+        context.check_hostname = mode == "verify-full"
+        if mode == "require":  # encrypted, to whoever answers: as libpq has it
+            context.verify_mode = ssl.CERT_NONE
+        arguments["ssl_context"] = context
+    elif mode not in ("disable", "allow", "prefer"):
+        raise ArgumentError(f"sslmode {mode} is not known")
+    return arguments
+
+
+def _unusable(url: str, error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name == "pg8000":
+        return "database: PostgreSQL needs its driver: pip install 'gadfly[postgres]'"
+    shown = url if "@" not in url else url.partition("://")[0] + "://..."  # it may hold a password
+    return (
+        f"database {shown!r}: {error}; give a URL such as sqlite:////path/to/study.db or "
+        "postgresql://user@host/name"
+    )
 
 
 def _durable(connection: Any, _record: Any) -> None:
@@ -62,6 +151,17 @@ def _durable(connection: Any, _record: Any) -> None:
 def _begin(connection: Connection) -> None:
     reads = connection.get_execution_options().get("reads", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _synchronous(connection: Any, _record: Any) -> None:
+    """Whoever turned it off did not think of this study; anything stronger stays."""
+    cursor = connection.cursor()
+    cursor.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) "
+        "WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    cursor.close()
+    connection.commit()
 
 
 def _migrate(connection: Connection) -> None:
@@ -84,18 +184,32 @@ def operator_errors(engine: Engine) -> Iterator[None]:
             f"database {where}: {error}. It was written by a newer Gadfly, or is not Gadfly's"
         ) from None
     except DBAPIError as error:
-        raise OperatorError(f"database {where}: {_mend(str(error.orig))}") from error
+        raise OperatorError(f"database {where}: {_mend(_said(error.orig))}") from error
+
+
+def _said(error: BaseException | None) -> str:
+    """What a driver's error says: pg8000 hands over the server's fields, M is the message."""
+    fields = error.args[0] if error is not None and error.args else None
+    return str(fields.get("M", fields) if isinstance(fields, dict) else error).strip()
 
 
 def _mend(message: str) -> str:
     remedies = {
         "locked": "another process holds it; end that one, or wait, then start again",
         "full": "the disk is full; free some space, then start again: nothing committed is lost",
+        "No space left": "the disk is full; free some space, then start again: nothing committed "
+        "is lost",
         "not a database": "this file is no SQLite database; name another one",
         "readonly": "it cannot be written; check the rights of the file and its folder",
         "unable to open": "it cannot be opened; check the path and the rights",
         "disk I/O": "the disk fails; nothing committed is lost",
         "UNIQUE": "another runner works on this study; let it finish, then start again",
+        "duplicate key": "another runner works on this study; let it finish, then start again",
+        "authentication": "check user and password in the URL, or PGPASSWORD",
+        "does not exist": "make it first: createdb NAME",
+        "permission denied": "grant the user CREATE on the schema, or name another database",
+        "an't create a connection": "is the server running, and reachable from here?",
+        "network error": "is the server still running? Nothing committed is lost",
     }
     remedy = next((text for sign, text in remedies.items() if sign in message), "")
     return f"{message}{'; ' if remedy else ''}{remedy}"

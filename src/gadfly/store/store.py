@@ -2,23 +2,42 @@
 
 Methods are plain and blocking; whoever awaits calls them through a thread. Each writes in one
 transaction and returns after its commit, so that what a method has acknowledged is kept.
+
+Any number of runners, on any number of machines, work on one study. Each holds the dialogues it
+drives under a lease that it renews; what a dead runner held is free for the others once its lease
+has run out, or at once where its process is seen to be gone. A runner that comes back late finds
+its dialogues taken, and what it would still have written is refused.
 """
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Row
 
-from gadfly.records.values import Ending
-from gadfly.store.database import open_database, operator_errors
-from gadfly.store.tables import attacks, events, protocols, scores, studies
+from gadfly.errors import OperatorError
+from gadfly.records.values import Ending, Usage
+from gadfly.store.database import alone, clock, is_sqlite, open_database, operator_errors
+from gadfly.store.tables import attacks, events, protocols, runners, scores, servers, studies
 
-__all__ = ["Counts", "NewEvent", "Store", "StoredAttack", "StoredProtocol", "StoredScores"]
+__all__ = [
+    "Counts",
+    "Held",
+    "NewEvent",
+    "Spent",
+    "Store",
+    "StoredAttack",
+    "StoredProtocol",
+    "StoredScores",
+]
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,25 @@ class StoredAttack:
 
 
 @dataclass(frozen=True)
+class Held:
+    """An attack that a runner may drive."""
+
+    attack: StoredAttack
+    begun: bool
+    """It was open already; its events say how far it came."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What one member's attacks on one arm have cost under one version of the protocol."""
+
+    protocol_hash: str
+    arm: str
+    member: str
+    usage: Usage
+
+
+@dataclass(frozen=True)
 class NewEvent:
     """One event to keep."""
 
@@ -60,6 +98,8 @@ class NewEvent:
     """Its canonical JSON."""
     ending: Ending | None = None
     """Set where this event ends the dialogue."""
+    usage: Usage | None = None
+    """What it cost."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +122,16 @@ class StoredScores:
     """Canonical JSON of the scores."""
 
 
+_COLUMNS = [attacks.c[name] for name in StoredAttack.__dataclass_fields__]
+
+
 class Store:
     """One study's part of a database."""
 
     def __init__(self, url: str) -> None:
         self._engine: Engine = open_database(url)
+        # SQLite has one writer; within a process they queue here, for its own queue sleeps.
+        self._writer = threading.Lock() if is_sqlite(self._engine) else nullcontext()
 
     def close(self) -> None:
         """Give every connection back."""
@@ -94,7 +139,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with operator_errors(self._engine), self._engine.begin() as connection:
+        with operator_errors(self._engine), self._writer, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -121,18 +166,33 @@ class Store:
             return [StoredProtocol(*row) for row in c.execute(query)]
 
     def add_study(self, name: str, protocol_hash: str, body: str) -> int:
-        """A new study with the first version of its protocol."""
+        """A new study with the first version of its protocol, or the one that is there."""
         with self._writing() as c:
+            alone(c)
+            found: int | None = c.scalar(select(studies.c.id).where(studies.c.name == name))
+            if found is not None:  # another runner was faster
+                return found
             row = insert(studies).values(name=name, created_at=_now())
             study_id: int = c.scalars(row.returning(studies.c.id)).one()
             self._add_version(c, study_id, 1, protocol_hash, body)
             return study_id
 
     def add_protocol(self, study_id: int, protocol_hash: str, body: str) -> int:
-        """The next version of a study's protocol; returns its number."""
+        """The next version of a study's protocol; returns its number.
+
+        Where the newest version is this very one, it is not added again.
+        """
         with self._writing() as c:
-            newest = select(func.max(protocols.c.version)).where(protocols.c.study_id == study_id)
-            version = (c.scalar(newest) or 0) + 1
+            alone(c)
+            newest = c.execute(
+                select(protocols.c.version, protocols.c.protocol_hash)
+                .where(protocols.c.study_id == study_id)
+                .order_by(protocols.c.version.desc())
+                .limit(1)
+            ).one()
+            if newest.protocol_hash == protocol_hash:
+                return int(newest.version)
+            version = int(newest.version) + 1
             self._add_version(c, study_id, version, protocol_hash, body)
             return version
 
@@ -148,74 +208,204 @@ class Store:
             )
         )
 
+    # Runners
+
+    def enlist(self, study_id: int, seconds: float) -> int:
+        """A new runner of a study, with a lease of so many seconds; returns its id.
+
+        Runners of this machine whose process is gone lose their lease at once.
+        """
+        place, pid = _place(), os.getpid()
+        with self._writing() as c:
+            here = select(runners.c.id, runners.c.pid).where(runners.c.place == place)
+            for row in c.execute(here).all():
+                if not _alive(row.pid):
+                    _release(c, row.id)
+            new = insert(runners).values(
+                study_id=study_id,
+                place=place,
+                pid=pid,
+                started_at=_now(),
+                expires_at=clock(c) + seconds,
+            )
+            runner: int = c.scalars(new.returning(runners.c.id)).one()
+            return runner
+
+    def renew(self, runner: int, seconds: float) -> None:
+        """Prolong a runner's lease."""
+        with self._writing() as c:
+            this = runners.c.id == runner
+            done = c.execute(update(runners).where(this).values(expires_at=clock(c) + seconds))
+            if done.rowcount == 0:
+                raise OperatorError(
+                    "this runner was struck off by another one, which took its process for dead; "
+                    "every step is kept: start it again"
+                )
+
+    def dismiss(self, runner: int) -> None:
+        """End a runner; what it held is free."""
+        with self._writing() as c:
+            _release(c, runner)
+
     # Attacks
 
-    def assign(
+    def next_attack(
         self,
         study_id: int,
+        runner: int,
         protocol_hash: str,
-        member: Callable[[int], str],
+        member: Callable[[int], str | None],
         draw: Callable[[Counts], tuple[str, str] | None],
-    ) -> StoredAttack | None:
-        """Assign the next attack in one transaction, or ``None`` where nothing is open.
+    ) -> Held | None:
+        """An attack for this runner, in one transaction: an open one that nobody holds, or else the
+        next one assigned; ``None`` where there is neither.
 
-        :param member: who attacks, by the attack's number.
+        :param member: who attacks, by the attack's number; ``None`` assigns no attack.
         :param draw: arm and canonical JSON of its assignment, from the counts so far.
         """
         with self._writing() as c:
-            of_study = attacks.c.study_id == study_id
-            number = (c.scalar(select(func.max(attacks.c.number)).where(of_study)) or 0) + 1
-            name = member(number)
-            per_arm = select(attacks.c.arm, func.count()).where(of_study).group_by(attacks.c.arm)
-            counts = Counts(
-                number=number,
-                by_arm=_counted(c.execute(per_arm)),
-                by_arm_of_member=_counted(c.execute(per_arm.where(attacks.c.member == name))),
+            found = self._free(c, study_id)
+            if found is not None:
+                c.execute(update(attacks).where(attacks.c.id == found.id).values(runner=runner))
+                return Held(found, begun=True)
+            c.execute(select(studies.c.id).where(studies.c.id == study_id).with_for_update())
+            new = self._assigned(c, study_id, runner, protocol_hash, member, draw)
+            return None if new is None else Held(new, begun=False)
+
+    @staticmethod
+    def _free(c: Connection, study_id: int) -> StoredAttack | None:
+        live = select(runners.c.id).where(runners.c.expires_at > clock(c))
+        query = (
+            select(*_COLUMNS)
+            .where(
+                attacks.c.study_id == study_id,
+                attacks.c.ending.is_(None),
+                or_(attacks.c.runner.is_(None), attacks.c.runner.not_in(live)),
             )
-            drawn = draw(counts)
-            if drawn is None:
-                return None
-            attack = StoredAttack(
-                id=0,
-                number=number,
-                protocol_hash=protocol_hash,
-                member=name,
-                arm=drawn[0],
-                assignment=drawn[1],
-                assigned_at=_now(),
-                ending=None,
-                ended_at=None,
-            )
-            row = {key: value for key, value in asdict(attack).items() if key != "id"}
-            new = insert(attacks).values(study_id=study_id, **row).returning(attacks.c.id)
-            return replace(attack, id=c.scalars(new).one())
+            .order_by(attacks.c.number)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        row = c.execute(query).one_or_none()
+        return None if row is None else StoredAttack(*row)
+
+    @staticmethod
+    def _assigned(
+        c: Connection,
+        study_id: int,
+        runner: int,
+        protocol_hash: str,
+        member: Callable[[int], str | None],
+        draw: Callable[[Counts], tuple[str, str] | None],
+    ) -> StoredAttack | None:
+        of_study = attacks.c.study_id == study_id
+        number = (c.scalar(select(func.max(attacks.c.number)).where(of_study)) or 0) + 1
+        name = member(number)
+        if name is None:
+            return None
+        per_arm = select(attacks.c.arm, func.count()).where(of_study).group_by(attacks.c.arm)
+        counts = Counts(
+            number=number,
+            by_arm=_counted(c.execute(per_arm)),
+            by_arm_of_member=_counted(c.execute(per_arm.where(attacks.c.member == name))),
+        )
+        drawn = draw(counts)
+        if drawn is None:
+            return None
+        attack = StoredAttack(
+            id=0,
+            number=number,
+            protocol_hash=protocol_hash,
+            member=name,
+            arm=drawn[0],
+            assignment=drawn[1],
+            assigned_at=_now(),
+            ending=None,
+            ended_at=None,
+        )
+        row = {key: value for key, value in asdict(attack).items() if key != "id"}
+        new = insert(attacks).values(study_id=study_id, runner=runner, **row)
+        return replace(attack, id=c.scalars(new.returning(attacks.c.id)).one())
+
+    def held_elsewhere(self, study_id: int, runner: int) -> int:
+        """Open attacks that other runners hold."""
+        query = select(func.count()).where(
+            attacks.c.study_id == study_id,
+            attacks.c.ending.is_(None),
+            attacks.c.runner.is_not(None),
+            attacks.c.runner != runner,
+        )
+        with self._reading() as c:
+            return c.scalar(query) or 0
+
+    def counts(self, study_id: int) -> dict[str, tuple[int, int]]:
+        """For each arm, attacks that are over and attacks that still last."""
+        query = (
+            select(attacks.c.arm, func.count(attacks.c.ending), func.count())
+            .where(attacks.c.study_id == study_id)
+            .group_by(attacks.c.arm)
+        )
+        with self._reading() as c:
+            return {arm: (over, every - over) for arm, over, every in c.execute(query)}
+
+    def spent(self, study_id: int) -> list[Spent]:
+        """What the attacks of a study have cost so far, those that still last among them."""
+        keys = (attacks.c.protocol_hash, attacks.c.arm, attacks.c.member)
+        sums = (func.sum(c) for c in (attacks.c.calls, attacks.c.tokens_in, attacks.c.tokens_out))
+        query = (
+            select(*keys, *sums)
+            .where(attacks.c.study_id == study_id, attacks.c.calls > 0)
+            .group_by(*keys)
+        )
+        with self._reading() as c:
+            return [
+                Spent(
+                    row[0],
+                    row[1],
+                    row[2],
+                    Usage(calls=int(row[3]), tokens_in=int(row[4]), tokens_out=int(row[5])),
+                )
+                for row in c.execute(query)
+            ]
 
     def attacks(self, study_id: int, *, open_only: bool = False) -> list[StoredAttack]:
         """A study's attacks in the order of assignment."""
-        columns = [c for c in attacks.c if c.name != "study_id"]
-        query = select(*columns).where(attacks.c.study_id == study_id).order_by(attacks.c.number)
+        query = select(*_COLUMNS).where(attacks.c.study_id == study_id).order_by(attacks.c.number)
         if open_only:
             query = query.where(attacks.c.ending.is_(None))
         with self._reading() as c:
-            return [StoredAttack(**row._mapping) for row in c.execute(query)]
+            return [StoredAttack(*row) for row in c.execute(query)]
 
     # Events
 
-    def append(self, new: Sequence[NewEvent]) -> None:
-        """Keep events of any number of dialogues in one transaction."""
+    def append(self, new: Sequence[NewEvent], *, runner: int) -> set[int]:
+        """Keep events of any number of dialogues in one transaction.
+
+        Returns the ids of attacks that the runner no longer holds: none of their events was kept.
+        """
         stored_at = _now()
-        rows = [
-            {"attack_id": e.attack_id, "number": e.number, "body": e.body, "stored_at": stored_at}
-            for e in new
-        ]
+        ids = sorted({e.attack_id for e in new})
         with self._writing() as c:
-            c.execute(insert(events), rows)
-            for e in new:
-                if e.ending is not None:
+            mine = select(attacks.c.id).where(attacks.c.id.in_(ids), attacks.c.runner == runner)
+            held = set(c.scalars(mine.order_by(attacks.c.id).with_for_update()))
+            keep = [e for e in new if e.attack_id in held]
+            if keep:
+                c.execute(insert(events), [_event_row(e, stored_at) for e in keep])
+            for e in keep:
+                if e.ending is not None or e.usage is not None:
                     this = attacks.c.id == e.attack_id
-                    c.execute(
-                        update(attacks).where(this).values(ending=e.ending, ended_at=stored_at)
-                    )
+                    c.execute(update(attacks).where(this).values(_attack_changes(e, stored_at)))
+        return set(ids) - held
+
+    def events_of(self, attack_id: int) -> list[tuple[int, str]]:
+        """Number and body of every event of one attack, in order."""
+        query = (
+            select(events.c.number, events.c.body)
+            .where(events.c.attack_id == attack_id)
+            .order_by(events.c.number)
+        )
+        with self._reading() as c:
+            return [(row.number, row.body) for row in c.execute(query)]
 
     def events(self, study_id: int, *, open_only: bool = False) -> dict[int, list[tuple[int, str]]]:
         """Number and body of every event, by attack id, in order."""
@@ -233,10 +423,31 @@ class Store:
                 found.setdefault(attack_id, []).append((number, body))
         return found
 
+    # Servers
+
+    def dialect(self, base_url: str, model: str, api: str) -> str | None:
+        """What is known of a server, as it was put; ``None`` where nothing is."""
+        with self._reading() as c:
+            found: str | None = c.scalar(
+                select(servers.c.dialect).where(*_server(base_url, model, api))
+            )
+            return found
+
+    def put_dialect(self, base_url: str, model: str, api: str, dialect: str) -> None:
+        """Keep what was found out about a server."""
+        with self._writing() as c:
+            alone(c)
+            c.execute(delete(servers).where(*_server(base_url, model, api)))
+            c.execute(
+                insert(servers).values(
+                    base_url=base_url, model=model, api=api, dialect=dialect, found_at=_now()
+                )
+            )
+
     # Scores
 
     def put_scores(self, new: Iterable[StoredScores]) -> None:
-        """Keep scores; one attack has one row for each scorer and version."""
+        """Keep scores; an attack has one row for each scorer and version, the first one kept."""
         scored_at = _now()
         rows = [
             {
@@ -248,9 +459,14 @@ class Store:
             }
             for s in new
         ]
-        if rows:
-            with self._writing() as c:
-                c.execute(insert(scores), rows)
+        with self._writing() as c:
+            alone(c)
+            key = (scores.c.attack_id, scores.c.scorer, scores.c.version)
+            of_these = scores.c.attack_id.in_([row["attack_id"] for row in rows])
+            there = {tuple(row) for row in c.execute(select(*key).where(of_these))}
+            due = [r for r in rows if (r["attack_id"], r["scorer"], r["version"]) not in there]
+            if due:
+                c.execute(insert(scores), due)
 
     def scores(self, study_id: int, scorer: str, version: str) -> dict[int, str]:
         """Canonical JSON of one scorer's scores, by attack id."""
@@ -265,6 +481,51 @@ class Store:
         )
         with self._reading() as c:
             return {row.attack_id: row.body for row in c.execute(query)}
+
+
+def _server(base_url: str, model: str, api: str) -> tuple[ColumnElement[bool], ...]:
+    return (servers.c.base_url == base_url, servers.c.model == model, servers.c.api == api)
+
+
+def _event_row(e: NewEvent, stored_at: str) -> dict[str, object]:
+    return {"attack_id": e.attack_id, "number": e.number, "body": e.body, "stored_at": stored_at}
+
+
+def _attack_changes(e: NewEvent, now: str) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    if e.ending is not None:
+        changes |= {"ending": e.ending, "ended_at": now, "runner": None}
+    if e.usage is not None:
+        for name in ("calls", "tokens_in", "tokens_out"):
+            changes[name] = attacks.c[name] + getattr(e.usage, name)
+    return changes
+
+
+def _release(c: Connection, runner: int) -> None:
+    c.execute(update(attacks).where(attacks.c.runner == runner).values(runner=None))
+    c.execute(delete(runners).where(runners.c.id == runner))
+
+
+def _place() -> str:
+    """Machine and process namespace: within it a process id names one process."""
+    parts = [socket.gethostname()]
+    for source in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+        path = Path(source)
+        try:
+            parts.append(str(path.readlink()) if path.is_symlink() else path.read_text().strip())
+        except OSError:  # not Linux: the lease alone decides
+            parts.append(f"process {os.getpid()}")
+    return " ".join(parts)[:300]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _counted(rows: Iterable[Row[str, int]]) -> dict[str, int]:

@@ -1,14 +1,20 @@
 """The tables.
 
 An event's body is its canonical JSON, stored as text and never rewritten: what was committed reads
-back byte for byte. Everything else about a dialogue follows from its events; ``attacks.ending`` is
-kept beside them only so that open attacks are found without reading any.
+back byte for byte. Everything else about a dialogue follows from its events; ``attacks.ending`` and
+what an attack has cost are kept beside them only so that open attacks are found, and spending is
+summed, without reading any.
+
+A runner holds its dialogues under a lease: ``attacks.runner`` names who holds one, and a runner
+whose ``expires_at`` has passed holds nothing.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -19,7 +25,16 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["attacks", "events", "metadata", "protocols", "scores", "studies"]
+__all__ = [
+    "attacks",
+    "events",
+    "metadata",
+    "protocols",
+    "runners",
+    "scores",
+    "servers",
+    "studies",
+]
 
 metadata = MetaData(
     naming_convention={
@@ -61,6 +76,10 @@ attacks = Table(
     Column("assigned_at", String(32), nullable=False),
     Column("ending", String(32)),  # null while it lasts
     Column("ended_at", String(32)),
+    Column("runner", Integer),  # runners.id of who holds it; that row may be gone
+    Column("calls", BigInteger, nullable=False, server_default="0"),  # requests to servers
+    Column("tokens_in", BigInteger, nullable=False, server_default="0"),
+    Column("tokens_out", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("study_id", "number"),
     Index(None, "study_id", "member"),
     Index(None, "study_id", "ending"),
@@ -83,4 +102,26 @@ scores = Table(
     Column("version", String(80), primary_key=True),
     Column("body", Text, nullable=False),  # canonical JSON of records.Scores
     Column("scored_at", String(32), nullable=False),
+)
+
+runners = Table(
+    "runners",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("place", String(300), nullable=False),  # machine and process namespace
+    Column("pid", Integer, nullable=False),
+    Column("started_at", String(32), nullable=False),
+    Column("expires_at", Float, nullable=False),  # seconds since 1970, by the database's clock
+    sqlite_autoincrement=True,  # an id is never used again: attacks may still name it
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("base_url", String(2000), primary_key=True),
+    Column("model", String(400), primary_key=True),
+    Column("api", String(32), primary_key=True),
+    Column("dialect", Text, nullable=False),  # canonical JSON of assistants.endpoint.Dialect
+    Column("found_at", String(32), nullable=False),
 )

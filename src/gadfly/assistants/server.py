@@ -1,0 +1,363 @@
+"""One OpenAI-compatible server: what is sent to it, what comes back, and when to try again.
+
+The SDK (``openai``, over its aiohttp transport) speaks the protocol; it retries nothing here,
+because how to wait is a matter of all calls to a server together:
+
+* a rate limit (429, or 503 with Retry-After) is waited out, as long as the server asks, up to ten
+  minutes in all; the limiter lets fewer calls through meanwhile;
+* a passing fault (no connection, no answer in time, 5xx, an answer that is none) is tried again a
+  few times with growing pauses and jitter;
+* a request that the server refuses for its content is not tried again;
+* a key or a name that the server does not take stops the run.
+
+When a call has failed for good, a trivial call decides whose fault it was. If the server answers
+that one, the failed call is a reply with outcome "error" and the study goes on; if it does not, the
+server is down and :class:`OperatorError` stops the run before dialogues are spent on it.
+
+Answers are hostile input: an answer has a total time and a greatest size, and is read as plain JSON
+whose shape is checked by whoever asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+import orjson
+from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError
+
+from gadfly.assistants.limiter import Limiter
+from gadfly.errors import OperatorError, show
+
+__all__ = ["Answer", "Failed", "Server"]
+
+_TRIES = 5
+_BACKOFF_SECONDS = 0.5  # before the second try; doubles with each
+_BACKOFF_MOST = 30.0
+_PATIENCE_SECONDS = 600.0  # how long one call puts up with rate limits
+_BODY_MOST = 8 * 2**20
+_PACKED_MOST = 64 * 2**10  # a packed body can grow a thousandfold when it is unpacked
+_CONTENT = re.compile(
+    r"content.?(filter|policy|management)|moderat|safety|polic(y|ies)|flagged|responsible.?ai",
+    re.IGNORECASE,
+)
+_PASSING = {408, 409, 425}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A JSON object that a server sent."""
+
+    body: dict[str, Any]
+    calls: int
+    """Requests that it took."""
+    seconds: float
+    """From the last request to its complete answer."""
+
+
+@dataclass
+class Failed(Exception):
+    """A call that failed for good while the server is well."""
+
+    kind: str
+    """In two or three words, for counting."""
+    detail: str
+    calls: int
+    refused: bool = False
+    """The provider refused the content."""
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """One request that brought no answer."""
+
+    kind: str
+    detail: str
+    status: int | None = None
+    wait: float | None = None
+    """Seconds that the server asks for."""
+    limited: bool = False
+    passing: bool = False
+    refused: bool = False
+    overload: bool = False
+    remedy: str | None = None
+    """Set where no call can succeed until somebody mends it."""
+
+
+class Server:
+    """A server by address and key; assistants on it share its connections and its limiter."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        key: str = "none",
+        key_variable: str | None = None,
+        timeout_seconds: float = 120.0,
+        counts: Counter[str] | None = None,
+    ) -> None:
+        """Prepare the connections; nothing is sent yet.
+
+        :param key_variable: where the key came from, for messages.
+        :param timeout_seconds: longest wait for a complete answer.
+        :param counts: counts requests: "answered", and each kind of fault.
+        """
+        self.base_url = base_url
+        self.limiter = Limiter()
+        self.counts = Counter() if counts is None else counts
+        self._key_variable = key_variable
+        self._timeout = timeout_seconds
+        self._answered_at = float("-inf")
+        self._probing = asyncio.Lock()
+        self._client = AsyncOpenAI(
+            base_url=base_url,
+            api_key=key,
+            timeout=timeout_seconds,
+            max_retries=0,
+            default_headers={"Accept-Encoding": "identity"},
+            http_client=DefaultAioHttpClient(
+                timeout=timeout_seconds,
+                limits=httpx2.Limits(max_connections=2048, max_keepalive_connections=2048),
+                event_hooks={"response": [_cap]},
+            ),
+        )
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.close()
+
+    async def ask(self, path: str, body: dict[str, Any], *, trivial: dict[str, Any]) -> Answer:
+        """Send a request until it is answered or has failed for good.
+
+        :param trivial: a harmless body for the same path, which any such server answers.
+        :raises Failed: it failed for good; the server is well.
+        :raises OperatorError: the server is not.
+        """
+        began, waited, faults, calls = time.monotonic(), 0.0, 0, 0
+        while True:
+            async with self.limiter.slot():
+                sent = time.monotonic()
+                got = await self._once(path, body)
+            calls += 1
+            if isinstance(got, dict):
+                return Answer(got, calls, round(time.monotonic() - sent, 3))
+            self._stop_if_hopeless(got)
+            if got.limited:
+                waited += await self._wait_out(got, waited)
+                continue
+            faults += 1
+            if got.passing and faults < _TRIES:
+                await asyncio.sleep(_pause(faults))
+                continue
+            if not got.refused:
+                await self._blame(path, trivial, got, began)
+            raise Failed(got.kind, got.detail, calls, got.refused, got.status)
+
+    async def _once(self, path: str, body: dict[str, Any]) -> dict[str, Any] | _Fault:
+        got = await self._send(path, body)
+        if isinstance(got, _Fault):
+            self.counts[got.kind] += 1
+            if got.overload:
+                self.limiter.overloaded()
+            return got
+        self.counts["answered"] += 1
+        self._answered_at = time.monotonic()
+        self.limiter.went_well()
+        return got
+
+    async def _send(self, path: str, body: dict[str, Any]) -> dict[str, Any] | _Fault:
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.post(path, cast_to=httpx2.Response, body=body)
+        except TimeoutError:
+            return self._late()
+        except APIStatusError as error:
+            return self._refusal(error)
+        except OpenAIError as error:
+            cause = error.__cause__
+            if isinstance(cause, httpx2.TimeoutException) and "timeout" in str(cause).lower():
+                return self._late()
+            if isinstance(cause, _TooLarge):
+                return _Fault("broken answer", str(cause))
+            why = f"{type(cause or error).__name__}: {cause or error}"
+            return _Fault("no connection", _brief(why), passing=True)
+        self._heed(response.headers)
+        try:
+            answer = _read(response.content)
+        except (ValueError, RecursionError) as error:
+            return _Fault("broken answer", _brief(f"no JSON: {error}"), passing=True)
+        if not isinstance(answer, dict):
+            return _Fault("broken answer", f"no JSON object: {show(answer)}", passing=True)
+        return answer
+
+    def _late(self) -> _Fault:
+        detail = f"no complete answer within {self._timeout:g} s"
+        return _Fault("no answer in time", detail, passing=True, overload=True)
+
+    def _refusal(self, error: APIStatusError) -> _Fault:
+        """What a status other than success means."""
+        status, headers = error.status_code, error.response.headers
+        said = _brief(_message(error))
+        detail = f"status {status}: {said}"
+        if status == 429 and ("insufficient_quota" in str(error.body)):
+            return _Fault("no credit", detail, status, remedy="the account has no credit left")
+        wait = _wait_of(headers)
+        if status == 429 or (status == 503 and wait is not None):
+            return _Fault("rate limited", detail, status, wait=wait, limited=True, overload=True)
+        if status >= 500 or status in _PASSING:
+            return _Fault("server error", detail, status, passing=True, overload=status == 503)
+        if status == 451 or (status in (400, 403, 422) and _CONTENT.search(_message(error))):
+            return _Fault("refused", detail, status, refused=True)
+        remedies = {
+            401: f"the key in {self._key_variable} is not taken; export the right one"
+            if self._key_variable
+            else "it wants a key; name its environment variable: assistant.key_variable",
+            402: "the account has no credit left",
+            403: "this key may not use it; ask whoever owns the server",
+            404: "check assistant.base_url (up to and with /v1), model and api",
+            405: "check assistant.base_url (up to and with /v1) and api",
+        }
+        return _Fault("bad request", detail, status, remedy=remedies.get(status))
+
+    def _heed(self, headers: httpx2.Headers) -> None:
+        """A server that says that nothing is left is not asked again before its reset."""
+        for what in ("requests", "tokens"):
+            if headers.get(f"x-ratelimit-remaining-{what}") == "0":
+                reset = _duration(headers.get(f"x-ratelimit-reset-{what}", ""))
+                if reset:
+                    self.limiter.close_for(min(reset, _PATIENCE_SECONDS))
+
+    def _stop_if_hopeless(self, fault: _Fault) -> None:
+        if fault.remedy is not None:
+            raise OperatorError(f"server {self.base_url}: {fault.detail}; {fault.remedy}")
+
+    async def _wait_out(self, fault: _Fault, waited: float) -> float:
+        """Wait as long as a rate limit asks; returns the seconds."""
+        asked = fault.wait or 0.0
+        pause = max(asked + random.uniform(0, 0.5), _pause(1 + int(waited > 0) + int(waited > 4)))
+        if waited + pause > _PATIENCE_SECONDS:
+            raise OperatorError(
+                f"server {self.base_url}: rate limited for {waited:,.0f} s"
+                f"{f' and asks for {asked:,.0f} s more' if asked else ''} ({fault.detail}). Every "
+                "step is kept: run again later, or with fewer dialogues at once (--concurrency)"
+            )
+        if asked:
+            self.limiter.close_for(asked)
+        await asyncio.sleep(pause)
+        return pause
+
+    async def _blame(self, path: str, trivial: dict[str, Any], fault: _Fault, began: float) -> None:
+        """Return if the server answers anybody; stop the run if it does not."""
+        if self._answered_at >= began:
+            return
+        async with self._probing:
+            if self._answered_at >= began:
+                return
+            async with self.limiter.slot():
+                got = await self._once(path, trivial)
+        if isinstance(got, _Fault) and not got.limited:
+            self._stop_if_hopeless(got)
+            raise OperatorError(
+                f"server {self.base_url} answers nobody ({fault.detail}; then, to a trivial "
+                f"request, {got.detail}). Every step is kept: see to the server, then run again"
+            )
+
+
+class _TooLarge(Exception):
+    """A body that is not read to its end."""
+
+
+@dataclass
+class _Capped(httpx2.AsyncByteStream):
+    """A body that is read up to its greatest size."""
+
+    stream: Any
+    most: int
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self.stream:
+            size += len(chunk)
+            if size > self.most:
+                raise _TooLarge(f"the answer is larger than {self.most:,} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self.stream.aclose()
+
+
+async def _cap(response: httpx2.Response) -> None:
+    packed = response.headers.get("content-encoding", "identity") not in ("", "identity")
+    response.stream = _Capped(response.stream, _PACKED_MOST if packed else _BODY_MOST)
+
+
+def _read(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:  # broken UTF-8, a lone surrogate: json is more forgiving
+        return json.loads(content.decode("utf-8", "replace"))
+
+
+def _message(error: APIStatusError) -> str:
+    body = error.body
+    if isinstance(body, dict):
+        parts = (body.get(key) for key in ("message", "code", "type", "detail"))
+        return " ".join(str(part) for part in parts if part) or str(body)
+    return str(body) if body else error.response.text[:1000]
+
+
+def _brief(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)[:300]
+
+
+def _pause(faults: int) -> float:
+    """Growing pauses with jitter: half of it, or up to the whole."""
+    return min(_BACKOFF_MOST, _BACKOFF_SECONDS * 2.0**faults) * random.uniform(0.5, 1)
+
+
+def _wait_of(headers: httpx2.Headers) -> float | None:
+    """Seconds that a server asks to be left alone; ``None`` where it does not say."""
+    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
+        return milliseconds / 1000
+    after = headers.get("retry-after")
+    if (seconds := _number(after)) is not None:
+        return seconds
+    if after:
+        try:
+            date = parsedate_to_datetime(after)
+        except ValueError:
+            return None
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    resets = (
+        _duration(headers.get(f"x-ratelimit-reset-{what}", ""))
+        for what in ("requests", "tokens")
+        if headers.get(f"x-ratelimit-remaining-{what}") == "0"
+    )
+    return max((reset for reset in resets if reset is not None), default=None)
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text and re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text.strip()) else None
+
+
+def _duration(text: str) -> float | None:
+    """Seconds of "1s", "6m0s", "20ms", or a bare number."""
+    if (plain := _number(text)) is not None:
+        return plain
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
+    if not parts or "".join(n + u for n, u in parts) != text.strip():
+        return None
+    units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+    return sum(float(n) * units[u] for n, u in parts)

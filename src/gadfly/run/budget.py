@@ -1,0 +1,151 @@
+"""The purse: no call is made that could bring a study, or a member, over its budget.
+
+Before a call the most that it can be billed is set aside; when it is answered, what it did cost is
+booked and the rest is free again. A call that does not fit waits while others are under way, for
+they may leave enough. So the last tokens of a budget may stay unspent, and none is overspent, with
+two exceptions: a request that failed may have been billed without anybody saying so, and several
+runners on one study hear of each other's spending at every renewal of their leases only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gadfly.errors import PersonError
+from gadfly.records.values import Usage
+from gadfly.study.protocol import Budget, Limit, Price
+
+__all__ = ["BudgetSpent", "MemberSpent", "Purse", "cost"]
+
+_MILLION = 1_000_000
+
+
+class BudgetSpent(PersonError):
+    """The study's budget does not allow the next call."""
+
+
+class MemberSpent(Exception):
+    """A member's budget does not allow the next call."""
+
+
+def cost(price: Price | None, tokens_in: int, tokens_out: int) -> float:
+    """Money for tokens, in the currency of the price; 0 without one."""
+    if price is None:
+        return 0.0
+    return (price.input * tokens_in + price.output * tokens_out) / _MILLION
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Tokens and money."""
+
+    tokens: int = 0
+    money: float = 0.0
+
+    @classmethod
+    def of(cls, usage: Usage, price: Price | None) -> Amount:
+        """What some usage comes to."""
+        read, wrote = usage.tokens_in, usage.tokens_out
+        return cls(read + wrote, cost(price, read, wrote))
+
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(self.tokens + other.tokens, self.money + other.money)
+
+    def __sub__(self, other: Amount) -> Amount:
+        return Amount(self.tokens - other.tokens, self.money - other.money)
+
+    def within(self, limit: Limit) -> bool:
+        """Whether it may be spent; rounding of money is no fault."""
+        if limit.tokens is not None and self.tokens > limit.tokens:
+            return False
+        return limit.money is None or self.money <= limit.money * (1 + 1e-9)
+
+
+@dataclass
+class _Account:
+    limit: Limit
+    spent: Amount = Amount()
+    held: Amount = Amount()
+
+
+@dataclass
+class Purse:
+    """What a study may still spend."""
+
+    budget: Budget
+    _study: _Account = field(init=False)
+    _members: dict[str, _Account] = field(init=False)
+    _changed: asyncio.Condition = field(init=False, default_factory=asyncio.Condition)
+
+    def __post_init__(self) -> None:
+        self._study = _Account(self.budget.study)
+        self._members = defaultdict(lambda: _Account(self.budget.member))
+
+    def know(self, spent: Iterable[tuple[str, Usage, Price | None]]) -> None:
+        """Hear what the database says was spent, by member: other runners' spending is in it."""
+        total = Amount()
+        members: dict[str, Amount] = defaultdict(Amount)
+        for member, usage, price in spent:
+            amount = Amount.of(usage, price)
+            total += amount
+            members[member] += amount
+        _raise_to(self._study, total)
+        for member, amount in members.items():
+            _raise_to(self._members[member], amount)
+
+    def member_is_spent(self, member: str) -> bool:
+        """Whether a member's budget is used up to the last."""
+        account = self._members[member]
+        return not (account.spent + Amount(1, 1e-6)).within(account.limit)
+
+    async def hold(self, member: str, most: Usage, price: Price | None) -> Amount:
+        """Set aside the most that a call can cost; give it back with :meth:`settle`.
+
+        :raises BudgetSpent: the study has not that much left, whatever the calls under way leave.
+        :raises MemberSpent: the member has not.
+        """
+        amount = Amount.of(most, price)
+        accounts = (self._study, self._members[member])
+        async with self._changed:
+            while True:
+                if not (self._study.spent + amount).within(self._study.limit):
+                    raise BudgetSpent(self._message(amount))
+                mine = accounts[1]
+                if not (mine.spent + amount).within(mine.limit):
+                    raise MemberSpent(f"the budget of member {member} is spent")
+                if all((a.spent + a.held + amount).within(a.limit) for a in accounts):
+                    for account in accounts:
+                        account.held += amount
+                    return amount
+                await self._changed.wait()
+
+    async def settle(self, member: str, held: Amount, usage: Usage, price: Price | None) -> None:
+        """Book what a call did cost, in place of what was set aside for it."""
+        for account in (self._study, self._members[member]):
+            account.held -= held
+            account.spent += Amount.of(usage, price)
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _message(self, amount: Amount) -> str:
+        spent, limit = self._study.spent, self.budget.study
+        said = []
+        if limit.tokens is not None:
+            said.append(f"{spent.tokens:,} of {limit.tokens:,} tokens")
+        if limit.money is not None:
+            currency = self.budget.currency
+            said.append(f"{spent.money:,.4g} of {limit.money:,.4g} {currency}")
+        return (
+            f"the study's budget is spent: {' and '.join(said)}, and the next call can take "
+            f"{amount.tokens:,} tokens. Every step is kept: raise budget.study and go on with "
+            "gadfly run --amend"
+        )
+
+
+def _raise_to(account: _Account, amount: Amount) -> None:
+    account.spent = Amount(
+        max(account.spent.tokens, amount.tokens), max(account.spent.money, amount.money)
+    )
