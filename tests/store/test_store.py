@@ -68,10 +68,12 @@ def assign(
 
 
 def test_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
-    with open_database(url).connect() as connection:
+    engine = open_database(url)
+    with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() is not None
+    engine.dispose()
 
 
 def test_sqlite_is_durable(sqlite_url: str) -> None:

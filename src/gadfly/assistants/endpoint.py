@@ -148,7 +148,7 @@ class EndpointAssistant:
         missing = seeds[len(replies) :]
         if not missing:
             return replies
-        if self.dialect.several:
+        if self.dialect.several or self._together_most < size:
             return [*replies, *await self._together(conversation, missing, sampling)]
         return [*replies, *await self._apart(conversation, missing, sampling)]
 
@@ -201,21 +201,23 @@ class EndpointAssistant:
     ) -> list[Reply]:
         """The replies of one call, at most n; a failed one is one reply with its outcome.
 
-        :raises Failed: a call for several failed, which its n may have caused.
+        :raises Failed: the server answered a call for several with an error, which its n may
+            have caused.
         """
+        path = "/chat/completions" if self._api == "chat" else "/completions"
         while True:
             try:
-                answer = await self._server.ask(
-                    "/chat/completions" if self._api == "chat" else "/completions",
-                    self._body(conversation, seed, n, sampling),
-                    trivial=self._body(_HELLO, seed, 1, sampling),
-                )
+                answer = await self._server.ask(path, self._body(conversation, seed, n, sampling))
             except Failed as failed:
                 if await self._adapts(failed):
                     continue
-                if several and not failed.refused:
-                    raise
-                usage = Usage(calls=failed.calls, tokens_in=0, tokens_out=0)
+                probes = 0
+                if not failed.refused:
+                    if several and failed.status is not None:
+                        raise
+                    trivial = self._body(_HELLO, seed, 1, sampling)
+                    probes = await self._server.blame(failed, path, trivial)
+                usage = Usage(calls=failed.calls + probes, tokens_in=0, tokens_out=0)
                 replies = [
                     Reply(
                         text="",
@@ -296,9 +298,10 @@ class EndpointAssistant:
     def _text(self, choice: dict[str, Any]) -> tuple[str, ReplyOutcome, str | None]:
         """Text, outcome and detail of one choice, whatever the server put there."""
         message = choice.get("message") if self._api == "chat" else choice
-        raw = message.get("content" if self._api == "chat" else "text") if message else None
+        message = message if isinstance(message, dict) else {}
+        raw = message.get("content" if self._api == "chat" else "text")
         finish = str(choice.get("finish_reason") or "")[:100]
-        if self._api == "chat" and isinstance(message, dict) and message.get("refusal"):
+        if self._api == "chat" and message.get("refusal"):
             return "", "refused", "the model sent a refusal in place of a reply"
         if finish == "content_filter":
             return _clean(raw if isinstance(raw, str) else "")[0], "filtered", finish

@@ -44,7 +44,7 @@ class Limiter:
 
     def went_well(self) -> None:
         """An answer came."""
-        if self.under_way >= int(self.limit):  # it only grows where it binds
+        if self._waiting or self.under_way >= int(self.limit):  # it only grows where it binds
             self.limit = min(self._most, self.limit + (1 if self._starting else 1 / self.limit))
 
     def overloaded(self) -> None:

@@ -32,6 +32,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import aiohttp
 import httpx2
 import orjson
 from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError
@@ -67,12 +68,14 @@ class Answer:
 
 @dataclass
 class Failed(Exception):
-    """A call that failed for good while the server is well."""
+    """A call that failed for good."""
 
     kind: str
     """In two or three words, for counting."""
     detail: str
     calls: int
+    began: float
+    """``time.monotonic()`` when it began."""
     refused: bool = False
     """The provider refused the content."""
     status: int | None = None
@@ -89,6 +92,7 @@ class _Fault:
     """Seconds that the server asks for."""
     limited: bool = False
     passing: bool = False
+    late: bool = False
     refused: bool = False
     overload: bool = False
     remedy: str | None = None
@@ -137,12 +141,11 @@ class Server:
         """Close its connections."""
         await self._client.close()
 
-    async def ask(self, path: str, body: dict[str, Any], *, trivial: dict[str, Any]) -> Answer:
+    async def ask(self, path: str, body: dict[str, Any]) -> Answer:
         """Send a request until it is answered or has failed for good.
 
-        :param trivial: a harmless body for the same path, which any such server answers.
-        :raises Failed: it failed for good; the server is well.
-        :raises OperatorError: the server is not.
+        :raises Failed: it failed for good; :meth:`blame` tells whose fault it is.
+        :raises OperatorError: no call can succeed before somebody mends something.
         """
         began, waited, faults, calls = time.monotonic(), 0.0, 0, 0
         while True:
@@ -156,13 +159,11 @@ class Server:
             if got.limited:
                 waited += await self._wait_out(got, waited)
                 continue
-            faults += 1
+            faults += 2 if got.late else 1  # a long wait says more than a quick failure
             if got.passing and faults < _TRIES:
                 await asyncio.sleep(_pause(faults))
                 continue
-            if not got.refused:
-                await self._blame(path, trivial, got, began)
-            raise Failed(got.kind, got.detail, calls, got.refused, got.status)
+            raise Failed(got.kind, got.detail, calls, began, got.refused, got.status)
 
     async def _once(self, path: str, body: dict[str, Any]) -> dict[str, Any] | _Fault:
         got = await self._send(path, body)
@@ -182,6 +183,10 @@ class Server:
                 response = await self._client.post(path, cast_to=httpx2.Response, body=body)
         except TimeoutError:
             return self._late()
+        except _TooLarge as error:
+            return _Fault("broken answer", str(error))
+        except (aiohttp.ClientError, httpx2.HTTPError) as error:  # while the body is read
+            return _Fault("no connection", _brief(f"{type(error).__name__}: {error}"), passing=True)
         except APIStatusError as error:
             return self._refusal(error)
         except OpenAIError as error:
@@ -203,7 +208,7 @@ class Server:
 
     def _late(self) -> _Fault:
         detail = f"no complete answer within {self._timeout:g} s"
-        return _Fault("no answer in time", detail, passing=True, overload=True)
+        return _Fault("no answer in time", detail, passing=True, late=True, overload=True)
 
     def _refusal(self, error: APIStatusError) -> _Fault:
         """What a status other than success means."""
@@ -257,21 +262,24 @@ class Server:
         await asyncio.sleep(pause)
         return pause
 
-    async def _blame(self, path: str, trivial: dict[str, Any], fault: _Fault, began: float) -> None:
-        """Return if the server answers anybody; stop the run if it does not."""
-        if self._answered_at >= began:
-            return
+    async def blame(self, failed: Failed, path: str, trivial: dict[str, Any]) -> int:
+        """Return the calls that it took to find that the server answers anybody else.
+
+        :param trivial: a harmless body for the same path, which any such server answers.
+        :raises OperatorError: it does not.
+        """
         async with self._probing:
-            if self._answered_at >= began:
-                return
+            if self._answered_at >= failed.began:
+                return 0
             async with self.limiter.slot():
                 got = await self._once(path, trivial)
         if isinstance(got, _Fault) and not got.limited:
             self._stop_if_hopeless(got)
             raise OperatorError(
-                f"server {self.base_url} answers nobody ({fault.detail}; then, to a trivial "
+                f"server {self.base_url} answers nobody ({failed.detail}; then, to a trivial "
                 f"request, {got.detail}). Every step is kept: see to the server, then run again"
             )
+        return 1
 
 
 class _TooLarge(Exception):

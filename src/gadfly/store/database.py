@@ -64,9 +64,13 @@ def open_database(url: str) -> Engine:
         event.listen(engine, "begin", _begin)
     else:
         event.listen(engine, "connect", _synchronous)
-    with operator_errors(engine), engine.begin() as connection:
-        alone(connection)
-        _migrate(connection)
+    try:
+        with operator_errors(engine), engine.begin() as connection:
+            alone(connection)
+            _migrate(connection)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 

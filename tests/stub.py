@@ -1,7 +1,7 @@
 """A stand-in for an OpenAI-compatible server on the loopback address: fast, and bad on command.
 
 It runs in a thread of a test (:func:`serve`), or as a process of its own for tests that kill
-(``python -m tests.run.stub --delay 0.2 --log FILE``), where it prints its address and logs every
+(``python -m tests.stub --delay 0.2 --log FILE``), where it prints its address and logs every
 call that it has answered. What it answers follows from the request alone, unless something else
 was planned.
 """
@@ -112,7 +112,7 @@ def application(stub: Stub) -> web.Application:
         stub.most_under_way = max(stub.most_under_way, stub.under_way)
         try:
             body = await request.json()
-            if len(stub.asked) < 100_000:
+            if stub.log is None:
                 stub.asked.append((request.path, body, request.headers.get("Authorization", "")))
             planned = stub.plan()
             if stub.delay:
@@ -148,7 +148,8 @@ def _response(answer: Answer) -> web.Response:
 
 async def _misbehave(request: web.Request, how: Bad) -> web.StreamResponse:
     if how == "hang":
-        await asyncio.sleep(3600)
+        while request.transport is not None and not request.transport.is_closing():
+            await asyncio.sleep(0.05)
     if how in ("half", "trickle"):
         response = web.StreamResponse(headers={"Content-Length": "10000"})
         await response.prepare(request)
@@ -201,8 +202,8 @@ def serve() -> Iterator[Stub]:
         thread.join()
 
 
-async def _main(delay: float, log: str | None) -> None:
-    stub = Stub(delay=delay)
+async def _main(delay: float, log: str | None, several: Any) -> None:
+    stub = Stub(delay=delay, several=several)
     with open(log, "a") if log else contextlib.nullcontext() as stub.log:  # noqa: PTH123
         await _start(stub)
         print(stub.url, flush=True)
@@ -213,5 +214,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--log")
+    parser.add_argument("--several", default="yes")
     given = parser.parse_args()
-    asyncio.run(_main(given.delay, given.log))
+    asyncio.run(_main(given.delay, given.log, given.several))

@@ -1,0 +1,214 @@
+"""Runs that are killed, and runs beside each other: nothing lost, nothing asked twice.
+
+The runners are processes, the server is a process, the kills are SIGKILL at random moments, on
+SQLite and on PostgreSQL. The server's log says what was asked of it; the database says what was
+kept; an undisturbed run of the same study says what should have come out.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gadfly.records.values import Attack
+from gadfly.redteam.dialogue import advance
+from gadfly.redteam.events import Replied, read_event
+from gadfly.redteam.state import Dialogue, Rules
+from gadfly.run.assemble import open_study
+from gadfly.run.gather import gather
+from gadfly.store.store import Store
+from gadfly.study.protocol import load_study
+from tests.run.conftest import MakeStudy
+from tests.run.zygote import Zygote, zygote
+from tests.stub import fingerprint
+
+KILLS = 50
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class LoggedStub:
+    url: str
+    log: Path
+
+    def asked(self) -> list[str]:
+        return [line.split()[1] for line in self.log.read_text().splitlines()]
+
+
+@pytest.fixture
+def logged_stub(tmp_path: Path) -> Iterator[LoggedStub]:
+    log = tmp_path / "asked.log"
+    log.touch()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.stub", "--delay", "0.02", "--log", str(log)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    yield LoggedStub(process.stdout.readline().strip(), log)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+def runners() -> Iterator[Zygote]:
+    with zygote() as running:
+        yield running
+
+
+def study_of(make_study: MakeStudy, stub: LoggedStub, quota: int) -> Path:
+    def served(name: str, count: int) -> dict[str, Any]:
+        endpoint = {"kind": "endpoint", "base_url": stub.url, "model": "m"}
+        return {"model_type": name, "num_params": "t", "quota": count, "assistant": endpoint}
+
+    return make_study(
+        arms=[served("one", quota), served("two", quota // 2)],
+        launch={"contact": "Ada", "authorisations": {stub.url: "a test's own"}},
+    )
+
+
+def committed(database: str) -> dict[int, list[tuple[int, str]]]:
+    with closing(Store(database)) as store:
+        return store.events(1)
+
+
+def completed_calls(events: dict[int, list[tuple[int, str]]]) -> set[str]:
+    """What was asked for every reply that was kept, as the server's log has it."""
+    found = set()
+    roles = {"human": "user", "assistant": "assistant"}
+    for bodies in events.values():
+        dialogue = Dialogue(Rules())
+        for _, body in bodies:
+            event = read_event(body)
+            if isinstance(event, Replied) and not event.reply.choice:
+                talk = [{"role": roles[m.role], "content": m.text} for m in dialogue.conversation]
+                found.add(fingerprint({"messages": talk, "seed": event.reply.seed}))
+            dialogue, _ = advance(dialogue, event)
+    return found
+
+
+def attacks(path: Path, database: str) -> list[Attack]:
+    with closing(Store(database)) as store:
+        return list(gather(open_study(load_study(path), store, create=False)).values())
+
+
+def essence(path: Path, database: str) -> list[Any]:
+    """All of a study that does not depend on the clock."""
+    return [
+        (
+            attack.number,
+            attack.arm.name,
+            attack.attacker.member,
+            attack.task_description,
+            [
+                (turn.message, [r.text for r in turn.replies], turn.comparisons, turn.continued)
+                for turn in attack.turns
+            ],
+            attack.rating,
+            attack.ending,
+        )
+        for attack in attacks(path, database)
+    ]
+
+
+@pytest.mark.timeout(600)
+def test_killed_fifty_times_it_loses_nothing_and_asks_nothing_twice(
+    make_study: MakeStudy,
+    logged_stub: LoggedStub,
+    runners: Zygote,
+    database_url: str,
+    tmp_path: Path,
+) -> None:
+    path = study_of(make_study, logged_stub, 600)
+    draw, kills, at = random.Random(11), 0, 0
+    before: dict[int, list[tuple[int, str]]] = {}
+    while kills < KILLS:
+        runner = runners.start(path, database_url)
+        time.sleep(draw.uniform(0.0, 0.45))
+        if runners.ended(runner):
+            assert runners.wait(runner) == 0
+            break
+        os.kill(runner, signal.SIGKILL)
+        assert runners.wait(runner) == -signal.SIGKILL
+        kills += 1
+        mark, now = len(logged_stub.asked()), committed(database_url)
+        for attack, kept in before.items():
+            assert now[attack][: len(kept)] == kept, "a committed event changed"
+        again = completed_calls(before) & set(logged_stub.asked()[at:mark])
+        assert not again, "a completed turn was asked for again"
+        before, at = now, mark
+    assert kills >= KILLS, f"the study was over after {kills} kills"
+    done = completed_calls(before)
+    assert 0 < len(done) < 0.95 * 900 * 3, "the kills did not fall within the run"
+    assert runners.wait(runners.start(path, database_url)) == 0
+    assert not done & set(logged_stub.asked()[at:])
+    after = committed(database_url)
+    assert all(after[attack][: len(kept)] == kept for attack, kept in before.items())
+    found = attacks(path, database_url)
+    assert Counter(a.arm.name for a in found) == {"one t": 600, "two t": 300}
+    assert [a.number for a in found] == list(range(1, 901))
+    whole = f"sqlite:///{tmp_path / 'whole.db'}"
+    assert runners.wait(runners.start(path, whole, 100)) == 0
+    assert essence(path, database_url) == essence(path, whole)
+
+
+def test_runners_side_by_side_share_the_work_and_nothing_else(
+    make_study: MakeStudy, logged_stub: LoggedStub, runners: Zygote, database_url: str
+) -> None:
+    path = study_of(make_study, logged_stub, 120)
+    began = [runners.start(path, database_url, lease=15) for _ in range(3)]
+    assert [runners.wait(runner) for runner in began] == [0, 0, 0]
+    asked = logged_stub.asked()
+    assert len(set(asked)) == len(asked), "two runners took one dialogue"
+    found = attacks(path, database_url)
+    assert Counter(a.arm.name for a in found) == {"one t": 120, "two t": 60}
+    assert set(asked) == completed_calls(committed(database_url))
+
+
+def test_what_a_killed_runner_held_is_driven_on_by_the_other(
+    make_study: MakeStudy, logged_stub: LoggedStub, runners: Zygote, database_url: str
+) -> None:
+    path = study_of(make_study, logged_stub, 300)
+    one, two = (runners.start(path, database_url, lease=1.0) for _ in range(2))
+    time.sleep(0.8)
+    os.kill(one, signal.SIGKILL)
+    assert runners.wait(one) == -signal.SIGKILL
+    before = committed(database_url)
+    assert runners.wait(two) == 0
+    after = committed(database_url)
+    assert all(after[attack][: len(kept)] == kept for attack, kept in before.items())
+    found = attacks(path, database_url)
+    assert Counter(a.arm.name for a in found) == {"one t": 300, "two t": 150}
+
+
+def test_a_runner_that_was_asleep_writes_nothing_into_what_others_took(
+    make_study: MakeStudy, logged_stub: LoggedStub, runners: Zygote, database_url: str
+) -> None:
+    path = study_of(make_study, logged_stub, 150)
+    sleeper = runners.start(path, database_url, lease=0.5)
+    time.sleep(0.5)
+    os.kill(sleeper, signal.SIGSTOP)
+    time.sleep(0.6)  # its lease is over
+    try:
+        assert runners.wait(runners.start(path, database_url, lease=5)) == 0
+    finally:
+        os.kill(sleeper, signal.SIGCONT)
+    assert runners.wait(sleeper) == 0
+    found = attacks(path, database_url)
+    assert Counter(a.arm.name for a in found) == {"one t": 150, "two t": 75}
+    for kept in committed(database_url).values():
+        assert [number for number, _ in kept] == list(range(len(kept)))
