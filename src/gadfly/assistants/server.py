@@ -147,7 +147,7 @@ class Server:
         :raises Failed: it failed for good; :meth:`blame` tells whose fault it is.
         :raises OperatorError: no call can succeed before somebody mends something.
         """
-        began, waited, faults, calls = time.monotonic(), 0.0, 0, 0
+        began, waited, limits, faults, calls = time.monotonic(), 0.0, 0, 0, 0
         while True:
             async with self.limiter.slot():
                 sent = time.monotonic()
@@ -157,7 +157,8 @@ class Server:
                 return Answer(got, calls, round(time.monotonic() - sent, 3))
             self._stop_if_hopeless(got)
             if got.limited:
-                waited += await self._wait_out(got, waited)
+                limits += 1
+                waited += await self._wait_out(got, waited, limits)
                 continue
             faults += 2 if got.late else 1  # a long wait says more than a quick failure
             if got.passing and faults < _TRIES:
@@ -247,10 +248,10 @@ class Server:
         if fault.remedy is not None:
             raise OperatorError(f"server {self.base_url}: {fault.detail}; {fault.remedy}")
 
-    async def _wait_out(self, fault: _Fault, waited: float) -> float:
-        """Wait as long as a rate limit asks; returns the seconds."""
+    async def _wait_out(self, fault: _Fault, waited: float, limits: int) -> float:
+        """Wait as long as a rate limit asks, and longer each time; returns the seconds."""
         asked = fault.wait or 0.0
-        pause = max(asked + random.uniform(0, 0.5), _pause(1 + int(waited > 0) + int(waited > 4)))
+        pause = max(asked + random.uniform(0, 0.5), _pause(limits))
         if waited + pause > _PATIENCE_SECONDS:
             raise OperatorError(
                 f"server {self.base_url}: rate limited for {waited:,.0f} s"

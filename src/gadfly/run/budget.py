@@ -78,6 +78,7 @@ class Purse:
     budget: Budget
     _study: _Account = field(init=False)
     _members: dict[str, _Account] = field(init=False)
+    _short: set[str] = field(init=False, default_factory=set)
     _changed: asyncio.Condition = field(init=False, default_factory=asyncio.Condition)
 
     def __post_init__(self) -> None:
@@ -96,10 +97,17 @@ class Purse:
         for member, amount in members.items():
             _raise_to(self._members[member], amount)
 
-    def member_is_spent(self, member: str) -> bool:
-        """Whether a member's budget is used up to the last."""
+    def affords(self, member: str, first_calls: Iterable[tuple[Usage, Price | None]]) -> bool:
+        """Whether a member may begin a dialogue: its budget allows any of these calls, and has
+        not yet cut one short.
+        """
         account = self._members[member]
-        return not (account.spent + Amount(1, 1e-6)).within(account.limit)
+        if member in self._short:
+            return False
+        return not self.budget.limited or any(
+            (account.spent + Amount.of(most, price)).within(account.limit)
+            for most, price in first_calls
+        )
 
     async def hold(self, member: str, most: Usage, price: Price | None) -> Amount:
         """Set aside the most that a call can cost; give it back with :meth:`settle`.
@@ -115,6 +123,7 @@ class Purse:
                     raise BudgetSpent(self._message(amount))
                 mine = accounts[1]
                 if not (mine.spent + amount).within(mine.limit):
+                    self._short.add(member)
                     raise MemberSpent(f"the budget of member {member} is spent")
                 if all((a.spent + a.held + amount).within(a.limit) for a in accounts):
                     for account in accounts:

@@ -23,7 +23,7 @@ from typing import Any
 from gadfly.assistants.protocol import Assistant
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import canonical_json
-from gadfly.records.values import Reply, Sampling, Usage
+from gadfly.records.values import Message, Reply, Sampling, Usage
 from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
 from gadfly.redteam.events import Abandoned, Continued, Event, Replied, Shown, read_event
@@ -42,6 +42,7 @@ Progress = Callable[[int, int], None]
 LEASE_SECONDS = 15.0
 """How long a runner that is not heard of keeps its dialogues."""
 _GRACE_SECONDS = 20.0  # for calls under way when a run halts
+_OPENING = (Message(role="human", text=" " * 200),)  # a first message, to see what it can cost
 _NO_USAGE = Usage(calls=0, tokens_in=0, tokens_out=0)
 
 
@@ -272,10 +273,15 @@ def _take(run: _Run) -> Held | None:
     """An open dialogue that nobody holds, or the next one assigned."""
     study = run.study
     protocol, digest = study.file.study, study.file.protocol_hash
-    members = list(run.casts[digest].members.values())
+    cast = run.casts[digest]
+    members = list(cast.members.values())
+    first_calls = [
+        (assistant.bound(_OPENING, REPLIES, cast.sampling[name]), cast.prices[name])
+        for name, assistant in (cast.assistants.items() if run.purse.budget.limited else ())
+    ]
 
     def who(number: int) -> str | None:
-        able = [m for m in members if not run.purse.member_is_spent(m.name)]
+        able = [m for m in members if run.purse.affords(m.name, first_calls)]
         size = protocol.task_size
         return (
             member_of_task(able, number, seed=protocol.seed, task_size=size).name if able else None

@@ -11,6 +11,7 @@ exist only through migrations, from the first one.
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import ssl
 import time
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _BUSY_SECONDS = 30
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # errors are raised, and told
 _LOCK = 0x6761_6466_6C79  # "gadfly": the advisory lock of schema and study rows
 
 
@@ -105,8 +107,9 @@ def _parsed(url: str) -> URL:
 
 def _options(parsed: URL) -> dict[str, Any]:
     if parsed.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": _BUSY_SECONDS, "check_same_thread": False}}
-    return {"connect_args": _libpq(parsed), "pool_pre_ping": True}
+        arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+        return {"connect_args": arguments, "hide_parameters": True}  # they hold transcripts
+    return {"connect_args": _libpq(parsed), "hide_parameters": True, "pool_pre_ping": True}
 
 
 def _libpq(parsed: URL) -> dict[str, Any]:
@@ -189,6 +192,8 @@ def operator_errors(engine: Engine) -> Iterator[None]:
         ) from None
     except DBAPIError as error:
         raise OperatorError(f"database {where}: {_mend(_said(error.orig))}") from error
+    except OSError as error:  # PostgreSQL's driver lets these through
+        raise OperatorError(f"database {where}: {error}; is the server running?") from error
 
 
 def _said(error: BaseException | None) -> str:
@@ -213,6 +218,7 @@ def _mend(message: str) -> str:
         "does not exist": "make it first: createdb NAME",
         "permission denied": "grant the user CREATE on the schema, or name another database",
         "an't create a connection": "is the server running, and reachable from here?",
+        "communication error": "is the server still running? Nothing committed is lost",
         "network error": "is the server still running? Nothing committed is lost",
     }
     remedy = next((text for sign, text in remedies.items() if sign in message), "")

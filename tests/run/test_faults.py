@@ -1,0 +1,436 @@
+"""What can go wrong around a run: each ends in a clear message or goes on, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gadfly.assistants import server as serving
+from gadfly.errors import OperatorError, StudyProblem
+from gadfly.records.values import Attack
+from gadfly.run.assemble import open_study
+from gadfly.run.budget import BudgetSpent
+from gadfly.run.collect import Collected, collect
+from gadfly.run.gather import gather
+from gadfly.run.tally import Tally
+from gadfly.store import database
+from gadfly.store.store import Store
+from gadfly.study.protocol import load_study
+from tests.run.conftest import MakeStudy, arm
+from tests.stub import Stub, chat, serve
+
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
+
+
+@pytest.fixture
+def stub(socket_enabled: None) -> Iterator[Stub]:
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "_BACKOFF_SECONDS", 0.01)
+
+
+def served(make_study: MakeStudy, stub: Stub, quota: int = 20, **changes: Any) -> Path:
+    endpoint = {"kind": "endpoint", "base_url": stub.url, "model": "m", "timeout_seconds": 1.0}
+    endpoint |= changes.pop("endpoint", {})
+    target = {"model_type": "m", "num_params": "t", "quota": quota, "assistant": endpoint}
+    target |= changes.pop("target", {})
+    launch = {"contact": "Ada", "authorisations": {stub.url: "my own server"}}
+    return make_study(arms=[target], launch=launch, **changes)
+
+
+def run(
+    path: Path, *, tally: Tally | None = None, amend: bool = False, at_once: int = 8
+) -> Collected:
+    file = load_study(path)
+    with closing(Store(file.database_url)) as store:
+        study = open_study(file, store, amend=amend)
+        return asyncio.run(collect(study, concurrency=at_once, tally=tally))
+
+
+def attacks(path: Path, *, over_only: bool = True) -> list[Attack]:
+    file = load_study(path)
+    with closing(Store(file.database_url)) as store:
+        study = open_study(file, store, create=False)
+        return list(gather(study, over_only=over_only).values())
+
+
+def bodies(path: Path) -> dict[int, list[tuple[int, str]]]:
+    with closing(Store(load_study(path).database_url)) as store:
+        return store.events(1)
+
+
+def test_a_server_is_attacked_only_with_its_owners_word(make_study: MakeStudy, stub: Stub) -> None:
+    path = served(make_study, stub)
+    text = path.read_text().replace("my own server", "")
+    path.write_text(text[: text.index("  authorisations")])
+    with pytest.raises(StudyProblem, match="who allowed you"):
+        run(path)
+    assert stub.asked == []
+
+
+def test_what_was_found_out_about_a_server_is_not_asked_again(
+    make_study: MakeStudy, stub: Stub
+) -> None:
+    stub.several = "ignores"
+    run(served(make_study, stub, 4))
+    assert sum("n" in body for _, body, _ in stub.asked) == 1
+    run(served(make_study, stub, 8), amend=True)
+    assert sum("n" in body for _, body, _ in stub.asked) == 1
+
+
+BAD = {
+    "hangs": "hang",
+    "trickles": "trickle",
+    "garbage": (200, b"<html>not json</html>"),
+    "closes": "close",
+    "half a body": "half",
+    "busy": (503, {"error": {"message": "busy"}}),
+}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_server_that_is_bad_for_a_while_costs_nothing(
+    make_study: MakeStudy, stub: Stub, bad: Any, short_pauses: None
+) -> None:
+    path = served(make_study, stub, endpoint={"timeout_seconds": 0.4})
+    stub.answers = [chat("reply"), chat("reply"), *[bad] * 5]
+    tally = Tally()
+    assert run(path, tally=tally, at_once=3).attacks == 20
+    found = attacks(path)
+    assert {a.ending for a in found} <= {"complete", "attacker_stopped"}
+    assert sum(len(t.failed) for a in found for t in a.turns) == 0
+    assert sum(n for kind, n in tally.requests.items() if kind != "answered") == 5
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
+def test_a_server_that_stays_bad_ends_in_a_message_and_spends_no_dialogue(
+    make_study: MakeStudy, stub: Stub, bad: Any, short_pauses: None
+) -> None:
+    path = served(make_study, stub, endpoint={"timeout_seconds": 0.3})
+    stub.answers = [chat(f"reply {n}") for n in range(25)]
+    stub.always = bad
+    with pytest.raises(OperatorError, match=r"answers nobody.*Every step is kept"):
+        run(path)
+    before = bodies(path)
+    assert all(a.ending != "target_error" for a in attacks(path))
+    stub.always = None
+    assert run(path).attacks == 20
+    after = bodies(path)
+    assert all(after[row][: len(kept)] == kept for row, kept in before.items())
+    assert {a.ending for a in attacks(path)} <= {"complete", "attacker_stopped"}
+
+
+@pytest.mark.parametrize("says", [True, False], ids=["with Retry-After", "without"])
+def test_a_minute_of_429_is_waited_out(make_study: MakeStudy, stub: Stub, says: bool) -> None:
+    path = served(make_study, stub, endpoint={"timeout_seconds": 5.0})
+    limited = (429, {"error": {"message": "slow down"}}, {"Retry-After": "20"} if says else {})
+    stub.answers = [chat(f"reply {n}") for n in range(10)]
+    stub.always, stub.until = limited, time.monotonic() + 60
+    tally, started = Tally(), time.monotonic()
+    assert run(path, tally=tally).attacks == 20
+    assert time.monotonic() - started >= 60
+    assert tally.requests["rate limited"] > 0
+    assert tally.requests["rate limited"] < (60 if says else 250)  # it is left alone meanwhile
+    assert sum(len(t.failed) for a in attacks(path) for t in a.turns) == 0
+
+
+def test_one_question_that_a_server_cannot_bear_spends_one_dialogue_at_most(
+    make_study: MakeStudy, stub: Stub, short_pauses: None
+) -> None:
+    path = served(make_study, stub, 6)
+    stub.answers = [(500, {"error": {"message": "boom"}})] * 5
+    assert run(path, at_once=1).attacks == 6
+    assert sum(a.ending == "target_error" for a in attacks(path)) <= 1
+
+
+# The machine
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_ends_in_a_message_and_loses_nothing(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", "900k"):
+        path = make_study("disk", arms=[arm("open", 200), arm("firm", 200)])
+        with pytest.raises(OperatorError, match=r"the disk is full; free some space"):
+            run(path)
+        try:
+            before = bodies(path)
+        except OperatorError:  # not even the index of the log can be made on a full disk
+            before = {}
+        subprocess.run(["mount", "-o", "remount,size=50m", str(tmp_path / "disk")], check=True)
+        before = before or bodies(path)
+        assert sum(map(len, before.values())) > 50
+        assert run(path).attacks == 400
+        after = bodies(path)
+        assert all(after[row][: len(kept)] == kept for row, kept in before.items())
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+from gadfly.cli.main import main
+sys.argv = ["gadfly", "run", sys.argv[1]]
+main()
+"""
+
+
+def test_a_file_that_may_not_grow_ends_in_a_message(make_study: MakeStudy) -> None:
+    path = make_study(arms=[arm("open", 200), arm("firm", 200)])
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    assert "nothing committed is lost" in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+    before = bodies(path)
+    assert run(path).attacks == 400
+    after = bodies(path)
+    assert all(after[row][: len(kept)] == kept for row, kept in before.items())
+
+
+def test_a_locked_database_is_waited_for_and_the_run_goes_on(make_study: MakeStudy) -> None:
+    path = make_study(arms=[arm("open", 100), arm("firm", 100)])
+    run(make_study(arms=[arm("open", 1), arm("firm", 1)]))
+    path = make_study(arms=[arm("open", 100), arm("firm", 100)])
+    locked = lock_for(path, 1.5)
+    started = time.monotonic()
+    assert run(path, amend=True).attacks == 200
+    assert time.monotonic() - started >= 1
+    locked.join()
+
+
+def test_a_database_that_stays_locked_ends_in_a_message(
+    make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.3)
+    path = make_study()
+    run(make_study(arms=[arm("open", 2), arm("firm", 2)]))
+    path = make_study(arms=[arm("open", 2000), arm("firm", 20)])
+    with closing(Store(load_study(path).database_url)) as store:
+        study = open_study(load_study(path), store, amend=True)
+
+        async def locked_midway() -> None:
+            async def lock() -> None:
+                await asyncio.sleep(0.3)
+                lock_for(path, 3).join(0.01)
+
+            await asyncio.gather(collect(study, concurrency=8), lock())
+
+        with pytest.raises(OperatorError, match="another process holds it"):
+            asyncio.run(locked_midway())
+    monkeypatch.undo()  # from here on the lock is waited for
+    before = bodies(path)
+    make_study(arms=[arm("open", 200), arm("firm", 20)])
+    assert run(path, amend=True).attacks >= 220
+    after = bodies(path)
+    assert all(after[row][: len(kept)] == kept for row, kept in before.items())
+
+
+def lock_for(path: Path, seconds: float) -> threading.Thread:
+    """Another program holds the study's database for a while."""
+    begun = threading.Event()
+
+    def work() -> None:
+        with closing(sqlite3.connect(path.with_suffix(".db"), timeout=60)) as other:
+            other.isolation_level = None
+            other.execute("BEGIN IMMEDIATE")
+            begun.set()
+            time.sleep(seconds)
+            other.execute("ROLLBACK")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(60)
+    return thread
+
+
+def test_a_postgres_that_goes_away_ends_in_a_message(make_study: MakeStudy) -> None:
+    from tests.postgres import HOW, available
+    from tests.postgres import serve as serve_postgres
+
+    if not available():
+        pytest.skip(HOW)
+    path = make_study(arms=[arm("open", 3000), arm("firm", 30)])
+    file = load_study(path)
+    with serve_postgres() as server, closing(Store(server.new())) as store:
+        study = open_study(file, store)
+
+        async def gone_midway() -> None:
+            async def end() -> None:
+                await asyncio.sleep(0.5)
+                server.process.send_signal(signal.SIGQUIT)  # immediate shutdown
+
+            await asyncio.gather(collect(study, concurrency=8), end())
+
+        with pytest.raises(OperatorError, match="is the server"):
+            asyncio.run(gone_midway())
+
+
+# Ctrl-C
+
+
+def start(path: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "gadfly.cli.main", "run", str(path), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(stub: Stub, calls: int) -> None:
+    until = time.monotonic() + 60
+    while len(stub.asked) < calls:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_ctrl_c_keeps_the_replies_that_are_on_their_way(make_study: MakeStudy, stub: Stub) -> None:
+    path = served(make_study, stub, 400)
+    stub.delay = 0.4
+    process = start(path, "--concurrency", "8")
+    wait_until(stub, 30)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "every step is kept" in said
+    assert f"run {path}" in said.replace("\n", "")
+    kept = sum('"type":"replied"' in body for rows in bodies(path).values() for _, body in rows)
+    asked = len(stub.asked)
+    assert kept == 2 * asked  # one call, two replies, every one of them paid for
+    with closing(Store(load_study(path).database_url)) as store:
+        assert store.held_elsewhere(1, 0) == 0  # nothing is left under a lease
+
+
+def test_a_second_ctrl_c_does_not_wait(make_study: MakeStudy, stub: Stub) -> None:
+    path = served(make_study, stub, 400, endpoint={"timeout_seconds": 600})
+    stub.answers = [chat("one"), chat("two")]
+    stub.always = "hang"
+    process = start(path, "--concurrency", "2")
+    wait_until(stub, 4)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=15)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    stub.always = None
+    make = served(make_study, stub, 5)
+    assert run(make, amend=True).attacks >= 5
+
+
+# Budgets
+
+PRICE = {"input": 1.0, "output": 10.0}
+
+
+def spent(path: Path) -> tuple[int, dict[str, int]]:
+    with closing(Store(load_study(path).database_url)) as store:
+        rows = store.spent(1)
+    by_member: dict[str, int] = {}
+    for row in rows:
+        tokens = row.usage.tokens_in + row.usage.tokens_out
+        by_member[row.member] = by_member.get(row.member, 0) + tokens
+    return sum(by_member.values()), by_member
+
+
+def budgeted(make_study: MakeStudy, stub: Stub, quota: int = 60, **budget: Any) -> Path:
+    return served(
+        make_study,
+        stub,
+        quota,
+        budget=budget,
+        endpoint={"price": PRICE},
+        target={"sampling": {"max_tokens": 20}},
+    )
+
+
+@pytest.mark.parametrize("limit", [{"tokens": 3_000}, {"money": 0.01}], ids=str)
+def test_a_studys_budget_is_never_exceeded(make_study: MakeStudy, stub: Stub, limit: Any) -> None:
+    path = budgeted(make_study, stub, study=limit)
+    with pytest.raises(BudgetSpent, match=r"budget is spent: .*raise budget.study"):
+        run(path)
+    tokens, _ = spent(path)
+    money = (tokens * 11 / 17 * 1.0 + tokens * 6 / 17 * 10.0) / 1e6
+    most, got = (3_000, tokens) if "tokens" in limit else (0.01, money)
+    assert got <= most
+    assert got > most * 0.4
+    asked = len(stub.asked)
+    with pytest.raises(BudgetSpent):
+        run(path)
+    assert len(stub.asked) == asked
+    before = bodies(path)
+    path = budgeted(make_study, stub, study={"tokens": 10**7})
+    assert run(path, amend=True).attacks == 60
+    after = bodies(path)
+    assert all(after[row][: len(kept)] == kept for row, kept in before.items())
+
+
+def test_a_members_budget_ends_the_members_part_only(make_study: MakeStudy, stub: Stub) -> None:
+    path = budgeted(make_study, stub, 400, member={"tokens": 1_500})
+    with pytest.raises(BudgetSpent, match="every member's budget is spent"):
+        run(path)
+    _, by_member = spent(path)
+    assert max(by_member.values()) <= 1_500
+    assert len(by_member) == 6
+    found = attacks(path)
+    ended = [a.ending == "attacker_stopped" and not a.turns[-1].replies for a in found if a.turns]
+    assert 0 < sum(ended) <= 12  # one or two dialogues of each were under way
+    asked, over = len(stub.asked), len(found)
+    with pytest.raises(BudgetSpent, match="every member's budget is spent"):
+        run(path)
+    assert (len(stub.asked), len(attacks(path))) == (asked, over)
+
+
+def test_tokens_nobody_counted_are_taken_from_the_budget(make_study: MakeStudy, stub: Stub) -> None:
+    stub.counts_tokens = False
+    path = budgeted(make_study, stub, study={"tokens": 20_000})
+    with pytest.raises(BudgetSpent):
+        run(path)
+    assert 10_000 < spent(path)[0] <= 20_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"budget": {"study": {"tokens": 5}}}, "needs sampling.max_tokens"),
+        (
+            {"budget": {"study": {"money": 5}}, "target": {"sampling": {"max_tokens": 5}}},
+            "needs assistant.price",
+        ),
+    ],
+)
+def test_a_budget_that_cannot_be_kept_is_refused(
+    make_study: MakeStudy, stub: Stub, changes: Any, said: str
+) -> None:
+    with pytest.raises(StudyProblem, match=said):
+        load_study(served(make_study, stub, **changes))
