@@ -185,11 +185,11 @@ def test_a_key_can_never_stand_in_the_file(path: Path) -> None:
 
 
 def test_effort_follows_from_quotas_and_rules(path: Path) -> None:
-    machine = estimate_effort(load_study(path).study, concurrency=10)
+    machine = estimate_effort(load_study(path), concurrency=10)
     assert (machine.attacks, machine.calls, machine.endpoint_calls) == (200, 1600, 0)
     assert (machine.member_hours, machine.pay, machine.tokens_in) == (0, 0, 0)
     people = merge(path, members={"kind": "human", "count": 20}, launch=FACTS)
-    effort = estimate_effort(load_study(people).study, concurrency=10)
+    effort = estimate_effort(load_study(people), concurrency=10)
     assert (effort.member_hours, effort.pay, effort.currency) == (20.0, 300.0, "USD")
 
 

@@ -329,7 +329,11 @@ def _usage(answer: Answer, bound: Usage) -> tuple[Usage, int | None]:
     read = _count(counted, "prompt_tokens")
     wrote = _count(counted, "completion_tokens")
     if read is None or wrote is None:
-        return bound.model_copy(update={"calls": answer.calls, "estimated": True}), wrote
+        most = bound.tokens_out
+        if most >= _TOKENS_MOST:  # without a longest reply its own bytes bound it
+            most = len(str(answer.body.get("choices")).encode("utf-8", "replace"))
+        update = {"calls": answer.calls, "tokens_out": most, "estimated": True}
+        return bound.model_copy(update=update), wrote
     return Usage(calls=answer.calls, tokens_in=read, tokens_out=wrote), wrote
 
 

@@ -22,7 +22,7 @@ def check(
 ) -> None:
     """Explain every fault of a study file and estimate calls, tokens and hours."""
     from gadfly.errors import StudyProblem
-    from gadfly.run.assemble import make_scorer
+    from gadfly.run.assemble import make_scorer, open_filter
     from gadfly.settings import load_settings
     from gadfly.study.effort import estimate_effort
     from gadfly.study.protocol import load_study
@@ -31,7 +31,10 @@ def check(
     if missing := file.study.missing_facts():
         raise StudyProblem(study, missing)
     make_scorer(file)
-    effort = estimate_effort(file.study, concurrency=load_settings().concurrency)
+    for arm in file.study.arms:
+        if name := getattr(arm.intervention, "preference_model", None):
+            open_filter(study, name)
+    effort = estimate_effort(file, concurrency=load_settings().concurrency)
     if json:
         print_json({"protocol_hash": file.protocol_hash, "effort": effort.as_json()})
         return
@@ -48,6 +51,8 @@ def _table(effort: Effort) -> Table:
     table.add_row(f"{effort.calls:,}", f"replies, {effort.endpoint_calls:,} of them from servers")
     table.add_row(f"{effort.tokens_in:,}", "tokens read by servers")
     table.add_row(f"{effort.tokens_out:,}", "tokens written by servers")
+    if effort.cost:
+        table.add_row(f"{effort.cost:,.2f}", f"{effort.cost_currency} for those tokens")
     table.add_row(f"{effort.machine_hours:,.1f}", "hours of waiting for servers")
     table.add_row(f"{effort.member_hours:,.1f}", "hours of people's time")
     if effort.pay:

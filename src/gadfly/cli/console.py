@@ -8,6 +8,7 @@ characters and never reads rich's markup.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import time
@@ -36,12 +37,15 @@ err = Console(stderr=True, highlight=False)
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")]
 
 _QUIET_SECONDS = 10.0
+_OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """One JSON document on standard output; what a terminal would obey is escaped in it."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-    sys.stdout.buffer.write(orjson.dumps(value, option=options))
+    text = orjson.dumps(value, option=options).decode()
+    escaped = _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    sys.stdout.buffer.write(escaped.encode())
     sys.stdout.flush()
 
 

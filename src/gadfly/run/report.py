@@ -19,15 +19,15 @@ from gadfly.analysis.results import Design, Mark, SourceInfo
 from gadfly.analysis.results import Scorer as ScorerInfo
 from gadfly.errors import FileProblem
 from gadfly.preference.constant import untrained
-from gadfly.preference.lineage import lineage_hash, mark
+from gadfly.preference.lineage import Lineage, lineage_hash, mark
 from gadfly.records.frame import attack_frame
 from gadfly.records.reading import read_attack_frame
 from gadfly.records.values import Arm
-from gadfly.run.assemble import OpenStudy, make_scorer, open_study
+from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
 from gadfly.run.gather import gather
 from gadfly.run.scoring import score_study
 from gadfly.store.store import Store
-from gadfly.study.protocol import ScriptedSpec, load_study
+from gadfly.study.protocol import ScriptedSpec, StudyArm, load_study
 
 if TYPE_CHECKING:
     from gadfly.preference.protocol import Scorer
@@ -138,13 +138,27 @@ def _study(path: Path, database: str | None, progress: Progress | None) -> Analy
 
 
 def _marks(study: OpenStudy, scorer: Scorer) -> dict[Arm, Mark]:
-    """A scripted assistant was shaped by nothing; of a served model nothing is known."""
-    shaped = {
-        arm.arm: untrained("scripted", {}) if isinstance(arm.assistant, ScriptedSpec) else None
-        for version in study.versions.values()
-        for arm in version.study.arms
+    """The worst mark against whatever shaped each arm's assistant."""
+    arms = {arm.arm: arm for version in study.versions.values() for arm in version.study.arms}
+    return {
+        arm: min(
+            (mark(scorer.lineage, lineage) for lineage in _shaped_by(study, spec)),
+            key=("circular", "unverified", "independent").index,
+        )
+        for arm, spec in arms.items()
     }
-    return {arm: mark(scorer.lineage, lineage) for arm, lineage in shaped.items()}
+
+
+def _shaped_by(study: OpenStudy, arm: StudyArm) -> list[Lineage | None]:
+    """A scripted assistant was shaped by nothing; of a served model nothing is known, but for the
+    preference model that filters it or that it was trained against.
+    """
+    scripted = isinstance(arm.assistant, ScriptedSpec)
+    shaped = [untrained("scripted", {}) if scripted else None]
+    name = getattr(arm.intervention, "preference_model", None)
+    if name is not None:
+        shaped.append(open_filter(study.file.path, name).lineage)
+    return shaped
 
 
 def _notes(study: OpenStudy, over: int, lasting: int) -> list[str]:

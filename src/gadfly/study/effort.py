@@ -1,12 +1,14 @@
-"""What a study will take: calls, tokens, hours and pay, from assumptions that are printed.
+"""What a study will take: calls, tokens, money, hours and pay, from assumptions that are printed.
 
-    calls  = attacks · turns asked · 2
-    tokens = 2 · Σ over turns t of (t · message + (t − 1) · reply) read, a reply a call written
+    replies = attacks · turns asked · k      k: 2, or the samples of rejection sampling
+    tokens  = k · Σ over turns t of (prompt + t · message + (t − 1) · reply) read,
+              and a reply each written
+    money   = tokens · price, for servers that state one
     hours of members = attacks · minutes a dialogue / 60
 
 Lengths are the medians of the released file (206 tokens and about 3 turns a transcript, 13 tokens
 a first message); minutes follow from at least two tasks of five dialogues an hour
-(Ganguli et al. 2022, section 3.3).
+(Ganguli et al. 2022, section 3.3). A prompt's tokens are taken as a quarter of its characters.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gadfly.redteam.state import REPLIES
-from gadfly.study.protocol import EndpointSpec, Study
+from gadfly.study.protocol import EndpointSpec, RejectionSamplingSpec, StudyArm, StudyFile
 
 __all__ = ["Effort", "estimate_effort"]
 
 _MESSAGE_TOKENS = 15
 _REPLY_TOKENS = 55
+_TOKEN_CHARACTERS = 4
 _DIALOGUE_MINUTES = 6.0
 _CALL_SECONDS = 2.0
 
@@ -32,13 +35,17 @@ class Effort:
     attacks: int
     """Dialogues that the quotas ask for."""
     calls: int
-    """Replies asked of all assistants."""
+    """Replies asked of all assistants, rejected samples among them."""
     endpoint_calls: int
     """Those of them that go to a server."""
     tokens_in: int
-    """Tokens that servers read."""
+    """Tokens that servers read, where each reply is a call of its own."""
     tokens_out: int
     """Tokens that servers write."""
+    cost: float
+    """Money for those tokens, at the prices stated, in the budget's currency."""
+    cost_currency: str
+    """Of the cost."""
     machine_hours: float
     """Hours of waiting for servers, at the given number of dialogues at once."""
     member_hours: float
@@ -55,22 +62,23 @@ class Effort:
         return asdict(self)
 
 
-def estimate_effort(study: Study, *, concurrency: int) -> Effort:
-    """Estimate a study from its quotas and rules."""
+def estimate_effort(file: StudyFile, *, concurrency: int) -> Effort:
+    """Estimate a study from its quotas, rules, prompts and prices."""
+    study = file.study
     turns = study.rules.turns_asked
-    served = sum(a.quota for a in study.arms if isinstance(a.assistant, EndpointSpec))
-    read = sum(t * _MESSAGE_TOKENS + (t - 1) * _REPLY_TOKENS for t in range(1, turns + 1))
-    endpoint_calls = served * turns * REPLIES
+    served = [arm for arm in study.arms if isinstance(arm.assistant, EndpointSpec)]
     people = study.members.kind == "human"
     hours = study.attacks * _DIALOGUE_MINUTES / 60 if people else 0.0
     floor = study.launch.pay_floor
     return Effort(
         attacks=study.attacks,
-        calls=study.attacks * turns * REPLIES,
-        endpoint_calls=endpoint_calls,
-        tokens_in=served * read * REPLIES,
-        tokens_out=endpoint_calls * _REPLY_TOKENS,
-        machine_hours=served * turns * _CALL_SECONDS / 3600 / concurrency,
+        calls=sum(_replies(arm, turns) for arm in study.arms),
+        endpoint_calls=sum(_replies(arm, turns) for arm in served),
+        tokens_in=sum(_read(file, arm) for arm in served),
+        tokens_out=sum(_replies(arm, turns) for arm in served) * _REPLY_TOKENS,
+        cost=sum(_cost(file, arm) for arm in served),
+        cost_currency=study.budget.currency,
+        machine_hours=sum(a.quota for a in served) * turns * _CALL_SECONDS / 3600 / concurrency,
         member_hours=hours,
         pay=hours * floor.amount if floor else 0.0,
         currency=floor.currency if floor else "",
@@ -81,3 +89,25 @@ def estimate_effort(study: Study, *, concurrency: int) -> Effort:
             f"{_DIALOGUE_MINUTES:g} minutes of a person's time a dialogue",
         ),
     )
+
+
+def _replies(arm: StudyArm, turns: int) -> int:
+    filtered = arm.intervention
+    drawn = filtered.samples if isinstance(filtered, RejectionSamplingSpec) else REPLIES
+    return arm.quota * turns * drawn
+
+
+def _read(file: StudyFile, arm: StudyArm) -> int:
+    turns = file.study.rules.turns_asked
+    prompt = file.prompts.get(getattr(arm.intervention, "prompt", ""))
+    before = len(prompt.text) // _TOKEN_CHARACTERS if prompt else 0
+    talk = (t * _MESSAGE_TOKENS + (t - 1) * _REPLY_TOKENS for t in range(1, turns + 1))
+    return _replies(arm, turns) // turns * (turns * before + sum(talk))
+
+
+def _cost(file: StudyFile, arm: StudyArm) -> float:
+    price = arm.assistant.price if isinstance(arm.assistant, EndpointSpec) else None
+    if price is None:
+        return 0.0
+    wrote = _replies(arm, file.study.rules.turns_asked) * _REPLY_TOKENS
+    return (price.input * _read(file, arm) + price.output * wrote) / 1e6
