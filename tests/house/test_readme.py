@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stub import serve
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -80,7 +82,8 @@ def gadfly(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(600)
-def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_every_command_of_the_readme_runs(socket_enabled: None, tmp_path: Path) -> None:
     """As written, with stand-ins for the files that a reader would have."""
     demo = gadfly("demo", "--out", "demo", "--no-open", cwd=tmp_path)
     assert demo.returncode == 0, demo.stderr
@@ -99,15 +102,26 @@ def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
     (tmp_path / "FILE").write_bytes(attacks.read_bytes())
     (tmp_path / "IN").write_bytes(attacks.read_bytes())
     tried = 0
-    for command in commands():
-        if not command.startswith(".venv/bin/gadfly"):
-            continue
-        arguments = shlex.split(command)[1:]
-        if arguments[0] == "convert":
-            arguments[2] = "OUT.parquet"
-        done = gadfly(*arguments, cwd=tmp_path)
-        assert done.returncode == 0, (command, done.stderr)
-        tried += 1
-    assert tried == 9
+    with serve() as stub:
+        for command in commands():
+            if not command.startswith(".venv/bin/gadfly"):
+                continue
+            command = command.replace("http://127.0.0.1:8000/v1", stub.url)
+            arguments = shlex.split(command)[1:]
+            if arguments[0] == "convert":
+                arguments[2] = "OUT.parquet"
+            done = gadfly(*arguments, cwd=tmp_path)
+            assert done.returncode == 0, (command, done.stderr)
+            tried += 1
+    assert tried == 12
+    assert {body["model"] for _, body, _ in stub.asked} == {"my-model"}
     assert (tmp_path / "report" / "report.html").exists()
     assert (tmp_path / "my-study" / "report" / "results.json").exists()
+    assert (tmp_path / "mine" / "report" / "report.html").exists()
+
+
+def test_an_endpoint_is_attacked_in_three_lines() -> None:
+    """They run in the test above, against a stand-in server."""
+    block = re.search(r"```sh\n(.*?)```", README.split("## Attack your own endpoint")[1], re.DOTALL)
+    assert block is not None
+    assert len(block[1].strip().splitlines()) == 3

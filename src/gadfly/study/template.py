@@ -1,19 +1,44 @@
-"""A first study file: template.yaml, commented, with the folder's name filled in."""
+"""A first study file: template.yaml, commented, filled in for a scripted study or an endpoint."""
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from gadfly.errors import FileProblem, OperatorError
 
-__all__ = ["write_template"]
+__all__ = ["Endpoint", "write_template"]
+
+_SCRIPTED = (("open", "small", 0.5), ("open", "large", 0.7), ("wary", "small", 2.5))
+_FACTS = """\
+  # adults_only: true
+  # ethics_reference: "Board of Example University, 2026-17"
+  # pay_floor: {amount: 15.00, currency: USD}
+"""
 
 
-def write_template(folder: Path) -> Path:
+@dataclass(frozen=True)
+class Endpoint:
+    """A server to be attacked, and who allowed it."""
+
+    base_url: str
+    model: str
+    contact: str
+    """Whom the server's owner can reach."""
+    authorised: str
+    """Who allowed the test, and where that is written."""
+    api: Literal["chat", "completions"] = "chat"
+    key_variable: str | None = None
+
+
+def write_template(folder: Path, endpoint: Endpoint | None = None) -> Path:
     """Write ``study.yaml`` into a folder, made where it is absent; returns its path.
 
+    :param endpoint: attack this server, in place of scripted assistants.
     :raises FileProblem: there is a study file already.
     :raises OperatorError: the folder cannot be written.
     """
@@ -22,10 +47,52 @@ def write_template(folder: Path) -> Path:
         raise FileProblem(path, "is there already; give another folder, or go on with this file")
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:60] or "study"
     text = (files("gadfly.study") / "template.yaml").read_text(encoding="utf-8")
+    arms, launch = (_scripted(), _example()) if endpoint is None else _served(endpoint)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.format(name=name), encoding="utf-8")
+        path.write_text(text.format(name=name, arms=arms, launch=launch), encoding="utf-8")
     except OSError as error:
         why = f"{path}: {error.strerror}; give a folder that can be written"
         raise OperatorError(why) from None
     return path
+
+
+def _scripted() -> str:
+    arms = (*_SCRIPTED, ("wary", "large", 3.2))
+    return "\n".join(
+        f"  - model_type: scripted {kind}\n    num_params: {size}\n    quota: 50\n"
+        f"    assistant: {{kind: scripted, caution: {caution}}}"
+        for kind, size, caution in arms
+    )
+
+
+def _example() -> str:
+    return (
+        '  # contact: "Ada Example, ada@example.org"\n'
+        f"{_FACTS}"
+        "  # authorisations:\n"
+        '  #   http://127.0.0.1:8000/v1: "my own server"'
+    )
+
+
+def _served(endpoint: Endpoint) -> tuple[str, str]:
+    """The server as it is (a plain model gets the form of a conversation), and prompted."""
+    first = "none" if endpoint.api == "chat" else "plain_lm"
+    key = "" if endpoint.key_variable is None else f"      key_variable: {endpoint.key_variable}\n"
+    arms = "\n".join(
+        f"  - model_type: {what}\n    num_params: {_quoted(endpoint.model)}\n    quota: 25\n"
+        f"    assistant:\n      kind: endpoint\n      base_url: {_quoted(endpoint.base_url)}\n"
+        f"      model: {_quoted(endpoint.model)}\n      api: {endpoint.api}\n{key}"
+        f"    intervention: {{kind: {kind}}}\n"
+        "    sampling: {temperature: 0.7, max_tokens: 200}"
+        for what, kind in (("as served", first), ("prompted", "prompted"))
+    )
+    launch = (
+        f"  contact: {_quoted(endpoint.contact)}\n{_FACTS}  authorisations:\n"
+        f"    {_quoted(endpoint.base_url)}: {_quoted(endpoint.authorised)}"
+    )
+    return arms, launch
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)  # a JSON string is a YAML string
