@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ Progress = Callable[[int, int], None]
 LEASE_SECONDS = 15.0
 """How long a runner that is not heard of keeps its dialogues."""
 _GRACE_SECONDS = 20.0  # for calls under way when a run halts
+_LOOK_SECONDS = 1.0
 _OPENING = (Message(role="human", text=" " * 200),)  # a first message, to see what it can cost
 _NO_USAGE = Usage(calls=0, tokens_in=0, tokens_out=0)
 
@@ -100,6 +102,8 @@ class _Run:
     casts: dict[str, _Cast] = field(default_factory=dict)
     """By protocol hash: a dialogue ends with those it began with."""
     feeding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    look_at: float = 0.0
+    """When to look again for dialogues that nobody holds."""
     started: int = 0
     resumed: int = 0
 
@@ -301,7 +305,11 @@ def _take(run: _Run) -> Held | None:
             return None
         return drawn.arm, canonical_json(drawn.assignment).decode()
 
-    return study.store.next_attack(study.id, run.runner, digest, who, draw)
+    look = time.monotonic() >= run.look_at
+    held = study.store.next_attack(study.id, run.runner, digest, who, draw, look=look)
+    if look and (held is None or not held.begun):  # what others leave is looked for now and then
+        run.look_at = time.monotonic() + _LOOK_SECONDS
+    return held
 
 
 async def _drive(run: _Run, held: Held) -> bool:

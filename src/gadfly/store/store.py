@@ -14,14 +14,25 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, or_, select, update
-from sqlalchemy.engine import Row
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from gadfly.errors import OperatorError
 from gadfly.records.values import Ending, Usage
@@ -122,7 +133,57 @@ class StoredScores:
     """Canonical JSON of the scores."""
 
 
+@dataclass
+class _Seen:
+    """The assignments of a study up to a number, counted once."""
+
+    number: int = 0
+    by_arm: Counter[str] = field(default_factory=Counter)
+    by_member: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+
+# Statements of the hot path, built once.
 _COLUMNS = [attacks.c[name] for name in StoredAttack.__dataclass_fields__]
+_LIVE = select(runners.c.id).where(runners.c.expires_at > bindparam("now"))
+_FREE = (
+    select(*_COLUMNS)
+    .where(
+        attacks.c.study_id == bindparam("study"),
+        attacks.c.ending.is_(None),
+        or_(attacks.c.runner.is_(None), attacks.c.runner.not_in(_LIVE)),
+    )
+    .order_by(attacks.c.number)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_LOCK_STUDY = select(studies.c.id).where(studies.c.id == bindparam("study")).with_for_update()
+_SINCE = (
+    select(attacks.c.number, attacks.c.arm, attacks.c.member)
+    .where(attacks.c.study_id == bindparam("study"), attacks.c.number > bindparam("number"))
+    .order_by(attacks.c.number)
+)
+_ADD = insert(attacks).returning(attacks.c.id)
+_MINE = (
+    select(attacks.c.id)
+    .where(attacks.c.runner == bindparam("mine"), attacks.c.ending.is_(None))
+    .order_by(attacks.c.id)
+    .with_for_update()
+)
+_THIS = attacks.c.id == bindparam("this")
+_ADD_COST = (
+    update(attacks)
+    .where(_THIS)
+    .values(
+        calls=attacks.c.calls + bindparam("more_calls"),
+        tokens_in=attacks.c.tokens_in + bindparam("more_in"),
+        tokens_out=attacks.c.tokens_out + bindparam("more_out"),
+    )
+)
+_END = (
+    update(attacks)
+    .where(_THIS)
+    .values(ending=bindparam("how"), ended_at=bindparam("at"), runner=None)
+)
 
 
 class Store:
@@ -130,6 +191,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine: Engine = open_database(url)
+        self._seen: dict[int, _Seen] = {}
         # SQLite has one writer; within a process they queue here, for its own queue sleeps.
         self._writer = threading.Lock() if is_sqlite(self._engine) else nullcontext()
 
@@ -256,60 +318,54 @@ class Store:
         protocol_hash: str,
         member: Callable[[int], str | None],
         draw: Callable[[Counts], tuple[str, str] | None],
+        *,
+        look: bool = True,
     ) -> Held | None:
         """An attack for this runner, in one transaction: an open one that nobody holds, or else the
         next one assigned; ``None`` where there is neither.
 
         :param member: who attacks, by the attack's number; ``None`` assigns no attack.
         :param draw: arm and canonical JSON of its assignment, from the counts so far.
+        :param look: look for one that nobody holds first; else only where none can be assigned.
         """
         with self._writing() as c:
-            found = self._free(c, study_id)
-            if found is not None:
-                c.execute(update(attacks).where(attacks.c.id == found.id).values(runner=runner))
-                return Held(found, begun=True)
-            c.execute(select(studies.c.id).where(studies.c.id == study_id).with_for_update())
-            new = self._assigned(c, study_id, runner, protocol_hash, member, draw)
-            return None if new is None else Held(new, begun=False)
+            held = self._adopted(c, study_id, runner) if look else None
+            if held is None:
+                held = self._assigned(c, study_id, runner, protocol_hash, member, draw)
+            if held is None and not look:
+                held = self._adopted(c, study_id, runner)
+            return held
 
     @staticmethod
-    def _free(c: Connection, study_id: int) -> StoredAttack | None:
-        live = select(runners.c.id).where(runners.c.expires_at > clock(c))
-        query = (
-            select(*_COLUMNS)
-            .where(
-                attacks.c.study_id == study_id,
-                attacks.c.ending.is_(None),
-                or_(attacks.c.runner.is_(None), attacks.c.runner.not_in(live)),
-            )
-            .order_by(attacks.c.number)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        row = c.execute(query).one_or_none()
-        return None if row is None else StoredAttack(*row)
+    def _adopted(c: Connection, study_id: int, runner: int) -> Held | None:
+        row = c.execute(_FREE, {"study": study_id, "now": clock(c)}).one_or_none()
+        if row is None:
+            return None
+        attack = StoredAttack(*row)
+        c.execute(update(attacks).where(attacks.c.id == attack.id).values(runner=runner))
+        return Held(attack, begun=True)
 
-    @staticmethod
     def _assigned(
+        self,
         c: Connection,
         study_id: int,
         runner: int,
         protocol_hash: str,
         member: Callable[[int], str | None],
         draw: Callable[[Counts], tuple[str, str] | None],
-    ) -> StoredAttack | None:
-        of_study = attacks.c.study_id == study_id
-        number = (c.scalar(select(func.max(attacks.c.number)).where(of_study)) or 0) + 1
+    ) -> Held | None:
+        c.execute(_LOCK_STUDY, {"study": study_id})
+        seen = self._seen.setdefault(study_id, _Seen())
+        new = c.execute(_SINCE, {"study": study_id, "number": seen.number}).all()
+        for row in new:  # in the order of assignment; rows are never taken back
+            seen.number = row.number
+            seen.by_arm[row.arm] += 1
+            seen.by_member[row.member][row.arm] += 1
+        number = seen.number + 1
         name = member(number)
         if name is None:
             return None
-        per_arm = select(attacks.c.arm, func.count()).where(of_study).group_by(attacks.c.arm)
-        counts = Counts(
-            number=number,
-            by_arm=_counted(c.execute(per_arm)),
-            by_arm_of_member=_counted(c.execute(per_arm.where(attacks.c.member == name))),
-        )
-        drawn = draw(counts)
+        drawn = draw(Counts(number, dict(seen.by_arm), dict(seen.by_member[name])))
         if drawn is None:
             return None
         attack = StoredAttack(
@@ -323,9 +379,9 @@ class Store:
             ending=None,
             ended_at=None,
         )
-        row = {key: value for key, value in asdict(attack).items() if key != "id"}
-        new = insert(attacks).values(study_id=study_id, runner=runner, **row)
-        return replace(attack, id=c.scalars(new.returning(attacks.c.id)).one())
+        values = {key: value for key, value in asdict(attack).items() if key != "id"}
+        added = c.execute(_ADD, {"study_id": study_id, "runner": runner, **values})
+        return Held(replace(attack, id=added.scalar_one()), begun=False)
 
     def held_elsewhere(self, study_id: int, runner: int) -> int:
         """Open attacks that other runners hold."""
@@ -384,18 +440,18 @@ class Store:
         Returns the ids of attacks that the runner no longer holds: none of their events was kept.
         """
         stored_at = _now()
-        ids = sorted({e.attack_id for e in new})
+        asked = {e.attack_id for e in new}
         with self._writing() as c:
-            mine = select(attacks.c.id).where(attacks.c.id.in_(ids), attacks.c.runner == runner)
-            held = set(c.scalars(mine.order_by(attacks.c.id).with_for_update()))
+            held = asked & set(c.scalars(_MINE, {"mine": runner}))
             keep = [e for e in new if e.attack_id in held]
             if keep:
                 c.execute(insert(events), [_event_row(e, stored_at) for e in keep])
+            if costs := [_cost(e.attack_id, e.usage) for e in keep if e.usage is not None]:
+                c.execute(_ADD_COST, costs)
             for e in keep:
-                if e.ending is not None or e.usage is not None:
-                    this = attacks.c.id == e.attack_id
-                    c.execute(update(attacks).where(this).values(_attack_changes(e, stored_at)))
-        return set(ids) - held
+                if e.ending is not None:
+                    c.execute(_END, {"this": e.attack_id, "how": e.ending, "at": stored_at})
+        return asked - held
 
     def events_of(self, attack_id: int) -> list[tuple[int, str]]:
         """Number and body of every event of one attack, in order."""
@@ -491,14 +547,13 @@ def _event_row(e: NewEvent, stored_at: str) -> dict[str, object]:
     return {"attack_id": e.attack_id, "number": e.number, "body": e.body, "stored_at": stored_at}
 
 
-def _attack_changes(e: NewEvent, now: str) -> dict[str, object]:
-    changes: dict[str, object] = {}
-    if e.ending is not None:
-        changes |= {"ending": e.ending, "ended_at": now, "runner": None}
-    if e.usage is not None:
-        for name in ("calls", "tokens_in", "tokens_out"):
-            changes[name] = attacks.c[name] + getattr(e.usage, name)
-    return changes
+def _cost(attack_id: int, usage: Usage) -> dict[str, int]:
+    return {
+        "this": attack_id,
+        "more_calls": usage.calls,
+        "more_in": usage.tokens_in,
+        "more_out": usage.tokens_out,
+    }
 
 
 def _release(c: Connection, runner: int) -> None:
@@ -526,10 +581,6 @@ def _alive(pid: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def _counted(rows: Iterable[Row[str, int]]) -> dict[str, int]:
-    return {row[0]: row[1] for row in rows}
 
 
 def _now() -> str:

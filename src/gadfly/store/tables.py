@@ -81,7 +81,7 @@ attacks = Table(
     Column("tokens_in", BigInteger, nullable=False, server_default="0"),
     Column("tokens_out", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("study_id", "number"),
-    Index(None, "study_id", "member"),
+    Index(None, "runner"),
     Index(None, "study_id", "ending"),
 )
 

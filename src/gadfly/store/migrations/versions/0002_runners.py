@@ -13,6 +13,8 @@ def upgrade() -> None:
     op.add_column("attacks", sa.Column("runner", sa.Integer))
     for name in ("calls", "tokens_in", "tokens_out"):
         op.add_column("attacks", sa.Column(name, sa.BigInteger, nullable=False, server_default="0"))
+    op.drop_index("ix_attacks_study_id_member", "attacks")
+    op.create_index("ix_attacks_runner", "attacks", ["runner"])
     op.create_table(
         "runners",
         sa.Column("id", sa.Integer, nullable=False),
@@ -39,5 +41,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("servers", "runners"):
         op.drop_table(table)
+    op.drop_index("ix_attacks_runner", "attacks")
+    op.create_index("ix_attacks_study_id_member", "attacks", ["study_id", "member"])
     for name in ("tokens_out", "tokens_in", "calls", "runner"):
         op.drop_column("attacks", name)
