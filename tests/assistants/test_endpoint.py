@@ -415,3 +415,36 @@ def test_a_server_with_nothing_left_is_not_asked_before_its_reset(stub: Stub) ->
     started = time.monotonic()
     ask(stub, times=2)
     assert time.monotonic() - started >= 1
+
+
+def test_an_assistant_whose_every_question_fails_stops_the_run(stub: Stub) -> None:
+    async def work() -> list[Reply]:
+        assistant = EndpointAssistant(Server(stub.url), model="m")
+        found = []
+        try:
+            for seed in range(9):
+                stub.answers = [error(400, "the prompt is too long")]  # a trivial one is answered
+                found += await assistant.reply(TALK, seeds=(seed,), sampling=Sampling())
+            return found
+        finally:
+            await assistant.close()
+
+    with pytest.raises(OperatorError, match=r"none of its first 4 questions.*the prompt is too"):
+        asyncio.run(work())
+
+
+def test_one_answer_is_enough_to_go_on(stub: Stub) -> None:
+    stub.answers = [error(400, "too long"), chat("trivial"), error(400, "too long")]
+    assert ask(stub, times=1)[0].outcome == "error"
+    bad = [error(400, "too long"), chat("trivial")]
+    stub.answers = [chat("well"), *bad * 6]
+    assert ask(stub, times=7)[0].outcome == "error"
+
+
+def test_zeros_are_no_counts(stub: Stub) -> None:
+    status, body = chat("some text")[:2]
+    assert isinstance(body, dict)
+    stub.answers = [(status, body | {"usage": {"prompt_tokens": 0, "completion_tokens": 0}})]
+    (reply,) = ask(stub, sampling=Sampling(max_tokens=30))
+    assert reply.usage is not None
+    assert (reply.usage.estimated, reply.usage.tokens_out) == (True, 30)

@@ -32,6 +32,7 @@ TEXT_MOST = 100_000
 """Characters of a reply that are kept; a longer one is "cut"."""
 _TOKENS_MOST = 10**9  # above this a server's count is nonsense
 _TOGETHER_MOST = 128
+_UNANSWERED_MOST = 4
 _WHOLE = {"stop", "length", "eos", "eos_token", "end_turn", "stop_sequence", "max_tokens", ""}
 _HELLO = (Message(role="human", text="Hello."),)
 _LONE = re.compile("[\ud800-\udfff]")
@@ -93,6 +94,8 @@ class EndpointAssistant:
         self._learned = learned
         self._finding_out = asyncio.Lock()
         self._together_most = _TOGETHER_MOST
+        self._answered = False
+        self._unanswered = 0
 
     async def close(self) -> None:
         """Close the server's connections."""
@@ -217,6 +220,7 @@ class EndpointAssistant:
                         raise
                     trivial = self._body(_HELLO, seed, 1, sampling)
                     probes = await self._server.blame(failed, path, trivial)
+                    self._despair(failed)
                 usage = Usage(calls=failed.calls + probes, tokens_in=0, tokens_out=0)
                 replies = [
                     Reply(
@@ -227,6 +231,7 @@ class EndpointAssistant:
                     )
                 ]
             else:
+                self._answered = True
                 replies = self._replies(answer, n, self.bound(conversation, n, sampling))
             facts = {
                 "assistant": self.name,
@@ -234,6 +239,16 @@ class EndpointAssistant:
                 "seed": seed if self.dialect.seeded else None,
             }
             return [reply.model_copy(update=facts) for reply in replies]
+
+    def _despair(self, failed: Failed) -> None:
+        """Stop a run whose server answers others, but not one question of this assistant."""
+        self._unanswered += 1
+        if not self._answered and self._unanswered >= _UNANSWERED_MOST:
+            raise OperatorError(
+                f"{self.name}: none of its first {self._unanswered} questions was answered "
+                f"({failed.detail}), though the server answers a trivial one. Every step is kept: "
+                "see whether prompt and max_tokens fit its context, then run again"
+            )
 
     async def _adapts(self, failed: Failed) -> bool:
         """Whether the server named a parameter that it wants otherwise; it is asked again then."""
@@ -324,17 +339,20 @@ def _clean(text: str) -> tuple[str, str | None]:
 
 
 def _usage(answer: Answer, bound: Usage) -> tuple[Usage, int | None]:
-    """What an answer cost, and the tokens written where the server counted."""
+    """What an answer cost, and the tokens written where the server counted.
+
+    A server that sends no counts, or zeros, did not count.
+    """
     counted = answer.body.get("usage")
     read = _count(counted, "prompt_tokens")
     wrote = _count(counted, "completion_tokens")
-    if read is None or wrote is None:
-        most = bound.tokens_out
-        if most >= _TOKENS_MOST:  # without a longest reply its own bytes bound it
-            most = len(str(answer.body.get("choices")).encode("utf-8", "replace"))
-        update = {"calls": answer.calls, "tokens_out": most, "estimated": True}
-        return bound.model_copy(update=update), wrote
-    return Usage(calls=answer.calls, tokens_in=read, tokens_out=wrote), wrote
+    if read and wrote is not None:
+        return Usage(calls=answer.calls, tokens_in=read, tokens_out=wrote), wrote
+    most = bound.tokens_out
+    if most >= _TOKENS_MOST:  # without a longest reply its own bytes bound it
+        most = len(str(answer.body.get("choices")).encode("utf-8", "replace"))
+    update = {"calls": answer.calls, "tokens_out": most, "estimated": True}
+    return bound.model_copy(update=update), None
 
 
 def _count(usage: object, key: str) -> int | None:

@@ -95,6 +95,11 @@ def run(
             f"{scored:,} newly scored."
         )
     )
+    if tally.twins > 0.2 * tally.pairs:
+        note(
+            f"{tally.twins:,} of {tally.pairs:,} pairs of replies are the same text twice, and a "
+            "comparison of those says nothing: does the server heed temperature and seed?"
+        )
     note(f"Analyse them with: {command()} analyze {study} --out {study.parent / 'report'}")
 
 

@@ -68,10 +68,13 @@ def _facts(tally: Tally) -> list[str]:
     if faults:
         facts.append("faults: " + ", ".join(f"{n:,} {kind}" for kind, n in faults.items()))
     if outcomes:
-        facts.append("replies lost: " + ", ".join(f"{n:,} {k}" for k, n in outcomes.items()))
+        lost = ", ".join(f"{n:,} {kind}" for kind, n in outcomes.items())
+        facts.append(f"replies lost: {lost} (the last: {tally.last_loss})")
     if tally.tokens_in or tally.tokens_out:
         facts.append(f"{tally.tokens_in:,} tokens read, {tally.tokens_out:,} written")
         facts.append(f"cost so far {tally.cost:,.4f} {tally.currency}")
+    if tally.twins:
+        facts.append(f"{tally.twins:,} of {tally.pairs:,} pairs are the same text twice")
     if tally.lost:
         facts.append(f"{tally.lost:,} dialogues went to another runner")
     facts.append("time left: " + ("not known yet" if left is None else _time(left)))

@@ -376,6 +376,7 @@ async def _replies(
         replies = await asking
     for reply in replies:
         run.tally.replied(reply, price)
+    run.tally.paired(replies)
     return [
         Replied(slot=slot, attempt=attempt, reply=reply)
         for (slot, attempt), reply in zip(due, replies, strict=True)

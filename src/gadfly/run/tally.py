@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,10 +43,16 @@ class Tally:
     """Requests to servers: "answered", and each kind of fault."""
     replies: Counter[str] = field(default_factory=Counter)
     """Replies by outcome, those of every kind of assistant."""
+    last_loss: str | None = None
+    """Why the last reply that was not complete was not."""
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
     """By the prices stated; with the tokens, of the study so far, by any runner."""
+    pairs: int = 0
+    """Pairs of replies that came in this run."""
+    twins: int = 0
+    """Those whose two replies are the same text."""
     lost: int = 0
     """Dialogues that another runner took over."""
     began_at: float = field(default_factory=time.monotonic)
@@ -84,10 +90,18 @@ class Tally:
     def replied(self, reply: Reply, price: Price | None) -> None:
         """Count a reply."""
         self.replies[reply.outcome] += 1
+        if reply.outcome != "complete":
+            self.last_loss = reply.detail
         if reply.usage is not None:
             self.tokens_in += reply.usage.tokens_in
             self.tokens_out += reply.usage.tokens_out
             self.cost += cost(price, reply.usage.tokens_in, reply.usage.tokens_out)
+
+    def paired(self, replies: Sequence[Reply]) -> None:
+        """Count the replies of one turn that came together: a comparison of twins says nothing."""
+        if len(replies) > 1 and all(reply.outcome == "complete" for reply in replies):
+            self.pairs += 1
+            self.twins += len({reply.text for reply in replies}) == 1
 
     def rate(self) -> float:
         """Calls a second, over the last ten."""
@@ -116,6 +130,9 @@ class Tally:
             "requests": sum(self.requests.values()),
             "faults": faults,
             "replies": dict(self.replies),
+            "last_loss": self.last_loss,
+            "pairs": self.pairs,
+            "twins": self.twins,
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
             "cost": round(self.cost, 6),
