@@ -37,6 +37,8 @@ class Stub:
     counts_tokens: bool = True
     asked: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
     """Path, body and authorisation of each call."""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    """Of each call."""
     answers: list[Answer | Bad] = field(default_factory=list)
     """Given in turn; when none is left, an ordinary reply."""
     always: Answer | Bad | None = None
@@ -113,6 +115,7 @@ def application(stub: Stub) -> web.Application:
         try:
             body = await request.json()
             if stub.log is None:
+                stub.headers.append(dict(request.headers))
                 stub.asked.append((request.path, body, request.headers.get("Authorization", "")))
             planned = stub.plan()
             if stub.delay:

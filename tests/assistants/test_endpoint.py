@@ -12,7 +12,8 @@ from typing import Any, Literal
 import pytest
 
 from gadfly.assistants import server as serving
-from gadfly.assistants.endpoint import TEXT_MOST, Dialect, EndpointAssistant, key_of
+from gadfly.assistants.answers import TEXT_MOST
+from gadfly.assistants.endpoint import Dialect, EndpointAssistant, key_of
 from gadfly.assistants.server import Server
 from gadfly.errors import OperatorError
 from gadfly.records.canonical import canonical_json
@@ -448,3 +449,19 @@ def test_zeros_are_no_counts(stub: Stub) -> None:
     (reply,) = ask(stub, sampling=Sampling(max_tokens=30))
     assert reply.usage is not None
     assert (reply.usage.estimated, reply.usage.tokens_out) == (True, 30)
+
+
+def test_nobody_is_sent_to_another_server(stub: Stub) -> None:
+    stub.always = (307, b"", {"Location": "http://127.0.0.1:9/v1/chat/completions"})
+    with pytest.raises(OperatorError, match=r"it sends us to 'http://127.0.0.1:9/.*nobody has"):
+        ask(stub)
+    assert len(stub.asked) == 1
+
+
+def test_who_pays_openai_is_told_to_no_server(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-secret")
+    monkeypatch.setenv("OPENAI_API_KEY", "key-secret")
+    ask(stub)
+    assert stub.headers
+    assert not [h for headers in stub.headers for h in headers.values() if "secret" in h]

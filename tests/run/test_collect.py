@@ -23,7 +23,8 @@ from gadfly.run.gather import gather
 from gadfly.run.journal import Journal
 from gadfly.run.report import analysable
 from gadfly.run.scoring import score_study
-from gadfly.store.store import NewEvent, Store
+from gadfly.store.rows import NewEvent
+from gadfly.store.store import Store
 from gadfly.study.protocol import load_study
 from tests.run.conftest import MakeStudy, arm
 

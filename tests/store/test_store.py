@@ -21,7 +21,8 @@ from gadfly.errors import OperatorError
 from gadfly.records.values import Usage
 from gadfly.store import database
 from gadfly.store.database import open_database
-from gadfly.store.store import Counts, Held, NewEvent, Spent, Store, StoredAttack, StoredScores
+from gadfly.store.rows import Counts, Held, NewEvent, Spent, StoredAttack, StoredScores
+from gadfly.store.store import Store
 from gadfly.store.tables import metadata
 
 

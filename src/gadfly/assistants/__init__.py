@@ -4,6 +4,7 @@ Import from the defining modules.
 """
 
 __all__ = [
+    "answers",
     "endpoint",
     "interventions",
     "limiter",

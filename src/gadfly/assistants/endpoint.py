@@ -7,9 +7,6 @@ Servers of this protocol differ. What one can do is found out by the first call 
 recorded (:class:`Dialect`), so that no later run asks again: whether it gives several different
 replies in one call (``n``), how it wants to be told the longest reply, whether it takes a seed.
 Where it cannot give n replies, it gets n calls side by side, each with its own seed.
-
-Replies are hostile text. They are kept up to :data:`TEXT_MOST` characters; what UTF-8 cannot hold
-is replaced and said so.
 """
 
 from __future__ import annotations
@@ -20,22 +17,18 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
-from gadfly.assistants.server import Answer, Failed, Server
+from gadfly.assistants.answers import TOKENS_MOST, Api, replies_of
+from gadfly.assistants.server import Failed, Server
 from gadfly.errors import OperatorError
 from gadfly.records.canonical import Record
 from gadfly.records.transcript import ASSISTANT_MARKER, HUMAN_MARKER, render
-from gadfly.records.values import Message, Reply, ReplyOutcome, Sampling, Usage
+from gadfly.records.values import Message, Reply, Sampling, Usage
 
-__all__ = ["TEXT_MOST", "Dialect", "EndpointAssistant", "key_of"]
+__all__ = ["Dialect", "EndpointAssistant", "key_of"]
 
-TEXT_MOST = 100_000
-"""Characters of a reply that are kept; a longer one is "cut"."""
-_TOKENS_MOST = 10**9  # above this a server's count is nonsense
 _TOGETHER_MOST = 128
 _UNANSWERED_MOST = 4
-_WHOLE = {"stop", "length", "eos", "eos_token", "end_turn", "stop_sequence", "max_tokens", ""}
 _HELLO = (Message(role="human", text="Hello."),)
-_LONE = re.compile("[\ud800-\udfff]")
 _UNKNOWN = re.compile(
     r"support|unknown|unexpected|unrecogni|extra|permitted|not allowed|invalid param", re.IGNORECASE
 )
@@ -77,7 +70,7 @@ class EndpointAssistant:
         server: Server,
         *,
         model: str,
-        api: Literal["chat", "completions"] = "chat",
+        api: Api = "chat",
         dialect: Dialect | None = None,
         learned: Learned | None = None,
     ) -> None:
@@ -104,7 +97,7 @@ class EndpointAssistant:
     def bound(self, conversation: Sequence[Message], replies: int, sampling: Sampling) -> Usage:
         """The most that so many replies can be billed: a token holds a byte at the least."""
         read = 64 + sum(len(m.text.encode("utf-8", "replace")) + 16 for m in conversation)
-        wrote = _TOKENS_MOST if sampling.max_tokens is None else sampling.max_tokens
+        wrote = TOKENS_MOST if sampling.max_tokens is None else sampling.max_tokens
         return Usage(calls=replies, tokens_in=replies * read, tokens_out=replies * wrote)
 
     async def reply(
@@ -232,7 +225,7 @@ class EndpointAssistant:
                 ]
             else:
                 self._answered = True
-                replies = self._replies(answer, n, self.bound(conversation, n, sampling))
+                replies = replies_of(answer, self._api, n, self.bound(conversation, n, sampling))
             facts = {
                 "assistant": self.name,
                 "sampling": sampling,
@@ -285,77 +278,3 @@ class EndpointAssistant:
             body["prompt"] = render(conversation) + ASSISTANT_MARKER
             body["stop"] = [HUMAN_MARKER]
         return {key: value for key, value in body.items() if value is not None}
-
-    def _replies(self, answer: Answer, n: int, bound: Usage) -> list[Reply]:
-        """The replies of an answer; what it cost stands on the first."""
-        choices = answer.body.get("choices")
-        found = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
-        if not found:
-            found = [{"finish_reason": None}]
-        usage, wrote = _usage(answer, bound)
-        replies = []
-        for place, choice in enumerate(found[:n]):
-            text, outcome, detail = self._text(choice)
-            replies.append(
-                Reply(
-                    text=text,
-                    outcome=outcome,
-                    detail=detail,
-                    tokens_in=usage.tokens_in if not usage.estimated else None,
-                    tokens_out=wrote if len(found) == 1 else None,
-                    latency_seconds=answer.seconds,
-                    choice=place if n > 1 else None,
-                    usage=usage if place == 0 else None,
-                )
-            )
-        return replies
-
-    def _text(self, choice: dict[str, Any]) -> tuple[str, ReplyOutcome, str | None]:
-        """Text, outcome and detail of one choice, whatever the server put there."""
-        message = choice.get("message") if self._api == "chat" else choice
-        message = message if isinstance(message, dict) else {}
-        raw = message.get("content" if self._api == "chat" else "text")
-        finish = str(choice.get("finish_reason") or "")[:100]
-        if self._api == "chat" and message.get("refusal"):
-            return "", "refused", "the model sent a refusal in place of a reply"
-        if finish == "content_filter":
-            return _clean(raw if isinstance(raw, str) else "")[0], "filtered", finish
-        if not isinstance(raw, str):
-            return "", "error", f"the answer holds no text (finish reason {finish or 'none'})"
-        if self._api == "completions":
-            raw = raw.removeprefix(" ").split(HUMAN_MARKER, 1)[0]  # some servers know no stop
-        text, mended = _clean(raw)
-        if len(text) > TEXT_MOST:
-            return text[:TEXT_MOST], "cut", f"longer than the {TEXT_MOST:,} characters kept"
-        if finish not in _WHOLE:
-            return text, "cut", f"it ended with {finish}"
-        return text, "complete", finish if finish == "length" else mended
-
-
-def _clean(text: str) -> tuple[str, str | None]:
-    """Text that UTF-8 can hold, and what had to be mended."""
-    whole = _LONE.sub("\N{REPLACEMENT CHARACTER}", text)
-    return whole, None if whole == text else "broken characters were replaced"
-
-
-def _usage(answer: Answer, bound: Usage) -> tuple[Usage, int | None]:
-    """What an answer cost, and the tokens written where the server counted.
-
-    A server that sends no counts, or zeros, did not count.
-    """
-    counted = answer.body.get("usage")
-    read = _count(counted, "prompt_tokens")
-    wrote = _count(counted, "completion_tokens")
-    if read and wrote is not None:
-        return Usage(calls=answer.calls, tokens_in=read, tokens_out=wrote), wrote
-    most = bound.tokens_out
-    if most >= _TOKENS_MOST:  # without a longest reply its own bytes bound it
-        most = len(str(answer.body.get("choices")).encode("utf-8", "replace"))
-    update = {"calls": answer.calls, "tokens_out": most, "estimated": True}
-    return bound.model_copy(update=update), None
-
-
-def _count(usage: object, key: str) -> int | None:
-    value = usage.get(key) if isinstance(usage, dict) else None
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _TOKENS_MOST
-    return value if good else None

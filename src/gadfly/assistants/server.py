@@ -35,7 +35,7 @@ from typing import Any
 import aiohttp
 import httpx2
 import orjson
-from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError
+from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError, omit
 
 from gadfly.assistants.limiter import Limiter
 from gadfly.errors import OperatorError, show
@@ -52,6 +52,12 @@ _CONTENT = re.compile(
     r"content.?(filter|policy|management)|moderat|safety|polic(y|ies)|flagged|responsible.?ai",
     re.IGNORECASE,
 )
+# Plain bodies only; and who pays OpenAI is no business of other servers.
+_HEADERS: dict[str, Any] = {
+    "Accept-Encoding": "identity",
+    "OpenAI-Organization": omit,
+    "OpenAI-Project": omit,
+}
 _PASSING = {408, 409, 425}
 
 
@@ -129,9 +135,10 @@ class Server:
             api_key=key,
             timeout=timeout_seconds,
             max_retries=0,
-            default_headers={"Accept-Encoding": "identity"},
+            default_headers=_HEADERS,
             http_client=DefaultAioHttpClient(
                 timeout=timeout_seconds,
+                follow_redirects=False,  # nobody has allowed us to attack another server
                 limits=httpx2.Limits(max_connections=2048, max_keepalive_connections=2048),
                 event_hooks={"response": [_cap]},
             ),
@@ -234,6 +241,10 @@ class Server:
             404: "check assistant.base_url (up to and with /v1), model and api",
             405: "check assistant.base_url (up to and with /v1) and api",
         }
+        if 300 <= status < 400:
+            to = show(headers.get("location"))
+            moved = f"it sends us to {to}, which nobody has allowed: put that into the study file"
+            return _Fault("moved", f"status {status}", status, remedy=moved)
         return _Fault("bad request", detail, status, remedy=remedies.get(status))
 
     def _heed(self, headers: httpx2.Headers) -> None:

@@ -25,17 +25,15 @@ from gadfly.records.canonical import canonical_json
 from gadfly.redteam.briefs import Brief
 from gadfly.redteam.members import SimulatedMember, draw_members
 from gadfly.store.store import Store
-from gadfly.study.protocol import (
+from gadfly.study.arms import (
     EndpointSpec,
-    LinearScorerSpec,
     PlainLM,
     PromptedSpec,
     RejectionSamplingSpec,
     ScriptedSpec,
-    Study,
     StudyArm,
-    StudyFile,
 )
+from gadfly.study.protocol import LinearScorerSpec, Study, StudyFile
 
 if TYPE_CHECKING:
     from gadfly.assistants.endpoint import Dialect

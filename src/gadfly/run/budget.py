@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from gadfly.errors import PersonError
 from gadfly.records.values import Usage
-from gadfly.study.protocol import Budget, Limit, Price
+from gadfly.study.arms import Price
+from gadfly.study.protocol import Budget, Limit
 
 __all__ = ["BudgetSpent", "MemberSpent", "Purse", "cost"]
 

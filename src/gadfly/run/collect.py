@@ -34,8 +34,8 @@ from gadfly.run.assemble import OpenStudy, Servers, make_assistant, make_members
 from gadfly.run.budget import BudgetSpent, MemberSpent, Purse, cost
 from gadfly.run.journal import Journal, TakenOver
 from gadfly.run.tally import ArmTally, Tally
-from gadfly.store.store import Counts, Held, NewEvent, StoredAttack
-from gadfly.study.protocol import EndpointSpec, Price
+from gadfly.store.rows import Counts, Held, NewEvent, StoredAttack
+from gadfly.study.arms import EndpointSpec, Price
 
 __all__ = ["LEASE_SECONDS", "Collected", "collect"]
 

@@ -10,7 +10,7 @@ from gadfly.records.values import Assignment, Attack, Attacker, Scores
 from gadfly.redteam.dialogue import rebuild
 from gadfly.redteam.events import read_event
 from gadfly.run.assemble import OpenStudy
-from gadfly.store.store import StoredAttack
+from gadfly.store.rows import StoredAttack
 
 __all__ = ["gather"]
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from gadfly.store.store import NewEvent, Store
+from gadfly.store.rows import NewEvent
+from gadfly.store.store import Store
 
 __all__ = ["Journal", "TakenOver"]
 

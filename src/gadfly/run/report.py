@@ -27,7 +27,8 @@ from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
 from gadfly.run.gather import gather
 from gadfly.run.scoring import score_study
 from gadfly.store.store import Store
-from gadfly.study.protocol import ScriptedSpec, StudyArm, load_study
+from gadfly.study.arms import ScriptedSpec, StudyArm
+from gadfly.study.protocol import load_study
 
 if TYPE_CHECKING:
     from gadfly.preference.protocol import Scorer

@@ -8,7 +8,7 @@ from gadfly.preference.protocol import Scorer, attack_scores
 from gadfly.records.canonical import canonical_json
 from gadfly.run.assemble import OpenStudy
 from gadfly.run.gather import gather
-from gadfly.store.store import StoredScores
+from gadfly.store.rows import StoredScores
 
 __all__ = ["score_study"]
 

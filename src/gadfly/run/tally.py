@@ -14,7 +14,7 @@ from typing import Any
 
 from gadfly.records.values import Reply
 from gadfly.run.budget import cost
-from gadfly.study.protocol import Price
+from gadfly.study.arms import Price
 
 __all__ = ["ArmTally", "Tally"]
 

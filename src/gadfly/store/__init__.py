@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["database", "store", "tables"]
+__all__ = ["database", "rows", "store", "tables"]

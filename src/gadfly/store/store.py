@@ -35,102 +35,20 @@ from sqlalchemy import (
 )
 
 from gadfly.errors import OperatorError
-from gadfly.records.values import Ending, Usage
+from gadfly.records.values import Usage
 from gadfly.store.database import alone, clock, is_sqlite, open_database, operator_errors
+from gadfly.store.rows import (
+    Counts,
+    Held,
+    NewEvent,
+    Spent,
+    StoredAttack,
+    StoredProtocol,
+    StoredScores,
+)
 from gadfly.store.tables import attacks, events, protocols, runners, scores, servers, studies
 
-__all__ = [
-    "Counts",
-    "Held",
-    "NewEvent",
-    "Spent",
-    "Store",
-    "StoredAttack",
-    "StoredProtocol",
-    "StoredScores",
-]
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Attacks of a study so far, for whoever assigns the next."""
-
-    number: int
-    """Number that the next attack gets, from 1."""
-    by_arm: dict[str, int]
-    """Attacks assigned to each arm."""
-    by_arm_of_member: dict[str, int]
-    """Those of the member who is to attack now."""
-
-
-@dataclass(frozen=True)
-class StoredAttack:
-    """One attack's row."""
-
-    id: int
-    number: int
-    protocol_hash: str
-    member: str
-    arm: str
-    assignment: str
-    """Canonical JSON of the assignment."""
-    assigned_at: str
-    ending: Ending | None
-    ended_at: str | None
-
-
-@dataclass(frozen=True)
-class Held:
-    """An attack that a runner may drive."""
-
-    attack: StoredAttack
-    begun: bool
-    """It was open already; its events say how far it came."""
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What one member's attacks on one arm have cost under one version of the protocol."""
-
-    protocol_hash: str
-    arm: str
-    member: str
-    usage: Usage
-
-
-@dataclass(frozen=True)
-class NewEvent:
-    """One event to keep."""
-
-    attack_id: int
-    number: int
-    """Its place in the dialogue, from 0."""
-    body: str
-    """Its canonical JSON."""
-    ending: Ending | None = None
-    """Set where this event ends the dialogue."""
-    usage: Usage | None = None
-    """What it cost."""
-
-
-@dataclass(frozen=True)
-class StoredProtocol:
-    """One version of a study's protocol."""
-
-    version: int
-    protocol_hash: str
-    body: str
-
-
-@dataclass(frozen=True)
-class StoredScores:
-    """Scores of one attack to keep."""
-
-    attack_id: int
-    scorer: str
-    version: str
-    body: str
-    """Canonical JSON of the scores."""
+__all__ = ["Store"]
 
 
 @dataclass

@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gadfly.redteam.state import REPLIES
-from gadfly.study.protocol import EndpointSpec, RejectionSamplingSpec, StudyArm, StudyFile
+from gadfly.study.arms import EndpointSpec, RejectionSamplingSpec, StudyArm
+from gadfly.study.protocol import StudyFile
 
 __all__ = ["Effort", "estimate_effort"]
 
