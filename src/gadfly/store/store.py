@@ -70,7 +70,7 @@ _FREE = (
         attacks.c.ending.is_(None),
         or_(attacks.c.runner.is_(None), attacks.c.runner.not_in(_LIVE)),
     )
-    .order_by(attacks.c.number)
+    .order_by(attacks.c.number + 0)  # by its index a planner would walk through every attack
     .limit(1)
     .with_for_update(skip_locked=True)
 )
