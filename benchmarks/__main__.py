@@ -4,7 +4,7 @@
 
 The inputs are synthetic copies of the released red-team file, at its size and ten times that. They
 are made by a tool in the folder ``shared`` beside the repository; without it, give the files.
-Numbers of single runs on a shared machine are noisy: compare ratios, not seconds.
+Calls are measured against a stand-in server on this machine. Numbers of single runs on a shared machine are noisy: compare ratios, not seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import analysis, reading
+from benchmarks import analysis, calls, reading
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 389_610
@@ -60,6 +60,7 @@ def main() -> None:
         tenfold = _made("TENFOLD", Path(folder), "--rows", str(ROWS))
         reading.main(replica, tenfold)
         analysis.main(replica, tenfold)
+    calls.main()
 
 
 if __name__ == "__main__":

@@ -60,6 +60,14 @@ def test_in_a_log_it_is_lines(study: Path, stub: Stub, tmp_path: Path) -> None:
     assert "time left: 0:00:00" in line
 
 
+def test_a_cost_nobody_knows_is_not_zero(study: Path, tmp_path: Path) -> None:
+    study.write_text(re.sub(r"      price:\n.*\n.*\n", "", study.read_text()))
+    run = gadfly("run", study, "--watch", "--json", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["run"]["cost"] is None
+    assert "cost so far not known: no price stated" in run.stderr.replace("\n", " ")
+
+
 def test_on_a_terminal_it_is_a_table(study: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

@@ -72,7 +72,10 @@ def _facts(tally: Tally) -> list[str]:
         facts.append(f"replies lost: {lost} (the last: {tally.last_loss})")
     if tally.tokens_in or tally.tokens_out:
         facts.append(f"{tally.tokens_in:,} tokens read, {tally.tokens_out:,} written")
-        facts.append(f"cost so far {tally.cost:,.4f} {tally.currency}")
+        cost = (
+            f"{tally.cost:,.4f} {tally.currency}" if tally.priced else "not known: no price stated"
+        )
+        facts.append(f"cost so far {cost}")
     if tally.twins:
         facts.append(f"{tally.twins:,} of {tally.pairs:,} pairs are the same text twice")
     if tally.lost:

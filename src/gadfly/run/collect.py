@@ -182,6 +182,7 @@ async def _work(run: _Run, concurrency: int) -> None:
     run.cast(run.study.file.protocol_hash)
     for arm in run.study.file.study.arms:
         run.tally.arms[arm.arm.name] = ArmTally(wanted=arm.quota)
+        run.tally.priced |= _price(arm.assistant) is not None
     await _look(run)
     async with asyncio.TaskGroup() as group:
         workers = [group.create_task(_worker(run)) for _ in range(concurrency)]

@@ -38,6 +38,8 @@ class Tally:
     """One run's counts."""
 
     currency: str = "USD"
+    priced: bool = False
+    """Whether any assistant states a price."""
     arms: dict[str, ArmTally] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     """Requests to servers: "answered", and each kind of fault."""
@@ -135,7 +137,7 @@ class Tally:
             "twins": self.twins,
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
-            "cost": round(self.cost, 6),
+            "cost": round(self.cost, 6) if self.priced else None,
             "currency": self.currency,
             "taken_over": self.lost,
             "seconds": round(time.monotonic() - self.began_at, 3),
