@@ -4,7 +4,8 @@
 
 The inputs are synthetic copies of the released red-team file, at its size and ten times that. They
 are made by a tool in the folder ``shared`` beside the repository; without it, give the files.
-Calls are measured against a stand-in server on this machine. Numbers of single runs on a shared machine are noisy: compare ratios, not seconds.
+Calls are measured against a stand-in server on this machine. Numbers of single runs on a shared
+machine are noisy: compare ratios, not seconds.
 """
 
 from __future__ import annotations

@@ -25,10 +25,25 @@ from gadfly.run.report import analysable
 from gadfly.run.scoring import score_study
 from gadfly.store.rows import NewEvent
 from gadfly.store.store import Store
-from gadfly.study.protocol import load_study
+from gadfly.study.protocol import StudyFile, load_study
 from tests.run.conftest import MakeStudy, arm
 
 ASSIGNMENT = '{"policy":"test","probabilities":{"open small":1.0},"round":1}'
+
+
+@pytest.fixture(autouse=True, params=["sqlite", "postgres"])
+def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test here, with its studies in SQLite files and in databases of PostgreSQL."""
+    if request.param == "sqlite":
+        return
+    server, urls = request.getfixturevalue("postgres"), dict[Path, str]()
+
+    def url(file: StudyFile) -> str:
+        if file.path not in urls:
+            urls[file.path] = server.new()
+        return urls[file.path]
+
+    monkeypatch.setattr(StudyFile, "database_url", property(url))
 
 
 def collected(path: Path, *, concurrency: int = 8, amend: bool = False) -> Collected:
@@ -116,8 +131,9 @@ def test_another_seed_gives_another_study(make_study: MakeStudy) -> None:
 
 
 def start(path: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "gadfly.cli.main", "run", str(path), "--concurrency", "4"]
     return subprocess.Popen(
-        [sys.executable, "-m", "gadfly.cli.main", "run", str(path), "--concurrency", "4"],
+        [*command, "--database", load_study(path).database_url],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -126,9 +142,8 @@ def start(path: Path) -> subprocess.Popen[str]:
 
 def wait_for_events(path: Path, process: subprocess.Popen[str]) -> None:
     """Until the first dialogue is under way."""
-    database = path.with_suffix(".db")
     while process.poll() is None:
-        if database.exists() and database.with_suffix(".db-wal").exists() and any_event(path):
+        if any_event(path):
             return
         time.sleep(0.01)
 
