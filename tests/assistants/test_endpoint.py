@@ -13,7 +13,7 @@ import pytest
 
 from gadfly.assistants import server as serving
 from gadfly.assistants.answers import TEXT_MOST
-from gadfly.assistants.endpoint import Dialect, EndpointAssistant, key_of
+from gadfly.assistants.endpoint import Dialect, EndpointAssistant, Knowledge, key_of
 from gadfly.assistants.server import Server
 from gadfly.errors import OperatorError
 from gadfly.records.canonical import canonical_json
@@ -54,7 +54,8 @@ def ask(
 
     async def work() -> list[Reply]:
         server = Server(stub.url, timeout_seconds=timeout, counts=counts)
-        assistant = EndpointAssistant(server, model="m", api=api, dialect=dialect, learned=learn)
+        knowledge = Knowledge(dialect, learn)
+        assistant = EndpointAssistant(server, model="m", api=api, knowledge=knowledge)
         try:
             for _ in range(times):
                 replies = await assistant.reply(TALK, seeds=seeds, sampling=sampling or Sampling())
@@ -465,3 +466,27 @@ def test_who_pays_openai_is_told_to_no_server(stub: Stub, monkeypatch: pytest.Mo
     ask(stub)
     assert stub.headers
     assert not [h for headers in stub.headers for h in headers.values() if "secret" in h]
+
+
+def test_calls_side_by_side_adapt_together(stub: Stub) -> None:
+    stub.answers = [error(400, "max_tokens is unsupported, use max_completion_tokens")] * 6
+
+    async def work() -> list[Reply]:
+        assistant = EndpointAssistant(Server(stub.url), model="m")
+        try:
+            sampling = Sampling(max_tokens=9)
+            asked = (assistant.reply(TALK, seeds=(s,), sampling=sampling) for s in range(6))
+            return [replies[0] for replies in await asyncio.gather(*asked)]
+        finally:
+            await assistant.close()
+
+    stub.delay = 0.05
+    assert {reply.outcome for reply in asyncio.run(work())} == {"complete"}
+
+
+def test_twins_of_a_server_that_is_known_are_chance(stub: Stub) -> None:
+    stub.several = "copies"
+    learned: list[Dialect] = []
+    replies = ask(stub, seeds=(1, 2), dialect=Dialect(several=True), learned=learned)
+    assert [reply.text for reply in replies] == ["reply 1", "reply 1"]
+    assert (len(stub.asked), learned) == (1, [])

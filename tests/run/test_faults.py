@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gadfly.assistants import server as serving
 from gadfly.errors import OperatorError, StudyProblem
@@ -87,8 +88,13 @@ def test_a_server_is_attacked_only_with_its_owners_word(make_study: MakeStudy, s
 def test_what_was_found_out_about_a_server_is_not_asked_again(
     make_study: MakeStudy, stub: Stub
 ) -> None:
+    """Two arms on one model: one call finds out for both, and for every later run."""
     stub.several = "ignores"
-    run(served(make_study, stub, 4))
+    path = served(make_study, stub, 4)
+    study = yaml.safe_load(path.read_text())
+    study["arms"].append(study["arms"][0] | {"model_type": "other"})
+    path.write_text(yaml.safe_dump(study))
+    run(path)
     assert sum("n" in body for _, body, _ in stub.asked) == 1
     run(served(make_study, stub, 8), amend=True)
     assert sum("n" in body for _, body, _ in stub.asked) == 1

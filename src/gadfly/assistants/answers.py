@@ -13,7 +13,7 @@ from gadfly.assistants.server import Answer
 from gadfly.records.transcript import HUMAN_MARKER
 from gadfly.records.values import Reply, ReplyOutcome, Usage
 
-__all__ = ["TEXT_MOST", "TOKENS_MOST", "Api", "replies_of"]
+__all__ = ["TEXT_MOST", "TOKENS_MOST", "Api", "replies_of", "usage_of"]
 
 Api = Literal["chat", "completions"]
 TEXT_MOST = 100_000
@@ -29,7 +29,7 @@ def replies_of(answer: Answer, api: Api, n: int, bound: Usage) -> list[Reply]:
     choices = answer.body.get("choices")
     found = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
     found = found[:n] or [{}]
-    usage, wrote = _usage(answer, bound)
+    usage, wrote = usage_of(answer, bound)
     replies = []
     for place, choice in enumerate(found):
         text, outcome, detail = _text(choice, api)
@@ -79,7 +79,7 @@ def _clean(text: str) -> tuple[str, str | None]:
     return whole, None if whole == text else "broken characters were replaced"
 
 
-def _usage(answer: Answer, bound: Usage) -> tuple[Usage, int | None]:
+def usage_of(answer: Answer, bound: Usage) -> tuple[Usage, int | None]:
     """What an answer cost, and the tokens written where the server counted.
 
     A server that sends no counts, or zeros, did not count.

@@ -17,14 +17,14 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
-from gadfly.assistants.answers import TOKENS_MOST, Api, replies_of
+from gadfly.assistants.answers import TOKENS_MOST, Api, replies_of, usage_of
 from gadfly.assistants.server import Failed, Server
 from gadfly.errors import OperatorError
 from gadfly.records.canonical import Record
 from gadfly.records.transcript import ASSISTANT_MARKER, HUMAN_MARKER, render
 from gadfly.records.values import Message, Reply, Sampling, Usage
 
-__all__ = ["Dialect", "EndpointAssistant", "key_of"]
+__all__ = ["Dialect", "EndpointAssistant", "Knowledge", "key_of"]
 
 _TOGETHER_MOST = 128
 _UNANSWERED_MOST = 4
@@ -45,7 +45,27 @@ class Dialect(Record):
     """Whether it takes a seed."""
 
 
-Learned = Callable[[Dialect], Awaitable[None]]
+class Knowledge:
+    """What has been found out about a model on a server, shared by all assistants on it."""
+
+    def __init__(
+        self,
+        dialect: Dialect | None = None,
+        learned: Callable[[Dialect], Awaitable[None]] | None = None,
+    ) -> None:
+        """Start from what is known.
+
+        :param learned: told when more is known.
+        """
+        self.dialect = dialect or Dialect()
+        self.finding_out = asyncio.Lock()
+        self._learned = learned
+
+    async def learn(self, **facts: Any) -> None:
+        """Know more."""
+        self.dialect = self.dialect.model_copy(update=facts)
+        if self._learned is not None:
+            await self._learned(self.dialect)
 
 
 def key_of(base_url: str, key_variable: str | None) -> str:
@@ -71,21 +91,14 @@ class EndpointAssistant:
         *,
         model: str,
         api: Api = "chat",
-        dialect: Dialect | None = None,
-        learned: Learned | None = None,
+        knowledge: Knowledge | None = None,
     ) -> None:
-        """Nothing is sent yet.
-
-        :param dialect: what is known of the server already.
-        :param learned: told when more is known.
-        """
+        """Nothing is sent yet."""
         self.name = f"{model} at {server.base_url}"
-        self.dialect = dialect or Dialect()
+        self._known = knowledge or Knowledge()
         self._server = server
         self._model = model
         self._api = api
-        self._learned = learned
-        self._finding_out = asyncio.Lock()
         self._together_most = _TOGETHER_MOST
         self._answered = False
         self._unanswered = 0
@@ -95,7 +108,12 @@ class EndpointAssistant:
         await self._server.close()
 
     def bound(self, conversation: Sequence[Message], replies: int, sampling: Sampling) -> Usage:
-        """The most that so many replies can be billed: a token holds a byte at the least."""
+        """The most that so many replies can be billed: a token holds a byte at the least.
+
+        Finding out whether a server gives several can take twice as many, where it gives copies.
+        """
+        if replies > 1 and self._known.dialect.several is None:
+            replies *= 2
         read = 64 + sum(len(m.text.encode("utf-8", "replace")) + 16 for m in conversation)
         wrote = TOKENS_MOST if sampling.max_tokens is None else sampling.max_tokens
         return Usage(calls=replies, tokens_in=replies * read, tokens_out=replies * wrote)
@@ -104,12 +122,12 @@ class EndpointAssistant:
         self, conversation: Sequence[Message], *, seeds: Sequence[int], sampling: Sampling
     ) -> list[Reply]:
         """One reply for each seed, in one call where the server can."""
-        if len(seeds) == 1 or self.dialect.several is False:
+        if len(seeds) == 1 or self._known.dialect.several is False:
             return await self._apart(conversation, seeds, sampling)
-        if self.dialect.several or sampling.temperature == 0:
+        if self._known.dialect.several or sampling.temperature == 0:
             return await self._together(conversation, seeds, sampling)
-        async with self._finding_out:  # one call finds out, those beside it wait
-            if self.dialect.several is None:
+        async with self._known.finding_out:  # one call finds out, those beside it wait
+            if self._known.dialect.several is None:
                 return await self._together(conversation, seeds, sampling)
         return await self.reply(conversation, seeds=seeds, sampling=sampling)
 
@@ -144,7 +162,7 @@ class EndpointAssistant:
         missing = seeds[len(replies) :]
         if not missing:
             return replies
-        if self.dialect.several or self._together_most < size:
+        if self._known.dialect.several or self._together_most < size:
             return [*replies, *await self._together(conversation, missing, sampling)]
         return [*replies, *await self._apart(conversation, missing, sampling)]
 
@@ -161,30 +179,24 @@ class EndpointAssistant:
         if first.outcome == "complete":
             self._together_most = size // 2
             if self._together_most == 1:
-                await self._learn(several=False)
+                await self._known.learn(several=False)
         before = Usage(calls=failed.calls, tokens_in=0, tokens_out=0)
         usage = before if first.usage is None else before + first.usage
         return [first.model_copy(update={"usage": usage})]
 
     async def _judge(self, replies: list[Reply], size: int, sampling: Sampling) -> list[Reply]:
-        """Learn from a call for several that was answered; the replies that count."""
-        if any(reply.outcome != "complete" for reply in replies):
-            return replies  # tells nothing about the server
-        different = len({reply.text for reply in replies}) > 1
-        if len(replies) < size:
-            await self._learn(several=False)
-        elif different:
-            if self.dialect.several is None:
-                await self._learn(several=True)
+        """Learn from the first call for several that was answered; the replies that count."""
+        known = self._known.dialect.several is not None
+        if known or any(reply.outcome != "complete" for reply in replies):
+            return replies  # twins of a server that is known are chance
+        if len({reply.text for reply in replies}) > 1:
+            await self._known.learn(several=len(replies) == size)
+        elif len(replies) < size:
+            await self._known.learn(several=False)
         elif sampling.temperature != 0 and replies[0].text:
-            await self._learn(several=False)
+            await self._known.learn(several=False)
             return replies[:1]  # copies of one reply are one reply
         return replies
-
-    async def _learn(self, **facts: Any) -> None:
-        self.dialect = self.dialect.model_copy(update=facts)
-        if self._learned is not None:
-            await self._learned(self.dialect)
 
     async def _call(
         self,
@@ -202,19 +214,21 @@ class EndpointAssistant:
         """
         path = "/chat/completions" if self._api == "chat" else "/completions"
         while True:
+            spoken = self._known.dialect
             try:
                 answer = await self._server.ask(path, self._body(conversation, seed, n, sampling))
             except Failed as failed:
-                if await self._adapts(failed):
+                if await self._adapts(failed, spoken):
                     continue
-                probes = 0
+                usage = Usage(calls=failed.calls, tokens_in=0, tokens_out=0)
                 if not failed.refused:
                     if several and failed.status is not None:
                         raise
                     trivial = self._body(_HELLO, seed, 1, sampling)
-                    probes = await self._server.blame(failed, path, trivial)
+                    probe = await self._server.blame(failed, path, trivial)
                     self._despair(failed)
-                usage = Usage(calls=failed.calls + probes, tokens_in=0, tokens_out=0)
+                    if probe is not None:
+                        usage += usage_of(probe, self.bound(_HELLO, 1, sampling))[0]
                 replies = [
                     Reply(
                         text="",
@@ -229,7 +243,7 @@ class EndpointAssistant:
             facts = {
                 "assistant": self.name,
                 "sampling": sampling,
-                "seed": seed if self.dialect.seeded else None,
+                "seed": seed if self._known.dialect.seeded else None,
             }
             return [reply.model_copy(update=facts) for reply in replies]
 
@@ -243,32 +257,38 @@ class EndpointAssistant:
                 "see whether prompt and max_tokens fit its context, then run again"
             )
 
-    async def _adapts(self, failed: Failed) -> bool:
+    async def _adapts(self, failed: Failed, spoken: Dialect) -> bool:
         """Whether the server named a parameter that it wants otherwise; it is asked again then."""
         if failed.status not in (400, 422):
             return False
-        if "max_completion_tokens" in failed.detail and self.dialect.length_key == "max_tokens":
-            await self._learn(length_key="max_completion_tokens")
+        now = self._known.dialect
+        if (now.length_key, now.seeded) != (spoken.length_key, spoken.seeded):
+            return True  # a call beside this one has found it out meanwhile
+        if (
+            "max_completion_tokens" in failed.detail
+            and self._known.dialect.length_key == "max_tokens"
+        ):
+            await self._known.learn(length_key="max_completion_tokens")
             return True
         if (
-            self.dialect.seeded
+            self._known.dialect.seeded
             and re.search(r"\bseed\b", failed.detail)
             and _UNKNOWN.search(failed.detail)
         ):
-            await self._learn(seeded=False)
+            await self._known.learn(seeded=False)
             return True
         return False
 
     def _body(
         self, conversation: Sequence[Message], seed: int, n: int, sampling: Sampling
     ) -> dict[str, Any]:
-        length_key = self.dialect.length_key if self._api == "chat" else "max_tokens"
+        length_key = self._known.dialect.length_key if self._api == "chat" else "max_tokens"
         body: dict[str, Any] = {
             "model": self._model,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             length_key: sampling.max_tokens,
-            "seed": seed if self.dialect.seeded else None,
+            "seed": seed if self._known.dialect.seeded else None,
             "n": n if n > 1 else None,
         }
         if self._api == "chat":

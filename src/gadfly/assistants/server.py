@@ -274,24 +274,26 @@ class Server:
         await asyncio.sleep(pause)
         return pause
 
-    async def blame(self, failed: Failed, path: str, trivial: dict[str, Any]) -> int:
-        """Return the calls that it took to find that the server answers anybody else.
+    async def blame(self, failed: Failed, path: str, trivial: dict[str, Any]) -> Answer | None:
+        """Return if the server answers anybody else, with the answer where one was asked for.
 
         :param trivial: a harmless body for the same path, which any such server answers.
         :raises OperatorError: it does not.
         """
         async with self._probing:
             if self._answered_at >= failed.began:
-                return 0
+                return None
             async with self.limiter.slot():
                 got = await self._once(path, trivial)
-        if isinstance(got, _Fault) and not got.limited:
+        if isinstance(got, dict):
+            return Answer(got, calls=1, seconds=0.0)
+        if not got.limited:
             self._stop_if_hopeless(got)
             raise OperatorError(
                 f"server {self.base_url} answers nobody ({failed.detail}; then, to a trivial "
                 f"request, {got.detail}). Every step is kept: see to the server, then run again"
             )
-        return 1
+        return None
 
 
 class _TooLarge(Exception):

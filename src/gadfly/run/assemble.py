@@ -36,7 +36,7 @@ from gadfly.study.arms import (
 from gadfly.study.protocol import LinearScorerSpec, Study, StudyFile
 
 if TYPE_CHECKING:
-    from gadfly.assistants.endpoint import Dialect
+    from gadfly.assistants.endpoint import Knowledge
     from gadfly.assistants.server import Server
 
 __all__ = [
@@ -77,6 +77,7 @@ class Servers:
 
     counts: Counter[str] = field(default_factory=Counter)
     """Requests by what became of them."""
+    _known: dict[tuple[str, str, str], Knowledge] = field(default_factory=dict)
     _open: dict[tuple[str, str | None, float], Server] = field(default_factory=dict)
 
     def server(self, spec: EndpointSpec) -> Server:
@@ -98,6 +99,21 @@ class Servers:
                 counts=self.counts,
             )
         return self._open[place]
+
+    def knowledge(self, spec: EndpointSpec, store: Store) -> Knowledge:
+        """What earlier runs have found out about a model on a server, and this one will."""
+        from gadfly.assistants.endpoint import Dialect, Knowledge
+
+        place = (spec.base_url, spec.model, spec.api)
+
+        async def learned(dialect: Dialect) -> None:
+            await asyncio.to_thread(store.put_dialect, *place, canonical_json(dialect).decode())
+
+        if place not in self._known:
+            known = store.dialect(*place)
+            dialect = None if known is None else Dialect.model_validate_json(known)
+            self._known[place] = Knowledge(dialect, learned)
+        return self._known[place]
 
 
 def make_assistant(
@@ -123,20 +139,13 @@ def make_assistant(
 
 
 def _endpoint(spec: EndpointSpec, store: Store, servers: Servers) -> Assistant:
-    from gadfly.assistants.endpoint import Dialect, EndpointAssistant
-
-    place = (spec.base_url, spec.model, spec.api)
-    known = store.dialect(*place)
-
-    async def learned(dialect: Dialect) -> None:
-        await asyncio.to_thread(store.put_dialect, *place, canonical_json(dialect).decode())
+    from gadfly.assistants.endpoint import EndpointAssistant
 
     return EndpointAssistant(
         servers.server(spec),
         model=spec.model,
         api=spec.api,
-        dialect=None if known is None else Dialect.model_validate_json(known),
-        learned=learned,
+        knowledge=servers.knowledge(spec, store),
     )
 
 
