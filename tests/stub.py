@@ -45,6 +45,8 @@ class Stub:
     """Given when none is left in ``answers``, in place of an ordinary reply."""
     until: float = float("inf")
     """``time.monotonic()`` at which ``always`` ends."""
+    capacity: float = float("inf")
+    """Calls at once above which it answers 429."""
     under_way: int = 0
     most_under_way: int = 0
     log: TextIO | None = None
@@ -118,6 +120,8 @@ def application(stub: Stub) -> web.Application:
                 stub.headers.append(dict(request.headers))
                 stub.asked.append((request.path, body, request.headers.get("Authorization", "")))
             planned = stub.plan()
+            if stub.under_way > stub.capacity:
+                planned = (429, {"error": {"message": "too many at once"}})
             if stub.delay:
                 await asyncio.sleep(stub.delay)
             if isinstance(planned, str):

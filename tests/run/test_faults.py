@@ -157,6 +157,16 @@ def test_a_minute_of_429_is_waited_out(make_study: MakeStudy, stub: Stub, says: 
     assert sum(len(t.failed) for a in attacks(path) for t in a.turns) == 0
 
 
+def test_a_server_that_takes_few_calls_at_once_gets_few(make_study: MakeStudy, stub: Stub) -> None:
+    """The limit settles near what the server takes, and every dialogue comes to its end."""
+    stub.capacity, stub.delay = 8, 0.02
+    path, tally = served(make_study, stub, 300), Tally()
+    assert run(path, tally=tally, at_once=60).attacks == 300
+    assert sum(len(t.failed) for a in attacks(path) for t in a.turns) == 0
+    limited, answered = tally.requests["rate limited"], tally.requests["answered"]
+    assert 0 < limited < 0.5 * answered  # of 60 callers without a limit 52 would be turned away
+
+
 def test_one_question_that_a_server_cannot_bear_spends_one_dialogue_at_most(
     make_study: MakeStudy, stub: Stub, short_pauses: None
 ) -> None:

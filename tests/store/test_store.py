@@ -13,9 +13,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, make_url, text
 
 from gadfly.errors import OperatorError
 from gadfly.records.values import Usage
@@ -75,6 +77,27 @@ def test_migrations_make_the_tables_that_the_code_uses(url: str) -> None:
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() is not None
     engine.dispose()
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(url: str) -> None:
+    engine = create_engine(database._parsed(url).set(query={}), **database._options(make_url(url)))
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO studies VALUES (1, 'one', 'now')"))
+        connection.execute(text("INSERT INTO protocols VALUES (1, 1, 'hash', '{}', 'now')"))
+        values = "1, 1, 1, 'hash', 'm', 'a', '{}', 'now', NULL, NULL"
+        connection.execute(text(f"INSERT INTO attacks VALUES ({values})"))
+        connection.execute(text("INSERT INTO events VALUES (1, 0, 'body', 'now')"))
+    engine.dispose()
+    with closing(Store(url)) as store:
+        held = take(store, 1, store.enlist(1, 60), most=1)
+        assert held is not None
+        assert held.begun
+        assert store.events_of(1) == [(0, "body")]
+        assert store.spent(1) == []
 
 
 def test_sqlite_is_durable(sqlite_url: str) -> None:
