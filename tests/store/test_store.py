@@ -26,6 +26,7 @@ from gadfly.store.database import open_database
 from gadfly.store.rows import Counts, Held, NewEvent, Spent, StoredAttack, StoredScores
 from gadfly.store.store import Store
 from gadfly.store.tables import metadata
+from tests.postgres import Postgres
 
 
 @pytest.fixture
@@ -254,6 +255,26 @@ def test_a_lease_that_runs_out_frees_dialogues_unless_it_is_renewed(store: Store
     store.dismiss(live)
     with pytest.raises(OperatorError, match="struck off"):
         store.renew(live, 60)
+
+
+def test_a_runner_that_hangs_in_a_transaction_does_not_hold_up_the_others(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_IDLE_SECONDS", 1.0)
+    url = postgres.new()
+    with closing(Store(url)) as store, closing(Store(url)) as hanging:
+        study, runner = begin(store)
+
+        def hang() -> None:
+            with hanging._writing() as c:
+                c.execute(text("SELECT id FROM studies FOR UPDATE"))
+                started = time.monotonic()
+                assert assign(store, study, runner).number == 1
+                assert 0.5 < time.monotonic() - started < 10
+                c.execute(text("SELECT 1"))
+
+        with pytest.raises(OperatorError, match="is the server still running"):
+            hang()
 
 
 DIES = """

@@ -37,7 +37,8 @@ __all__ = [
     "without_password",
 ]
 
-_BUSY_SECONDS = 30
+_BUSY_SECONDS = 30  # how long a writer waits for another
+_IDLE_SECONDS = 10.0  # how long a transaction of PostgreSQL may stand still
 logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # errors are raised, and told
 _LOCK = 0x6761_6466_6C79  # "gadfly": the advisory lock of schema and study rows
 
@@ -65,7 +66,7 @@ def open_database(url: str) -> Engine:
         event.listen(engine, "connect", _durable)
         event.listen(engine, "begin", _begin)
     else:
-        event.listen(engine, "connect", _synchronous)
+        event.listen(engine, "connect", _prepared)
     try:
         with operator_errors(engine), engine.begin() as connection:
             alone(connection)
@@ -160,13 +161,16 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _synchronous(connection: Any, _record: Any) -> None:
-    """Whoever turned it off did not think of this study; anything stronger stays."""
+def _prepared(connection: Any, _record: Any) -> None:
+    """Durable commits, and no runner that hangs or has lost its network holds up the others."""
     cursor = connection.cursor()
+    # Whoever turned it off did not think of this study; anything stronger stays.
     cursor.execute(
         "SELECT set_config('synchronous_commit', 'on', false) "
         "WHERE current_setting('synchronous_commit') = 'off'"
     )
+    cursor.execute(f"SET idle_in_transaction_session_timeout = {round(_IDLE_SECONDS * 1000)}")
+    cursor.execute(f"SET lock_timeout = {_BUSY_SECONDS * 1000}")
     cursor.close()
     connection.commit()
 
@@ -199,11 +203,12 @@ def operator_errors(engine: Engine) -> Iterator[None]:
 def _said(error: BaseException | None) -> str:
     """What a driver's error says: pg8000 hands over the server's fields, M is the message."""
     fields = error.args[0] if error is not None and error.args else None
-    return str(fields.get("M", fields) if isinstance(fields, dict) else error).strip()
+    return str(fields.get("M", fields) if isinstance(fields, dict) else error).strip().rstrip(".")
 
 
 def _mend(message: str) -> str:
     remedies = {
+        "lock timeout": "another process holds it; end that one, or wait, then start again",
         "locked": "another process holds it; end that one, or wait, then start again",
         "full": "the disk is full; free some space, then start again: nothing committed is lost",
         "No space left": "the disk is full; free some space, then start again: nothing committed "
@@ -215,6 +220,7 @@ def _mend(message: str) -> str:
         "UNIQUE": "another runner works on this study; let it finish, then start again",
         "duplicate key": "another runner works on this study; let it finish, then start again",
         "authentication": "check user and password in the URL, or PGPASSWORD",
+        'role "': "make the user first: createuser NAME",
         "does not exist": "make it first: createdb NAME",
         "permission denied": "grant the user CREATE on the schema, or name another database",
         "an't create a connection": "is the server running, and reachable from here?",
