@@ -326,3 +326,20 @@ def test_a_failing_database_ends_in_its_message(
 def test_a_study_that_has_not_begun_says_so(make_study: MakeStudy) -> None:
     with pytest.raises(StudyProblem, match="nothing is collected yet"):
         attacks(make_study())
+
+
+def test_a_runner_ends_what_it_can_when_another_one_amends_the_study(
+    make_study: MakeStudy,
+) -> None:
+    path = make_study()
+    old = load_study(path)
+    url = old.database_url
+    with closing(Store(url)) as store, closing(Store(url)) as elsewhere:
+        mine = open_study(old, store)
+        make_study(arms=[arm("new", 30)])
+        assign(open_study(load_study(path), elsewhere, amend=True), 3)
+        with pytest.raises(OperatorError, match="amended this study"):
+            asyncio.run(collect(mine, concurrency=4))
+        found = Counter(a.arm.name for a in gather(mine, over_only=False).values())
+        assert found == {"new small": 3}
+    assert collected(path).attacks == 30

@@ -67,8 +67,15 @@ class OpenStudy:
     file: StudyFile
     store: Store
     id: int
-    versions: Mapping[str, Version]
+    versions: dict[str, Version]
     """Each version of the protocol, by hash: a dialogue keeps the one it began with."""
+
+    def version(self, protocol_hash: str) -> Version:
+        """One of them, also if another runner has added it since."""
+        if protocol_hash not in self.versions:
+            for row in self.store.protocol_versions(self.id):
+                self.versions.setdefault(row.protocol_hash, _version(row.body))
+        return self.versions[protocol_hash]
 
 
 @dataclass

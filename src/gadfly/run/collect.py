@@ -109,7 +109,7 @@ class _Run:
 
     def cast(self, protocol_hash: str) -> _Cast:
         if protocol_hash not in self.casts:
-            version = self.study.versions[protocol_hash]
+            version = self.study.version(protocol_hash)
             arms = {arm.arm.name: arm for arm in version.study.arms}
             self.casts[protocol_hash] = _Cast(
                 seed=version.study.seed,
@@ -184,12 +184,15 @@ async def _work(run: _Run, concurrency: int) -> None:
         run.tally.arms[arm.arm.name] = ArmTally(wanted=arm.quota)
         run.tally.priced |= _price(arm.assistant) is not None
     await _look(run)
-    async with asyncio.TaskGroup() as group:
-        workers = [group.create_task(_worker(run)) for _ in range(concurrency)]
-        helpers = [group.create_task(_lease(run)), group.create_task(_guard(run, workers))]
-        await asyncio.wait(workers)
-        for helper in helpers:
-            helper.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            workers = [group.create_task(_worker(run)) for _ in range(concurrency)]
+            helpers = [group.create_task(_lease(run)), group.create_task(_guard(run, workers))]
+            await asyncio.wait(workers)
+            for helper in helpers:
+                helper.cancel()
+    except ExceptionGroup as failures:  # a bug: the first one stopped the others
+        raise failures.exceptions[0] from failures
     await _look(run)
 
 
@@ -209,7 +212,7 @@ async def _look(run: _Run) -> None:
     spent = await asyncio.to_thread(store.spent, run.study.id)
     booked = []
     for row in spent:
-        arms = run.study.versions[row.protocol_hash].study.arms
+        arms = run.study.version(row.protocol_hash).study.arms
         price = next(_price(a.assistant) for a in arms if a.arm.name == row.arm)
         booked.append((row.member, row.usage, price))
     run.purse.know(booked)

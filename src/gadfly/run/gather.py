@@ -35,7 +35,7 @@ def gather(
 def _attack(
     study: OpenStudy, row: StoredAttack, bodies: list[tuple[int, str]], scores: Mapping[int, str]
 ) -> Attack:
-    version = study.versions[row.protocol_hash]
+    version = study.version(row.protocol_hash)
     protocol = version.study
     dialogue = rebuild(protocol.rules, ((number, read_event(body)) for number, body in bodies))
     kind = protocol.members.kind

@@ -63,6 +63,7 @@ def _tell(
 ) -> None:
     if isinstance(result, BaseException):
         kept.set_exception(result)
+        kept.exception()  # whoever waited may have been cancelled, and need not hear of it
     elif any(event.attack_id in result for event in step):
         kept.set_exception(TakenOver(f"attack {step[0].attack_id}"))
     else:

@@ -75,6 +75,12 @@ _FREE = (
     .with_for_update(skip_locked=True)
 )
 _LOCK_STUDY = select(studies.c.id).where(studies.c.id == bindparam("study")).with_for_update()
+_NEWEST = (
+    select(protocols.c.protocol_hash)
+    .where(protocols.c.study_id == bindparam("study"))
+    .order_by(protocols.c.version.desc())
+    .limit(1)
+)
 _SINCE = (
     select(attacks.c.number, attacks.c.arm, attacks.c.member)
     .where(attacks.c.study_id == bindparam("study"), attacks.c.number > bindparam("number"))
@@ -242,6 +248,8 @@ class Store:
         """An attack for this runner, in one transaction: an open one that nobody holds, or else the
         next one assigned; ``None`` where there is neither.
 
+        :raises OperatorError: the study has a newer version than ``protocol_hash``.
+
         :param member: who attacks, by the attack's number; ``None`` assigns no attack.
         :param draw: arm and canonical JSON of its assignment, from the counts so far.
         :param look: look for one that nobody holds first; else only where none can be assigned.
@@ -273,6 +281,11 @@ class Store:
         draw: Callable[[Counts], tuple[str, str] | None],
     ) -> Held | None:
         c.execute(_LOCK_STUDY, {"study": study_id})
+        if c.scalar(_NEWEST, {"study": study_id}) != protocol_hash:
+            raise OperatorError(
+                "another runner has amended this study since, and its next dialogues begin under "
+                "the new version of its file. Every step is kept: run again with that file"
+            )
         seen = self._seen.setdefault(study_id, _Seen())
         new = c.execute(_SINCE, {"study": study_id, "number": seen.number}).all()
         for row in new:  # in the order of assignment; rows are never taken back
