@@ -490,3 +490,65 @@ def test_twins_of_a_server_that_is_known_are_chance(stub: Stub) -> None:
     replies = ask(stub, seeds=(1, 2), dialect=Dialect(several=True), learned=learned)
     assert [reply.text for reply in replies] == ["reply 1", "reply 1"]
     assert (len(stub.asked), learned) == (1, [])
+
+
+DEEP = "[" * 1_000 + "]" * 1_000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"choices":[{"message":{"content":"a"},"finish_reason":%s}]}'.replace("%s", DEEP),
+        '{"choices":[{"message":{"content":%s}}]}'.replace("%s", DEEP),
+        '{"choices":[{"message":{"content":"a"},"extra":%s}],"usage":null}'.replace("%s", DEEP),
+        '{"choices":%s}'.replace("%s", DEEP),
+    ],
+)
+def test_deep_answers_do_no_harm(stub: Stub, raw: str) -> None:
+    stub.answers = [(200, raw.encode())]
+    (reply,) = ask(stub)
+    assert reply.outcome in ("complete", "cut", "error")
+    assert canonical_json(reply)
+
+
+def test_deep_errors_and_answers_that_are_none(stub: Stub) -> None:
+    bad = (500, '{"error":{"message":%s}}'.replace("%s", DEEP).encode())
+    stub.answers = [bad, (200, DEEP.encode()), (500, b"x" * 9_000_000), chat("here")]
+    assert ask(stub)[0].text == "here"
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 01 Jan 2024 00:00:00 +99999999999999999999", "Mon, 99999999999 Jan 2024", "\x01"]
+)
+def test_a_date_that_is_none_is_no_date(stub: Stub, date: str) -> None:
+    stub.answers = [(429, {"error": {"message": "slow"}}, {"Retry-After": date.strip("\x01")})]
+    assert ask(stub)[0].outcome == "complete"
+
+
+@pytest.mark.parametrize("status", [500, 502, 529, 408])
+def test_retry_after_is_heeded_on_every_fault_that_passes(stub: Stub, status: int) -> None:
+    stub.answers = [error(status, "busy", Retry_After="1")]
+    started = time.monotonic()
+    assert ask(stub)[0].outcome == "complete"
+    assert time.monotonic() - started >= 1
+
+
+def test_no_cookie_is_kept(stub: Stub) -> None:
+    status, body = chat("sweet")[:2]
+    stub.answers = [(status, body, {"Set-Cookie": f"c{n}=x; Path=/"}) for n in range(3)]
+    ask(stub, times=4)
+    assert not any("Cookie" in headers for headers in stub.headers)
+
+
+@pytest.mark.parametrize("key", ["\u201ccurly\u201d", "two\nlines", "caf\u00e9"])
+def test_a_key_that_can_be_none_is_told(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("GADFLY_TEST_KEY", key)
+    with pytest.raises(OperatorError, match="characters that no key has"):
+        key_of("http://x/v1", "GADFLY_TEST_KEY")
+
+
+def test_a_conversation_that_speaks_of_seeds_teaches_nothing(stub: Stub) -> None:
+    learned: list[Dialect] = []
+    stub.answers = [error(400, "unsupported text: how do I plant a seed?")]
+    ask(stub, learned=learned)
+    assert learned == []

@@ -257,6 +257,33 @@ def test_a_lease_that_runs_out_frees_dialogues_unless_it_is_renewed(store: Store
         store.renew(live, 60)
 
 
+def test_a_runner_whose_lease_is_over_does_not_take_its_own_again(store: Store) -> None:
+    study, late = begin(store, seconds=0.1)
+    attack = assign(store, study, late)
+    time.sleep(0.2)
+    assert take(store, study, late, most=1) is None
+    assert store.append([NewEvent(attack.id, 0, "x")], runner=late) == set()
+
+
+def test_what_was_paid_is_booked_whoever_holds_the_dialogue(store: Store) -> None:
+    study, one = begin(store)
+    attack = assign(store, study, one)
+    store.dismiss(one)
+    usage = Usage(calls=1, tokens_in=5, tokens_out=2)
+    assert store.append([NewEvent(attack.id, 0, "x", usage=usage)], runner=one) == {attack.id}
+    store.add_cost(attack.id, usage)
+    assert [row.usage for row in store.spent(study)] == [usage + usage]
+    assert store.events(study) == {}
+
+
+def test_what_others_have_just_let_go_counts_as_open(store: Store) -> None:
+    study, one = begin(store)
+    two = store.enlist(study, 60)
+    assign(store, study, one)
+    store.dismiss(one)
+    assert store.held_elsewhere(study, two) == 1
+
+
 def test_a_runner_that_hangs_in_a_transaction_does_not_hold_up_the_others(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import yaml
 from gadfly.errors import FileProblem, PersonError, StudyProblem
 from gadfly.study.effort import estimate_effort
 from gadfly.study.protocol import load_study
-from gadfly.study.template import write_template
+from gadfly.study.template import Endpoint, write_template
 
 
 @pytest.fixture
@@ -196,3 +196,40 @@ def test_effort_follows_from_quotas_and_rules(path: Path) -> None:
 def test_the_template_never_overwrites(path: Path) -> None:
     with pytest.raises(FileProblem, match="is there already"):
         write_template(path.parent)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http:///v1",
+        "http://h:abc/v1",
+        "http://h:99999/v1",
+        "http://[::1/v1",
+        "http://a..b/v1",
+        "http://u:p@h/v1",
+        "http://h/v1?key=1",
+        "http://h\u200b/v1",
+        f"http://{'x' * 64}/v1",
+    ],
+)
+def test_an_address_that_is_none_is_told(path: Path, url: str) -> None:
+    assistant = {"kind": "endpoint", "base_url": url, "model": "m"}
+    arm = {"model_type": "a", "num_params": "", "quota": 1, "assistant": assistant}
+    with pytest.raises(StudyProblem, match="base_url"):
+        load_study(merge(path, arms=[arm]))
+
+
+@pytest.mark.parametrize("name", ["2024", "on", "null", "0x10", "true"])
+def test_a_folder_of_any_name_gives_a_study(tmp_path: Path, name: str) -> None:
+    assert load_study(write_template(tmp_path / name)).study.name == f"study-{name}"
+
+
+def test_an_endpoint_with_any_text_gives_a_study(tmp_path: Path) -> None:
+    text = "\U0001f9ed: 'a' \"b\" # c"
+    served = Endpoint("http://127.0.0.1:1/v1", text, text, text, key_variable="KEY")
+    study = load_study(write_template(tmp_path / "a", served)).study
+    assert study.launch.contact == text
+    assert study.arms[0].num_params == text
+    with pytest.raises(StudyProblem):
+        write_template(tmp_path / "b", Endpoint("nonsense", "m", "c", "a"))
+    assert not (tmp_path / "b" / "study.yaml").exists()

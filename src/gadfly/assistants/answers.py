@@ -52,7 +52,8 @@ def _text(choice: dict[str, Any], api: Api) -> tuple[str, ReplyOutcome, str | No
     message = choice.get("message") if api == "chat" else choice
     message = message if isinstance(message, dict) else {}
     raw = message.get("content" if api == "chat" else "text")
-    finish = str(choice.get("finish_reason") or "")[:100]
+    finish = choice.get("finish_reason") or ""
+    finish = finish[:100] if isinstance(finish, str) else "no text"
     if api == "chat" and message.get("refusal"):
         return "", "refused", "the model sent a refusal in place of a reply"
     if finish == "content_filter":
@@ -91,7 +92,7 @@ def usage_of(answer: Answer, bound: Usage) -> tuple[Usage, int | None]:
         return Usage(calls=answer.calls, tokens_in=read, tokens_out=wrote), wrote
     most = bound.tokens_out
     if most >= TOKENS_MOST:  # without a longest reply its own bytes bound it
-        most = len(str(answer.body.get("choices")).encode("utf-8", "replace"))
+        most = answer.size
     update = {"calls": answer.calls, "tokens_out": most, "estimated": True}
     return bound.model_copy(update=update), None
 

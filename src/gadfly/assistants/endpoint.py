@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from gadfly.assistants.answers import TOKENS_MOST, Api, replies_of, usage_of
+from gadfly.assistants.protocol import Stopped
 from gadfly.assistants.server import Failed, Server
 from gadfly.errors import OperatorError
 from gadfly.records.canonical import Record
@@ -29,6 +30,7 @@ __all__ = ["Dialect", "EndpointAssistant", "Knowledge", "key_of"]
 _TOGETHER_MOST = 128
 _UNANSWERED_MOST = 4
 _HELLO = (Message(role="human", text="Hello."),)
+_SEED = re.compile(r"(parameter|field|argument|input)s?\W+seed\b", re.IGNORECASE)
 _UNKNOWN = re.compile(
     r"support|unknown|unexpected|unrecogni|extra|permitted|not allowed|invalid param", re.IGNORECASE
 )
@@ -74,6 +76,11 @@ def key_of(base_url: str, key_variable: str | None) -> str:
     :raises OperatorError: the variable is not set.
     """
     key = "none" if key_variable is None else os.environ.get(key_variable, "").strip()
+    if key and not (key.isascii() and key.isprintable()):
+        raise OperatorError(
+            f"the key in {key_variable} holds characters that no key has (a line break, a curly "
+            "quote?): export it anew"
+        )
     if not key:
         raise OperatorError(
             f"the key for {base_url} is read from the environment variable {key_variable}, "
@@ -134,17 +141,16 @@ class EndpointAssistant:
     async def _apart(
         self, conversation: Sequence[Message], seeds: Sequence[int], sampling: Sampling
     ) -> list[Reply]:
-        """A call for each seed, side by side; a failure that stops the run ends the others."""
+        """A call for each seed, side by side; all are awaited, for they are paid for."""
         if len(seeds) == 1:
             return await self._call(conversation, seeds[0], 1, sampling)
-        try:
-            async with asyncio.TaskGroup() as group:
-                calls = [
-                    group.create_task(self._call(conversation, seed, 1, sampling)) for seed in seeds
-                ]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
-        return [call.result()[0] for call in calls]
+        calls = (self._call(conversation, seed, 1, sampling) for seed in seeds)
+        came = await asyncio.gather(*calls, return_exceptions=True)
+        answered = [replies[0] for replies in came if not isinstance(replies, BaseException)]
+        for failure in came:
+            if isinstance(failure, BaseException):
+                raise _after(failure, answered)
+        return answered
 
     async def _together(
         self, conversation: Sequence[Message], seeds: Sequence[int], sampling: Sampling
@@ -162,9 +168,12 @@ class EndpointAssistant:
         missing = seeds[len(replies) :]
         if not missing:
             return replies
-        if self._known.dialect.several or self._together_most < size:
-            return [*replies, *await self._together(conversation, missing, sampling)]
-        return [*replies, *await self._apart(conversation, missing, sampling)]
+        again = self._known.dialect.several or self._together_most < size
+        try:
+            ask = self._together if again else self._apart
+            return [*replies, *await ask(conversation, missing, sampling)]
+        except (OperatorError, Stopped) as failure:
+            raise _after(failure, replies) from None
 
     async def _without(
         self,
@@ -272,7 +281,7 @@ class EndpointAssistant:
             return True
         if (
             self._known.dialect.seeded
-            and re.search(r"\bseed\b", failed.detail)
+            and (failed.param == "seed" or _SEED.search(failed.detail))
             and _UNKNOWN.search(failed.detail)
         ):
             await self._known.learn(seeded=False)
@@ -298,3 +307,12 @@ class EndpointAssistant:
             body["prompt"] = render(conversation) + ASSISTANT_MARKER
             body["stop"] = [HUMAN_MARKER]
         return {key: value for key, value in body.items() if value is not None}
+
+
+def _after(failure: BaseException, answered: Sequence[Reply]) -> BaseException:
+    """A failure that says what had been paid for before it."""
+    costs = [reply.usage for reply in answered if reply.usage is not None]
+    spent: Usage | None = getattr(failure, "spent", None)
+    total = sum(costs, start=spent or Usage(calls=0, tokens_in=0, tokens_out=0))
+    failure.spent = total  # type: ignore[attr-defined]
+    return failure

@@ -30,6 +30,7 @@ class Limiter:
         self._starting = True
         self._cut_at = float("-inf")
         self._closed_until = float("-inf")
+        self._opened = asyncio.Event()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
@@ -58,18 +59,33 @@ class Limiter:
     def close_for(self, seconds: float) -> None:
         """Admit nobody for a while, because the server said so."""
         until = asyncio.get_running_loop().time() + seconds
-        self._closed_until = max(self._closed_until, until)
+        if not self._opened.is_set():
+            self._closed_until = max(self._closed_until, until)
+
+    def open(self) -> None:
+        """Admit again at once, however long it was closed for."""
+        self._closed_until = float("-inf")
+        self._opened.set()
 
     async def _enter(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             if (closed := self._closed_until - loop.time()) > 0:
-                await asyncio.sleep(closed + random.uniform(0, min(1.0, closed / 4)))
+                await self._wait(closed + random.uniform(0, min(1.0, closed / 4)))
             elif self.under_way < int(self.limit):
                 self.under_way += 1
                 return
             else:
                 await self._stand()
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._opened.wait(), seconds)
+        except TimeoutError:
+            return
+        except asyncio.CancelledError:  # it may have been called forward: the next one may come
+            self._admit()
+            raise
 
     async def _stand(self) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -21,7 +21,11 @@ from typing import Protocol
 
 from gadfly.records.values import Message, Reply, Sampling, Usage
 
-__all__ = ["Assistant"]
+__all__ = ["Assistant", "Stopped"]
+
+
+class Stopped(Exception):
+    """A request was not sent, because the run is stopping."""
 
 
 class Assistant(Protocol):
@@ -38,6 +42,8 @@ class Assistant(Protocol):
         """One reply for each seed, in that order, to a conversation that ends with a human.
 
         :raises OperatorError: its server answers nobody, or lets nobody in.
+        :raises Stopped: the run is stopping. Either may have an attribute ``spent``: the usage of
+            replies that came beside the one that did not.
         """
         ...
 

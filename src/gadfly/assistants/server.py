@@ -27,9 +27,11 @@ import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -38,6 +40,7 @@ import orjson
 from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError, omit
 
 from gadfly.assistants.limiter import Limiter
+from gadfly.assistants.protocol import Stopped
 from gadfly.errors import OperatorError, show
 
 __all__ = ["Answer", "Failed", "Server"]
@@ -45,6 +48,7 @@ __all__ = ["Answer", "Failed", "Server"]
 _TRIES = 5
 _BACKOFF_SECONDS = 0.5  # before the second try; doubles with each
 _BACKOFF_MOST = 30.0
+_RESET_MOST = 60.0  # how long a server without a refusal is left alone
 _PATIENCE_SECONDS = 600.0  # how long one call puts up with rate limits
 _BODY_MOST = 8 * 2**20
 _PACKED_MOST = 64 * 2**10  # a packed body can grow a thousandfold when it is unpacked
@@ -70,6 +74,8 @@ class Answer:
     """Requests that it took."""
     seconds: float
     """From the last request to its complete answer."""
+    size: int
+    """Bytes of the body."""
 
 
 @dataclass
@@ -85,6 +91,8 @@ class Failed(Exception):
     refused: bool = False
     """The provider refused the content."""
     status: int | None = None
+    param: str | None = None
+    """The parameter that the server names."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,7 @@ class _Fault:
     late: bool = False
     refused: bool = False
     overload: bool = False
+    param: str | None = None
     remedy: str | None = None
     """Set where no call can succeed until somebody mends it."""
 
@@ -130,6 +139,7 @@ class Server:
         self._timeout = timeout_seconds
         self._answered_at = float("-inf")
         self._probing = asyncio.Lock()
+        self._stopping = asyncio.Event()
         self._client = AsyncOpenAI(
             base_url=base_url,
             api_key=key,
@@ -141,8 +151,14 @@ class Server:
                 follow_redirects=False,  # nobody has allowed us to attack another server
                 limits=httpx2.Limits(max_connections=2048, max_keepalive_connections=2048),
                 event_hooks={"response": [_cap]},
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is kept
             ),
         )
+
+    def stop(self) -> None:
+        """Begin no further request; those under way may still be answered."""
+        self._stopping.set()
+        self.limiter.open()
 
     async def close(self) -> None:
         """Close its connections."""
@@ -157,11 +173,14 @@ class Server:
         began, waited, limits, faults, calls = time.monotonic(), 0.0, 0, 0, 0
         while True:
             async with self.limiter.slot():
+                if self._stopping.is_set():
+                    raise Stopped
                 sent = time.monotonic()
                 got = await self._once(path, body)
             calls += 1
-            if isinstance(got, dict):
-                return Answer(got, calls, round(time.monotonic() - sent, 3))
+            if isinstance(got, Answer):
+                seconds = round(time.monotonic() - sent, 3)
+                return Answer(got.body, calls, seconds, got.size)
             self._stop_if_hopeless(got)
             if got.limited:
                 limits += 1
@@ -169,11 +188,11 @@ class Server:
                 continue
             faults += 2 if got.late else 1  # a long wait says more than a quick failure
             if got.passing and faults < _TRIES:
-                await asyncio.sleep(_pause(faults))
+                await self._sleep(max(_pause(faults), min(got.wait or 0, _PATIENCE_SECONDS)))
                 continue
-            raise Failed(got.kind, got.detail, calls, began, got.refused, got.status)
+            raise Failed(got.kind, got.detail, calls, began, got.refused, got.status, got.param)
 
-    async def _once(self, path: str, body: dict[str, Any]) -> dict[str, Any] | _Fault:
+    async def _once(self, path: str, body: dict[str, Any]) -> Answer | _Fault:
         got = await self._send(path, body)
         if isinstance(got, _Fault):
             self.counts[got.kind] += 1
@@ -185,34 +204,37 @@ class Server:
         self.limiter.went_well()
         return got
 
-    async def _send(self, path: str, body: dict[str, Any]) -> dict[str, Any] | _Fault:
+    async def _send(self, path: str, body: dict[str, Any]) -> Answer | _Fault:
         try:
             async with asyncio.timeout(self._timeout):
                 response = await self._client.post(path, cast_to=httpx2.Response, body=body)
         except TimeoutError:
             return self._late()
-        except _TooLarge as error:
-            return _Fault("broken answer", str(error))
-        except (aiohttp.ClientError, httpx2.HTTPError) as error:  # while the body is read
-            return _Fault("no connection", _brief(f"{type(error).__name__}: {error}"), passing=True)
         except APIStatusError as error:
             return self._refusal(error)
-        except OpenAIError as error:
-            cause = error.__cause__
-            if isinstance(cause, httpx2.TimeoutException) and "timeout" in str(cause).lower():
-                return self._late()
-            if isinstance(cause, _TooLarge):
-                return _Fault("broken answer", str(cause))
-            why = f"{type(cause or error).__name__}: {cause or error}"
-            return _Fault("no connection", _brief(why), passing=True)
+        except _FAULTS as error:
+            return self._fault(error)
         self._heed(response.headers)
         try:
             answer = _read(response.content)
         except (ValueError, RecursionError) as error:
             return _Fault("broken answer", _brief(f"no JSON: {error}"), passing=True)
         if not isinstance(answer, dict):
-            return _Fault("broken answer", f"no JSON object: {show(answer)}", passing=True)
-        return answer
+            what = f"no JSON object but a {type(answer).__name__}"
+            return _Fault("broken answer", what, passing=True)
+        return Answer(answer, calls=1, seconds=0.0, size=len(response.content))
+
+    def _fault(self, error: Exception) -> _Fault:
+        """What an exception means that is no answer of the server."""
+        cause = (error.__cause__ or error) if isinstance(error, OpenAIError) else error
+        why = _brief(f"{type(cause).__name__}: {cause}")
+        if isinstance(cause, httpx2.TimeoutException) and "timeout" in str(cause).lower():
+            return self._late()
+        if isinstance(cause, _TooLarge):
+            return _Fault("broken answer", str(cause))
+        if isinstance(cause, httpx2.InvalidURL | ValueError):
+            return _Fault("bad request", why, remedy="check assistant.base_url")
+        return _Fault("no connection", why, passing=True)
 
     def _late(self) -> _Fault:
         detail = f"no complete answer within {self._timeout:g} s"
@@ -223,13 +245,14 @@ class Server:
         status, headers = error.status_code, error.response.headers
         said = _brief(_message(error))
         detail = f"status {status}: {said}"
-        if status == 429 and ("insufficient_quota" in str(error.body)):
+        if status == 429 and "insufficient_quota" in _message(error):
             return _Fault("no credit", detail, status, remedy="the account has no credit left")
         wait = _wait_of(headers)
         if status == 429 or (status == 503 and wait is not None):
             return _Fault("rate limited", detail, status, wait=wait, limited=True, overload=True)
         if status >= 500 or status in _PASSING:
-            return _Fault("server error", detail, status, passing=True, overload=status == 503)
+            overload = status == 503
+            return _Fault("server error", detail, status, wait, passing=True, overload=overload)
         if status == 451 or (status in (400, 403, 422) and _CONTENT.search(_message(error))):
             return _Fault("refused", detail, status, refused=True)
         remedies = {
@@ -245,7 +268,8 @@ class Server:
             to = show(headers.get("location"))
             moved = f"it sends us to {to}, which nobody has allowed: put that into the study file"
             return _Fault("moved", f"status {status}", status, remedy=moved)
-        return _Fault("bad request", detail, status, remedy=remedies.get(status))
+        param = error.param if isinstance(error.param, str) else None
+        return _Fault("bad request", detail, status, param=param, remedy=remedies.get(status))
 
     def _heed(self, headers: httpx2.Headers) -> None:
         """A server that says that nothing is left is not asked again before its reset."""
@@ -253,7 +277,7 @@ class Server:
             if headers.get(f"x-ratelimit-remaining-{what}") == "0":
                 reset = _duration(headers.get(f"x-ratelimit-reset-{what}", ""))
                 if reset:
-                    self.limiter.close_for(min(reset, _PATIENCE_SECONDS))
+                    self.limiter.close_for(min(reset, _RESET_MOST))
 
     def _stop_if_hopeless(self, fault: _Fault) -> None:
         if fault.remedy is not None:
@@ -271,8 +295,12 @@ class Server:
             )
         if asked:
             self.limiter.close_for(asked)
-        await asyncio.sleep(pause)
+        await self._sleep(pause)
         return pause
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def blame(self, failed: Failed, path: str, trivial: dict[str, Any]) -> Answer | None:
         """Return if the server answers anybody else, with the answer where one was asked for.
@@ -285,8 +313,8 @@ class Server:
                 return None
             async with self.limiter.slot():
                 got = await self._once(path, trivial)
-        if isinstance(got, dict):
-            return Answer(got, calls=1, seconds=0.0)
+        if isinstance(got, Answer):
+            return got
         if not got.limited:
             self._stop_if_hopeless(got)
             raise OperatorError(
@@ -300,17 +328,31 @@ class _TooLarge(Exception):
     """A body that is not read to its end."""
 
 
+_FAULTS = (
+    OpenAIError,
+    aiohttp.ClientError,
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    ValueError,
+    _TooLarge,
+)
+
+
 @dataclass
 class _Capped(httpx2.AsyncByteStream):
     """A body that is read up to its greatest size."""
 
     stream: Any
     most: int
+    cut: bool
+    """End there in silence: of an error the beginning is enough."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
         async for chunk in self.stream:
             size += len(chunk)
+            if size > self.most and self.cut:
+                return
             if size > self.most:
                 raise _TooLarge(f"the answer is larger than {self.most:,} bytes")
             yield chunk
@@ -321,7 +363,9 @@ class _Capped(httpx2.AsyncByteStream):
 
 async def _cap(response: httpx2.Response) -> None:
     packed = response.headers.get("content-encoding", "identity") not in ("", "identity")
-    response.stream = _Capped(response.stream, _PACKED_MOST if packed else _BODY_MOST)
+    bad = response.status_code >= 300
+    most = _PACKED_MOST if packed or bad else _BODY_MOST
+    response.stream = _Capped(response.stream, most, cut=bad and not packed)
 
 
 def _read(content: bytes) -> Any:
@@ -333,14 +377,17 @@ def _read(content: bytes) -> Any:
 
 def _message(error: APIStatusError) -> str:
     body = error.body
-    if isinstance(body, dict):
-        parts = (body.get(key) for key in ("message", "code", "type", "detail"))
-        return " ".join(str(part) for part in parts if part) or str(body)
-    return str(body) if body else error.response.text[:1000]
+    parts = (
+        [body.get(k) for k in ("message", "code", "type", "detail")]
+        if isinstance(body, dict)
+        else []
+    )
+    said = " ".join(part[:2000] for part in parts if isinstance(part, str))
+    return said or error.response.text[:2000]
 
 
 def _brief(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)[:300]
+    return "".join(c if c.isprintable() else " " for c in text[:300])
 
 
 def _pause(faults: int) -> float:
@@ -358,7 +405,7 @@ def _wait_of(headers: httpx2.Headers) -> float | None:
     if after:
         try:
             date = parsedate_to_datetime(after)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         date = date if date.tzinfo else date.replace(tzinfo=UTC)
         return max(0.0, (date - datetime.now(UTC)).total_seconds())

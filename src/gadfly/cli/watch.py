@@ -46,7 +46,9 @@ def _lines(tally: Tally, over: threading.Event) -> None:
 
 
 def _line(tally: Tally) -> str:
-    arms = ", ".join(f"{name} {arm.over:,}/{arm.wanted:,}" for name, arm in tally.arms.items())
+    arms = ", ".join(
+        f"{name} {arm.over:,}/{arm.wanted:,}" for name, arm in list(tally.arms.items())
+    )
     return f"Attacks {tally.over:,} of {tally.wanted:,} ({arms}); {'; '.join(_facts(tally))}"
 
 
@@ -54,7 +56,7 @@ def _picture(tally: Tally) -> Group:
     arms = Table(box=None, pad_edge=False)
     for title in ("Arm", "", "Over", "Wanted", "Under way"):
         arms.add_column(title, justify="left" if title in ("Arm", "") else "right")
-    for name, arm in tally.arms.items():
+    for name, arm in list(tally.arms.items()):
         bar = ProgressBar(total=max(1, arm.wanted), completed=arm.over, width=24)
         arms.add_row(plain(name), bar, f"{arm.over:,}", f"{arm.wanted:,}", f"{arm.lasting:,}")
     return Group(arms, plain(""), *(plain(fact) for fact in _facts(tally)))

@@ -107,6 +107,11 @@ class Servers:
             )
         return self._open[place]
 
+    def stop(self) -> None:
+        """Begin no further request on any of them."""
+        for server in self._open.values():
+            server.stop()
+
     def knowledge(self, spec: EndpointSpec, store: Store) -> Knowledge:
         """What earlier runs have found out about a model on a server, and this one will."""
         from gadfly.assistants.endpoint import Dialect, Knowledge

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from gadfly.assistants.protocol import Assistant
+from gadfly.assistants.protocol import Assistant, Stopped
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Message, Reply, Sampling, Usage
@@ -35,7 +35,7 @@ from gadfly.run.budget import BudgetSpent, MemberSpent, Purse, cost
 from gadfly.run.journal import Journal, TakenOver
 from gadfly.run.tally import ArmTally, Tally
 from gadfly.store.rows import Counts, Held, NewEvent, StoredAttack
-from gadfly.study.arms import EndpointSpec, Price
+from gadfly.study.arms import EndpointSpec, Price, StudyArm
 
 __all__ = ["LEASE_SECONDS", "Collected", "collect"]
 
@@ -78,7 +78,7 @@ class _Cast:
 class _Halt:
     """The run goes on no further, and why."""
 
-    event: asyncio.Event
+    event: asyncio.Event = field(default_factory=asyncio.Event)
     cause: OperatorError | PersonError | None = None
 
     def because(self, cause: OperatorError | PersonError) -> None:
@@ -101,6 +101,8 @@ class _Run:
     progress: Progress
     casts: dict[str, _Cast] = field(default_factory=dict)
     """By protocol hash: a dialogue ends with those it began with."""
+    driving: dict[int, Held] = field(default_factory=dict)
+    """By attack id: what a worker drives now."""
     feeding: asyncio.Lock = field(default_factory=asyncio.Lock)
     look_at: float = 0.0
     """When to look again for dialogues that nobody holds."""
@@ -118,11 +120,36 @@ class _Run:
                     name: make_assistant(arm, version, study=self.study, servers=self.servers)
                     for name, arm in arms.items()
                 },
-                sampling={name: arm.sampling for name, arm in arms.items()},
-                prices={name: _price(arm.assistant) for name, arm in arms.items()},
+                sampling={name: self.sampling(arm) for name, arm in arms.items()},
+                prices={name: self.price(arm) for name, arm in arms.items()},
                 members={member.name: member for member in make_members(version.study)},
             )
         return self.casts[protocol_hash]
+
+    def price(self, arm: StudyArm) -> Price | None:
+        """What an arm's tokens cost: as its version says, else as the newest one does."""
+        now = self.newest.get(arm.arm.name, arm)
+        return _price(arm.assistant) or _price(now.assistant)
+
+    def sampling(self, arm: StudyArm) -> Sampling:
+        """An arm's sampling; under a budget a longest reply comes from the newest version where
+        the arm's own states none.
+        """
+        longest = self.newest.get(arm.arm.name, arm).sampling.max_tokens
+        if not self.purse.budget.limited or arm.sampling.max_tokens is not None:
+            return arm.sampling
+        return arm.sampling.model_copy(update={"max_tokens": longest})
+
+    @property
+    def newest(self) -> dict[str, StudyArm]:
+        """The arms of the study file, by name."""
+        return {arm.arm.name: arm for arm in self.study.file.study.arms}
+
+    async def keep(self, held: Held, step: Sequence[NewEvent]) -> None:
+        """Commit a step, unless this very runner has since taken the dialogue up anew."""
+        if self.driving.get(held.attack.id) is not held:
+            raise TakenOver(f"attack {held.attack.id}")
+        await self.journal.keep(step)
 
 
 async def collect(
@@ -155,11 +182,15 @@ async def collect(
         servers=Servers(tally.requests),
         purse=Purse(study.file.study.budget),
         tally=tally,
-        halt=_Halt(stop or asyncio.Event()),
+        halt=_Halt(),
         progress=progress or (lambda done, total: None),
     )
     try:
-        await _work(run, concurrency)
+        await _work(run, concurrency, stop or asyncio.Event())
+    except asyncio.CancelledError:
+        if run.halt.cause is not None:  # that is what the user needs to hear
+            raise run.halt.cause from None
+        raise
     finally:
         await asyncio.shield(_leave(run))
     if run.halt.cause is not None:
@@ -178,7 +209,7 @@ async def collect(
     )
 
 
-async def _work(run: _Run, concurrency: int) -> None:
+async def _work(run: _Run, concurrency: int, stop: asyncio.Event) -> None:
     run.cast(run.study.file.protocol_hash)
     for arm in run.study.file.study.arms:
         run.tally.arms[arm.arm.name] = ArmTally(wanted=arm.quota)
@@ -187,7 +218,8 @@ async def _work(run: _Run, concurrency: int) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             workers = [group.create_task(_worker(run)) for _ in range(concurrency)]
-            helpers = [group.create_task(_lease(run)), group.create_task(_guard(run, workers))]
+            helping = (_lease(run), _guard(run, workers), _heed(run, stop))
+            helpers = [group.create_task(helper) for helper in helping]
             await asyncio.wait(workers)
             for helper in helpers:
                 helper.cancel()
@@ -213,7 +245,7 @@ async def _look(run: _Run) -> None:
     booked = []
     for row in spent:
         arms = run.study.version(row.protocol_hash).study.arms
-        price = next(_price(a.assistant) for a in arms if a.arm.name == row.arm)
+        price = next(run.price(arm) for arm in arms if arm.arm.name == row.arm)
         booked.append((row.member, row.usage, price))
     run.purse.know(booked)
     tokens = [(usage.tokens_in, usage.tokens_out) for _, usage, _ in booked]
@@ -233,9 +265,16 @@ async def _lease(run: _Run) -> None:
         run.halt.because(error)
 
 
+async def _heed(run: _Run, stop: asyncio.Event) -> None:
+    """Halt when the user asks for it."""
+    await stop.wait()
+    run.halt.event.set()
+
+
 async def _guard(run: _Run, workers: Sequence[asyncio.Task[None]]) -> None:
     """Once the run halts, calls under way have a while; then they are left."""
     await run.halt.event.wait()
+    run.servers.stop()
     await asyncio.sleep(_GRACE_SECONDS)
     for worker in workers:
         worker.cancel()
@@ -249,11 +288,17 @@ async def _worker(run: _Run) -> None:
             run.resumed += held.begun
             run.started += not held.begun
             arm.lasting += not held.begun
+            run.driving[held.attack.id] = held
             try:
                 over = await _drive(run, held)
             except TakenOver:
                 run.tally.lost += 1
                 continue
+            except Stopped:
+                continue
+            finally:
+                if run.driving.get(held.attack.id) is held:
+                    del run.driving[held.attack.id]
             if over:
                 arm.over += 1
                 arm.lasting -= 1
@@ -273,7 +318,7 @@ async def _next_held(run: _Run) -> Held | None:
             if not await asyncio.to_thread(store.held_elsewhere, run.study.id, run.runner):
                 return None
             with suppress(TimeoutError):
-                await asyncio.wait_for(run.halt.event.wait(), run.lease / 6)
+                await asyncio.wait_for(run.halt.event.wait(), min(run.lease / 6, _LOOK_SECONDS))
     return None
 
 
@@ -330,7 +375,7 @@ async def _drive(run: _Run, held: Held) -> bool:
     while need.what != "nothing":
         if need.what == "replies":
             if step:
-                await run.journal.keep(step)
+                await run.keep(held, step)
                 step = []
             if run.halt.event.is_set():
                 return False
@@ -341,7 +386,7 @@ async def _drive(run: _Run, held: Held) -> bool:
             step.append(NewEvent(attack.id, number, body, dialogue.ending, usage))
             number += 1
     if step:
-        await run.journal.keep(step)
+        await run.keep(held, step)
     return True
 
 
@@ -370,14 +415,19 @@ async def _replies(
     assistant, sampling = cast.assistants[attack.arm], cast.sampling[attack.arm]
     price, conversation = cast.prices[attack.arm], dialogue.conversation
     asking = assistant.reply(conversation, seeds=seeds, sampling=sampling)
-    if run.purse.budget.limited:
-        most = assistant.bound(conversation, len(seeds), sampling)
-        try:
+    try:
+        if run.purse.budget.limited:
+            most = assistant.bound(conversation, len(seeds), sampling)
             replies = await _paid(run, attack.member, most, price, asking)
-        except MemberSpent as spent:
-            return [Abandoned(reason=str(spent))]
-    else:
-        replies = await asking
+        else:
+            replies = await asking
+    except MemberSpent as spent:
+        return [Abandoned(reason=str(spent))]
+    except (OperatorError, Stopped) as failure:
+        lost: Usage | None = getattr(failure, "spent", None)
+        if lost is not None and lost.calls:  # replies beside the one that failed were paid for
+            await asyncio.to_thread(run.study.store.add_cost, attack.id, lost)
+        raise
     for reply in replies:
         run.tally.replied(reply, price)
     run.tally.paired(replies)
@@ -402,6 +452,9 @@ async def _paid(
         raise
     usage = _NO_USAGE
     try:
+        if run.halt.event.is_set():
+            asking.close()
+            raise Stopped
         replies = await asking
         usage = sum((r.usage for r in replies if r.usage is not None), start=_NO_USAGE)
         return replies

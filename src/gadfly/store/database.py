@@ -25,6 +25,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gadfly.errors import OperatorError
 
@@ -110,7 +111,12 @@ def _options(parsed: URL) -> dict[str, Any]:
     if parsed.get_backend_name() == "sqlite":
         arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
         return {"connect_args": arguments, "hide_parameters": True}  # they hold transcripts
-    return {"connect_args": _libpq(parsed), "hide_parameters": True, "pool_pre_ping": True}
+    return {
+        "connect_args": _libpq(parsed),
+        "hide_parameters": True,
+        "isolation_level": "READ COMMITTED",
+        "pool_pre_ping": True,
+    }
 
 
 def _libpq(parsed: URL) -> dict[str, Any]:
@@ -196,6 +202,8 @@ def operator_errors(engine: Engine) -> Iterator[None]:
         ) from None
     except DBAPIError as error:
         raise OperatorError(f"database {where}: {_mend(_said(error.orig))}") from error
+    except PoolTimeout as error:
+        raise OperatorError(f"database {where}: no connection came free ({error})") from error
     except OSError as error:  # PostgreSQL's driver lets these through
         raise OperatorError(f"database {where}: {error}; is the server running?") from error
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    and_,
     bindparam,
     delete,
     func,
@@ -68,7 +69,11 @@ _FREE = (
     .where(
         attacks.c.study_id == bindparam("study"),
         attacks.c.ending.is_(None),
-        or_(attacks.c.runner.is_(None), attacks.c.runner.not_in(_LIVE)),
+        or_(
+            attacks.c.runner.is_(None),
+            # Its own are its own, lease or not: it drives them.
+            and_(attacks.c.runner != bindparam("mine"), attacks.c.runner.not_in(_LIVE)),
+        ),
     )
     .order_by(attacks.c.number + 0)  # by its index a planner would walk through every attack
     .limit(1)
@@ -264,7 +269,7 @@ class Store:
 
     @staticmethod
     def _adopted(c: Connection, study_id: int, runner: int) -> Held | None:
-        row = c.execute(_FREE, {"study": study_id, "now": clock(c)}).one_or_none()
+        row = c.execute(_FREE, {"study": study_id, "mine": runner, "now": clock(c)}).one_or_none()
         if row is None:
             return None
         attack = StoredAttack(*row)
@@ -315,12 +320,11 @@ class Store:
         return Held(replace(attack, id=added.scalar_one()), begun=False)
 
     def held_elsewhere(self, study_id: int, runner: int) -> int:
-        """Open attacks that other runners hold."""
+        """Open attacks that this runner does not hold: others do, or have just let go."""
         query = select(func.count()).where(
             attacks.c.study_id == study_id,
             attacks.c.ending.is_(None),
-            attacks.c.runner.is_not(None),
-            attacks.c.runner != runner,
+            or_(attacks.c.runner.is_(None), attacks.c.runner != runner),
         )
         with self._reading() as c:
             return c.scalar(query) or 0
@@ -377,12 +381,18 @@ class Store:
             keep = [e for e in new if e.attack_id in held]
             if keep:
                 c.execute(insert(events), [_event_row(e, stored_at) for e in keep])
-            if costs := [_cost(e.attack_id, e.usage) for e in keep if e.usage is not None]:
+            # What was paid is paid, whoever holds the dialogue now.
+            if costs := [_cost(e.attack_id, e.usage) for e in new if e.usage is not None]:
                 c.execute(_ADD_COST, costs)
             for e in keep:
                 if e.ending is not None:
                     c.execute(_END, {"this": e.attack_id, "how": e.ending, "at": stored_at})
         return asked - held
+
+    def add_cost(self, attack_id: int, usage: Usage) -> None:
+        """Book what was paid for a reply that never came to be an event."""
+        with self._writing() as c:
+            c.execute(_ADD_COST, _cost(attack_id, usage))
 
     def events_of(self, attack_id: int) -> list[tuple[int, str]]:
         """Number and body of every event of one attack, in order."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gadfly.records.canonical import Record
 from gadfly.records.values import Arm, Sampling
@@ -63,6 +64,21 @@ class EndpointSpec(Record):
     """Longest wait for a complete answer."""
     price: Price | None = None
     """What its tokens cost, in the budget's currency."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            host, port = parts.hostname or "", parts.port
+            good = bool(host.encode("idna")) and port != 0 and value.isprintable()
+        except ValueError as error:
+            raise ValueError(f"base_url is no address: {error}") from None
+        if not good:
+            raise ValueError(
+                "base_url is no address: it needs a host, as in http://127.0.0.1:8000/v1"
+            )
+        return value
 
 
 class NoIntervention(Record):

@@ -9,7 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from gadfly.errors import FileProblem, OperatorError
+import yaml
+
+from gadfly.errors import FileProblem, OperatorError, StudyProblem
+from gadfly.study.protocol import load_study
 
 __all__ = ["Endpoint", "write_template"]
 
@@ -40,12 +43,15 @@ def write_template(folder: Path, endpoint: Endpoint | None = None) -> Path:
 
     :param endpoint: attack this server, in place of scripted assistants.
     :raises FileProblem: there is a study file already.
+    :raises StudyProblem: what was given for the endpoint cannot stand in one.
     :raises OperatorError: the folder cannot be written.
     """
     path = folder / "study.yaml"
     if path.exists():
         raise FileProblem(path, "is there already; give another folder, or go on with this file")
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:60] or "study"
+    if not isinstance(yaml.safe_load(name), str):  # 2024, on, null: YAML reads them otherwise
+        name = f"study-{name}"
     text = (files("gadfly.study") / "template.yaml").read_text(encoding="utf-8")
     arms, launch = (_scripted(), _example()) if endpoint is None else _served(endpoint)
     try:
@@ -54,6 +60,11 @@ def write_template(folder: Path, endpoint: Endpoint | None = None) -> Path:
     except OSError as error:
         why = f"{path}: {error.strerror}; give a folder that can be written"
         raise OperatorError(why) from None
+    try:
+        load_study(path)
+    except StudyProblem:  # what was given for the endpoint is no good
+        path.unlink()
+        raise
     return path
 
 
@@ -95,4 +106,4 @@ def _served(endpoint: Endpoint) -> tuple[str, str]:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text)  # a JSON string is a YAML string
+    return json.dumps(text, ensure_ascii=False)  # a JSON string is a YAML string
