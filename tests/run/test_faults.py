@@ -475,6 +475,26 @@ def test_a_budget_that_comes_later_holds_for_dialogues_that_began_before(
     assert run(budgeted(make_study, stub, 40, study={"tokens": 10**6}), amend=True).attacks == 40
 
 
+def test_a_dialogue_that_nobody_can_bound_ends_where_a_budget_comes_later(
+    make_study: MakeStudy, stub: Stub
+) -> None:
+    path = served(make_study, stub, 10)
+    stub.always = (401, {"error": {"message": "no"}})
+    with pytest.raises(OperatorError):
+        run(path)
+    stub.always = None
+    path = served(
+        make_study,
+        stub,
+        10,
+        target={"model_type": "another", "sampling": {"max_tokens": 20}},
+        budget={"study": {"tokens": 10**6}},
+    )
+    assert run(path, amend=True).attacks > 10
+    old = [a for a in attacks(path) if a.arm.model_type == "m"]
+    assert {a.ending for a in old} == {"attacker_stopped"}
+
+
 def test_nothing_new_is_begun_after_a_stop(make_study: MakeStudy, stub: Stub) -> None:
     stub.delay = 0.3
     path = budgeted(make_study, stub, 40, study={"tokens": 1_400})  # room for one call at a time

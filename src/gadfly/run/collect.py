@@ -44,6 +44,7 @@ LEASE_SECONDS = 15.0
 """How long a runner that is not heard of keeps its dialogues."""
 _GRACE_SECONDS = 20.0  # for calls under way when a run halts
 _LOOK_SECONDS = 1.0
+_UNBOUNDED = 10**9  # tokens of a reply that nobody has bounded
 _OPENING = (Message(role="human", text=" " * 200),)  # a first message, to see what it can cost
 _NO_USAGE = Usage(calls=0, tokens_in=0, tokens_out=0)
 
@@ -418,6 +419,9 @@ async def _replies(
     try:
         if run.purse.budget.limited:
             most = assistant.bound(conversation, len(seeds), sampling)
+            if most.tokens_out >= _UNBOUNDED:
+                asking.close()
+                return [Abandoned(reason="its arm states no longest reply, and there is a budget")]
             replies = await _paid(run, attack.member, most, price, asking)
         else:
             replies = await asking
