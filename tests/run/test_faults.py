@@ -289,7 +289,9 @@ def lock_for(path: Path, seconds: float) -> threading.Thread:
     return thread
 
 
-def test_a_postgres_that_goes_away_ends_in_a_message(make_study: MakeStudy) -> None:
+def test_a_postgres_that_goes_away_ends_in_a_message(
+    make_study: MakeStudy, broken_connections: None
+) -> None:
     from tests.postgres import HOW, available
     from tests.postgres import serve as serve_postgres
 

@@ -285,7 +285,7 @@ def test_what_others_have_just_let_go_counts_as_open(store: Store) -> None:
 
 
 def test_a_runner_that_hangs_in_a_transaction_does_not_hold_up_the_others(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, broken_connections: None
 ) -> None:
     monkeypatch.setattr(database, "_IDLE_SECONDS", 1.0)
     url = postgres.new()
