@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.postgres import HOW, Postgres, available, serve
+from tests.postgres import Postgres
+from tests.postgres import serve as serve_postgres
+from tests.stub import Stub
+from tests.stub import serve as serve_stub
 
 settings.register_profile(
     "gadfly", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -63,9 +66,14 @@ def replica(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A private PostgreSQL server of this worker; tests skip where none is installed."""
-    if not available():
-        pytest.skip(HOW)
-    with serve() as running:
+    with serve_postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def stub(socket_enabled: None) -> Iterator[Stub]:
+    """A stand-in for a model server."""
+    with serve_stub() as running:
         yield running
 
 

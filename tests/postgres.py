@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pg8000.dbapi
+import pytest
 
 HOW = "no PostgreSQL server here: apt install postgresql (or put initdb and postgres on PATH)"
 USER = "gadfly"
@@ -48,13 +49,14 @@ def binary(name: str) -> str | None:
     return shutil.which(name) or (str(places[-1]) if places else None)
 
 
-def available() -> bool:
-    return binary("initdb") is not None and binary("postgres") is not None
-
-
 @contextmanager
 def serve() -> Iterator[Postgres]:
-    """Run a server for a while; as another user where this one is root, whom it refuses."""
+    """Run a server for a while; as another user where this one is root, whom it refuses.
+
+    Tests skip where none is installed.
+    """
+    if binary("initdb") is None or binary("postgres") is None:
+        pytest.skip(HOW)
     root = os.geteuid() == 0
     who = {"user": "postgres", "group": "postgres", "extra_groups": ()} if root else {}
     folder = Path(tempfile.mkdtemp(prefix="gadfly-pg-"))

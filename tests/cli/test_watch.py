@@ -8,7 +8,6 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,9 @@ import yaml
 from gadfly.assistants import server as serving
 from gadfly.run.tally import ArmTally, Tally
 from tests.cli.test_cli import gadfly
-from tests.stub import Stub, serve
+from tests.stub import Stub
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
-
-
-@pytest.fixture
-def stub(socket_enabled: None) -> Iterator[Stub]:
-    with serve() as running:
-        yield running
 
 
 @pytest.fixture

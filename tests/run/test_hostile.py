@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,21 +23,15 @@ from gadfly.store.store import Store
 from gadfly.study.protocol import load_study
 from tests.hostile import BROKEN_BODIES, REPLIES
 from tests.run.conftest import MakeStudy
-from tests.stub import Stub, chat, serve
+from tests.stub import Stub, chat
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 TAKEN = re.compile(r"<(script>document|img src=x|svg/onload|iframe srcdoc|a href=javascript)")
 
 
-@pytest.fixture
-def stub(socket_enabled: None) -> Iterator[Stub]:
-    with serve() as running:
-        running.several = "ignores"
-        yield running
-
-
 def hostile_study(make_study: MakeStudy, stub: Stub) -> Path:
+    stub.several = "ignores"
     endpoint = {"kind": "endpoint", "base_url": stub.url, "model": "\x1b[31m<b>m</b>"}
     target = {"model_type": "<i>arm</i> [bold]", "num_params": "\u202et", "quota": 30}
     launch = {"contact": "Ada", "authorisations": {stub.url: "my own server"}}

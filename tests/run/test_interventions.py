@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,9 @@ from gadfly.store.store import Store
 from gadfly.study.effort import estimate_effort
 from gadfly.study.protocol import load_study
 from tests.run.conftest import MakeStudy, arm
-from tests.stub import Stub, serve
+from tests.stub import Stub
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
-
-
-@pytest.fixture
-def stub(socket_enabled: None) -> Iterator[Stub]:
-    with serve() as running:
-        yield running
 
 
 def collected(path: Path, *, amend: bool = False) -> list[Attack]:

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from gadfly.assistants.answers import TOKENS_MOST, Api, replies_of, usage_of
-from gadfly.assistants.protocol import Stopped
+from gadfly.assistants.protocol import ServerProblem, Stopped
 from gadfly.assistants.server import Failed, Server
 from gadfly.errors import OperatorError
 from gadfly.records.canonical import Record
@@ -149,7 +149,7 @@ class EndpointAssistant:
         answered = [replies[0] for replies in came if not isinstance(replies, BaseException)]
         for failure in came:
             if isinstance(failure, BaseException):
-                raise _after(failure, answered)
+                raise _booked(failure, answered)
         return answered
 
     async def _together(
@@ -172,8 +172,8 @@ class EndpointAssistant:
         try:
             ask = self._together if again else self._apart
             return [*replies, *await ask(conversation, missing, sampling)]
-        except (OperatorError, Stopped) as failure:
-            raise _after(failure, replies) from None
+        except (ServerProblem, Stopped) as failure:
+            raise _booked(failure, replies) from None
 
     async def _without(
         self,
@@ -260,7 +260,7 @@ class EndpointAssistant:
         """Stop a run whose server answers others, but not one question of this assistant."""
         self._unanswered += 1
         if not self._answered and self._unanswered >= _UNANSWERED_MOST:
-            raise OperatorError(
+            raise ServerProblem(
                 f"{self.name}: none of its first {self._unanswered} questions was answered "
                 f"({failed.detail}), though the server answers a trivial one. Every step is kept: "
                 "see whether prompt and max_tokens fit its context, then run again"
@@ -309,10 +309,9 @@ class EndpointAssistant:
         return {key: value for key, value in body.items() if value is not None}
 
 
-def _after(failure: BaseException, answered: Sequence[Reply]) -> BaseException:
-    """A failure that says what had been paid for before it."""
-    costs = [reply.usage for reply in answered if reply.usage is not None]
-    spent: Usage | None = getattr(failure, "spent", None)
-    total = sum(costs, start=spent or Usage(calls=0, tokens_in=0, tokens_out=0))
-    failure.spent = total  # type: ignore[attr-defined]
+def _booked(failure: BaseException, answered: Sequence[Reply]) -> BaseException:
+    """A failure that says what replies beside it have cost."""
+    if isinstance(failure, ServerProblem | Stopped):
+        for cost in (reply.usage for reply in answered if reply.usage is not None):
+            failure.spent = cost if failure.spent is None else failure.spent + cost
     return failure

@@ -10,7 +10,7 @@ comes out the same whatever else is under way. A reply that fails is a reply wit
     error      nothing usable came, after every retry
 
 What is wrong with a server rather than with one reply (its key, its address, its life) raises
-:class:`~gadfly.errors.OperatorError` and stops the run: no dialogue is spent on a server that
+:class:`ServerProblem` and stops the run: no dialogue is spent on a server that
 answers nobody.
 """
 
@@ -19,13 +19,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from gadfly.errors import OperatorError
 from gadfly.records.values import Message, Reply, Sampling, Usage
 
-__all__ = ["Assistant", "Stopped"]
+__all__ = ["Assistant", "ServerProblem", "Stopped"]
+
+
+class ServerProblem(OperatorError):
+    """A server that answers nobody, or lets nobody in."""
+
+    spent: Usage | None = None
+    """What replies cost that came beside the one that did not."""
 
 
 class Stopped(Exception):
     """A request was not sent, because the run is stopping."""
+
+    spent: Usage | None = None
+    """What replies cost that came beside the one that did not."""
 
 
 class Assistant(Protocol):
@@ -41,9 +52,8 @@ class Assistant(Protocol):
     ) -> list[Reply]:
         """One reply for each seed, in that order, to a conversation that ends with a human.
 
-        :raises OperatorError: its server answers nobody, or lets nobody in.
-        :raises Stopped: the run is stopping. Either may have an attribute ``spent``: the usage of
-            replies that came beside the one that did not.
+        :raises ServerProblem: its server answers nobody, or lets nobody in.
+        :raises Stopped: the run is stopping.
         """
         ...
 

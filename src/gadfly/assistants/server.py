@@ -12,7 +12,7 @@ because how to wait is a matter of all calls to a server together:
 
 When a call has failed for good, a trivial call decides whose fault it was. If the server answers
 that one, the failed call is a reply with outcome "error" and the study goes on; if it does not, the
-server is down and :class:`OperatorError` stops the run before dialogues are spent on it.
+server is down and :class:`ServerProblem` stops the run before dialogues are spent on it.
 
 Answers are hostile input: an answer has a total time and a greatest size, and is read as plain JSON
 whose shape is checked by whoever asked.
@@ -28,7 +28,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -40,8 +40,8 @@ import orjson
 from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError, omit
 
 from gadfly.assistants.limiter import Limiter
-from gadfly.assistants.protocol import Stopped
-from gadfly.errors import OperatorError, show
+from gadfly.assistants.protocol import ServerProblem, Stopped
+from gadfly.errors import show
 
 __all__ = ["Answer", "Failed", "Server"]
 
@@ -70,12 +70,12 @@ class Answer:
     """A JSON object that a server sent."""
 
     body: dict[str, Any]
-    calls: int
-    """Requests that it took."""
-    seconds: float
-    """From the last request to its complete answer."""
     size: int
     """Bytes of the body."""
+    calls: int = 1
+    """Requests that it took."""
+    seconds: float = 0.0
+    """From the last request to its complete answer."""
 
 
 @dataclass
@@ -168,7 +168,7 @@ class Server:
         """Send a request until it is answered or has failed for good.
 
         :raises Failed: it failed for good; :meth:`blame` tells whose fault it is.
-        :raises OperatorError: no call can succeed before somebody mends something.
+        :raises ServerProblem: no call can succeed before somebody mends something.
         """
         began, waited, limits, faults, calls = time.monotonic(), 0.0, 0, 0, 0
         while True:
@@ -179,8 +179,7 @@ class Server:
                 got = await self._once(path, body)
             calls += 1
             if isinstance(got, Answer):
-                seconds = round(time.monotonic() - sent, 3)
-                return Answer(got.body, calls, seconds, got.size)
+                return replace(got, calls=calls, seconds=round(time.monotonic() - sent, 3))
             self._stop_if_hopeless(got)
             if got.limited:
                 limits += 1
@@ -222,7 +221,7 @@ class Server:
         if not isinstance(answer, dict):
             what = f"no JSON object but a {type(answer).__name__}"
             return _Fault("broken answer", what, passing=True)
-        return Answer(answer, calls=1, seconds=0.0, size=len(response.content))
+        return Answer(answer, size=len(response.content))
 
     def _fault(self, error: Exception) -> _Fault:
         """What an exception means that is no answer of the server."""
@@ -273,22 +272,19 @@ class Server:
 
     def _heed(self, headers: httpx2.Headers) -> None:
         """A server that says that nothing is left is not asked again before its reset."""
-        for what in ("requests", "tokens"):
-            if headers.get(f"x-ratelimit-remaining-{what}") == "0":
-                reset = _duration(headers.get(f"x-ratelimit-reset-{what}", ""))
-                if reset:
-                    self.limiter.close_for(min(reset, _RESET_MOST))
+        if reset := _reset_of(headers):
+            self.limiter.close_for(min(reset, _RESET_MOST))
 
     def _stop_if_hopeless(self, fault: _Fault) -> None:
         if fault.remedy is not None:
-            raise OperatorError(f"server {self.base_url}: {fault.detail}; {fault.remedy}")
+            raise ServerProblem(f"server {self.base_url}: {fault.detail}; {fault.remedy}")
 
     async def _wait_out(self, fault: _Fault, waited: float, limits: int) -> float:
         """Wait as long as a rate limit asks, and longer each time; returns the seconds."""
         asked = fault.wait or 0.0
         pause = max(asked + random.uniform(0, 0.5), _pause(limits))
         if waited + pause > _PATIENCE_SECONDS:
-            raise OperatorError(
+            raise ServerProblem(
                 f"server {self.base_url}: rate limited for {waited:,.0f} s"
                 f"{f' and asks for {asked:,.0f} s more' if asked else ''} ({fault.detail}). Every "
                 "step is kept: run again later, or with fewer dialogues at once (--concurrency)"
@@ -306,18 +302,20 @@ class Server:
         """Return if the server answers anybody else, with the answer where one was asked for.
 
         :param trivial: a harmless body for the same path, which any such server answers.
-        :raises OperatorError: it does not.
+        :raises ServerProblem: it does not.
         """
         async with self._probing:
             if self._answered_at >= failed.began:
                 return None
             async with self.limiter.slot():
+                if self._stopping.is_set():
+                    raise Stopped
                 got = await self._once(path, trivial)
         if isinstance(got, Answer):
             return got
         if not got.limited:
             self._stop_if_hopeless(got)
-            raise OperatorError(
+            raise ServerProblem(
                 f"server {self.base_url} answers nobody ({failed.detail}; then, to a trivial "
                 f"request, {got.detail}). Every step is kept: see to the server, then run again"
             )
@@ -409,6 +407,11 @@ def _wait_of(headers: httpx2.Headers) -> float | None:
             return None
         date = date if date.tzinfo else date.replace(tzinfo=UTC)
         return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    return _reset_of(headers)
+
+
+def _reset_of(headers: httpx2.Headers) -> float | None:
+    """Seconds until a limit that is used up is reset; ``None`` where none is."""
     resets = (
         _duration(headers.get(f"x-ratelimit-reset-{what}", ""))
         for what in ("requests", "tokens")

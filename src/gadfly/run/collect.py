@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from gadfly.assistants.protocol import Assistant, Stopped
+from gadfly.assistants.protocol import Assistant, ServerProblem, Stopped
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Message, Reply, Sampling, Usage
@@ -44,7 +44,6 @@ LEASE_SECONDS = 15.0
 """How long a runner that is not heard of keeps its dialogues."""
 _GRACE_SECONDS = 20.0  # for calls under way when a run halts
 _LOOK_SECONDS = 1.0
-_UNBOUNDED = 10**9  # tokens of a reply that nobody has bounded
 _OPENING = (Message(role="human", text=" " * 200),)  # a first message, to see what it can cost
 _NO_USAGE = Usage(calls=0, tokens_in=0, tokens_out=0)
 
@@ -100,6 +99,8 @@ class _Run:
     tally: Tally
     halt: _Halt
     progress: Progress
+    newest: Mapping[str, StudyArm]
+    """The arms of the study file, by name."""
     casts: dict[str, _Cast] = field(default_factory=dict)
     """By protocol hash: a dialogue ends with those it began with."""
     driving: dict[int, Held] = field(default_factory=dict)
@@ -141,11 +142,6 @@ class _Run:
             return arm.sampling
         return arm.sampling.model_copy(update={"max_tokens": longest})
 
-    @property
-    def newest(self) -> dict[str, StudyArm]:
-        """The arms of the study file, by name."""
-        return {arm.arm.name: arm for arm in self.study.file.study.arms}
-
     async def keep(self, held: Held, step: Sequence[NewEvent]) -> None:
         """Commit a step, unless this very runner has since taken the dialogue up anew."""
         if self.driving.get(held.attack.id) is not held:
@@ -185,6 +181,7 @@ async def collect(
         tally=tally,
         halt=_Halt(),
         progress=progress or (lambda done, total: None),
+        newest={arm.arm.name: arm for arm in study.file.study.arms},
     )
     try:
         await _work(run, concurrency, stop or asyncio.Event())
@@ -419,7 +416,7 @@ async def _replies(
     try:
         if run.purse.budget.limited:
             most = assistant.bound(conversation, len(seeds), sampling)
-            if most.tokens_out >= _UNBOUNDED:
+            if most.calls and sampling.max_tokens is None:
                 asking.close()
                 return [Abandoned(reason="its arm states no longest reply, and there is a budget")]
             replies = await _paid(run, attack.member, most, price, asking)
@@ -427,10 +424,9 @@ async def _replies(
             replies = await asking
     except MemberSpent as spent:
         return [Abandoned(reason=str(spent))]
-    except (OperatorError, Stopped) as failure:
-        lost: Usage | None = getattr(failure, "spent", None)
-        if lost is not None and lost.calls:  # replies beside the one that failed were paid for
-            await asyncio.to_thread(run.study.store.add_cost, attack.id, lost)
+    except (ServerProblem, Stopped) as failure:
+        if failure.spent is not None:
+            await asyncio.to_thread(run.study.store.add_cost, attack.id, failure.spent)
         raise
     for reply in replies:
         run.tally.replied(reply, price)
