@@ -6,6 +6,7 @@ Import from the defining modules.
 __all__ = [
     "answers",
     "endpoint",
+    "faults",
     "interventions",
     "limiter",
     "prompts",

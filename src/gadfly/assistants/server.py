@@ -23,25 +23,30 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
-import aiohttp
 import httpx2
 import orjson
-from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIError, omit
+from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, omit
 
+from gadfly.assistants.faults import (
+    EXCEPTIONS,
+    Fault,
+    TooLarge,
+    brief,
+    fault_of,
+    late,
+    refusal_of,
+    reset_of,
+)
 from gadfly.assistants.limiter import Limiter
 from gadfly.assistants.protocol import ServerProblem, Stopped
-from gadfly.errors import show
 
 __all__ = ["Answer", "Failed", "Server"]
 
@@ -52,17 +57,12 @@ _RESET_MOST = 60.0  # how long a server without a refusal is left alone
 _PATIENCE_SECONDS = 600.0  # how long one call puts up with rate limits
 _BODY_MOST = 8 * 2**20
 _PACKED_MOST = 64 * 2**10  # a packed body can grow a thousandfold when it is unpacked
-_CONTENT = re.compile(
-    r"content.?(filter|policy|management)|moderat|safety|polic(y|ies)|flagged|responsible.?ai",
-    re.IGNORECASE,
-)
 # Plain bodies only; and who pays OpenAI is no business of other servers.
 _HEADERS: dict[str, Any] = {
     "Accept-Encoding": "identity",
     "OpenAI-Organization": omit,
     "OpenAI-Project": omit,
 }
-_PASSING = {408, 409, 425}
 
 
 @dataclass(frozen=True)
@@ -93,25 +93,6 @@ class Failed(Exception):
     status: int | None = None
     param: str | None = None
     """The parameter that the server names."""
-
-
-@dataclass(frozen=True)
-class _Fault:
-    """One request that brought no answer."""
-
-    kind: str
-    detail: str
-    status: int | None = None
-    wait: float | None = None
-    """Seconds that the server asks for."""
-    limited: bool = False
-    passing: bool = False
-    late: bool = False
-    refused: bool = False
-    overload: bool = False
-    param: str | None = None
-    remedy: str | None = None
-    """Set where no call can succeed until somebody mends it."""
 
 
 class Server:
@@ -191,9 +172,9 @@ class Server:
                 continue
             raise Failed(got.kind, got.detail, calls, began, got.refused, got.status, got.param)
 
-    async def _once(self, path: str, body: dict[str, Any]) -> Answer | _Fault:
+    async def _once(self, path: str, body: dict[str, Any]) -> Answer | Fault:
         got = await self._send(path, body)
-        if isinstance(got, _Fault):
+        if isinstance(got, Fault):
             self.counts[got.kind] += 1
             if got.overload:
                 self.limiter.overloaded()
@@ -203,83 +184,36 @@ class Server:
         self.limiter.went_well()
         return got
 
-    async def _send(self, path: str, body: dict[str, Any]) -> Answer | _Fault:
+    async def _send(self, path: str, body: dict[str, Any]) -> Answer | Fault:
         try:
             async with asyncio.timeout(self._timeout):
                 response = await self._client.post(path, cast_to=httpx2.Response, body=body)
         except TimeoutError:
-            return self._late()
+            return late(self._timeout)
         except APIStatusError as error:
-            return self._refusal(error)
-        except _FAULTS as error:
-            return self._fault(error)
+            return refusal_of(error, self._key_variable)
+        except EXCEPTIONS as error:
+            return fault_of(error, self._timeout)
         self._heed(response.headers)
         try:
             answer = _read(response.content)
         except (ValueError, RecursionError) as error:
-            return _Fault("broken answer", _brief(f"no JSON: {error}"), passing=True)
+            return Fault("broken answer", brief(f"no JSON: {error}"), passing=True)
         if not isinstance(answer, dict):
             what = f"no JSON object but a {type(answer).__name__}"
-            return _Fault("broken answer", what, passing=True)
+            return Fault("broken answer", what, passing=True)
         return Answer(answer, size=len(response.content))
-
-    def _fault(self, error: Exception) -> _Fault:
-        """What an exception means that is no answer of the server."""
-        cause = (error.__cause__ or error) if isinstance(error, OpenAIError) else error
-        why = _brief(f"{type(cause).__name__}: {cause}")
-        if isinstance(cause, httpx2.TimeoutException) and "timeout" in str(cause).lower():
-            return self._late()
-        if isinstance(cause, _TooLarge):
-            return _Fault("broken answer", str(cause))
-        if isinstance(cause, httpx2.InvalidURL | ValueError):
-            return _Fault("bad request", why, remedy="check assistant.base_url")
-        return _Fault("no connection", why, passing=True)
-
-    def _late(self) -> _Fault:
-        detail = f"no complete answer within {self._timeout:g} s"
-        return _Fault("no answer in time", detail, passing=True, late=True, overload=True)
-
-    def _refusal(self, error: APIStatusError) -> _Fault:
-        """What a status other than success means."""
-        status, headers = error.status_code, error.response.headers
-        said = _brief(_message(error))
-        detail = f"status {status}: {said}"
-        if status == 429 and "insufficient_quota" in _message(error):
-            return _Fault("no credit", detail, status, remedy="the account has no credit left")
-        wait = _wait_of(headers)
-        if status == 429 or (status == 503 and wait is not None):
-            return _Fault("rate limited", detail, status, wait=wait, limited=True, overload=True)
-        if status >= 500 or status in _PASSING:
-            overload = status == 503
-            return _Fault("server error", detail, status, wait, passing=True, overload=overload)
-        if status == 451 or (status in (400, 403, 422) and _CONTENT.search(_message(error))):
-            return _Fault("refused", detail, status, refused=True)
-        remedies = {
-            401: f"the key in {self._key_variable} is not taken; export the right one"
-            if self._key_variable
-            else "it wants a key; name its environment variable: assistant.key_variable",
-            402: "the account has no credit left",
-            403: "this key may not use it; ask whoever owns the server",
-            404: "check assistant.base_url (up to and with /v1), model and api",
-            405: "check assistant.base_url (up to and with /v1) and api",
-        }
-        if 300 <= status < 400:
-            to = show(headers.get("location"))
-            moved = f"it sends us to {to}, which nobody has allowed: put that into the study file"
-            return _Fault("moved", f"status {status}", status, remedy=moved)
-        param = error.param if isinstance(error.param, str) else None
-        return _Fault("bad request", detail, status, param=param, remedy=remedies.get(status))
 
     def _heed(self, headers: httpx2.Headers) -> None:
         """A server that says that nothing is left is not asked again before its reset."""
-        if reset := _reset_of(headers):
+        if reset := reset_of(headers):
             self.limiter.close_for(min(reset, _RESET_MOST))
 
-    def _stop_if_hopeless(self, fault: _Fault) -> None:
+    def _stop_if_hopeless(self, fault: Fault) -> None:
         if fault.remedy is not None:
             raise ServerProblem(f"server {self.base_url}: {fault.detail}; {fault.remedy}")
 
-    async def _wait_out(self, fault: _Fault, waited: float, limits: int) -> float:
+    async def _wait_out(self, fault: Fault, waited: float, limits: int) -> float:
         """Wait as long as a rate limit asks, and longer each time; returns the seconds."""
         asked = fault.wait or 0.0
         pause = max(asked + random.uniform(0, 0.5), _pause(limits))
@@ -322,20 +256,6 @@ class Server:
         return None
 
 
-class _TooLarge(Exception):
-    """A body that is not read to its end."""
-
-
-_FAULTS = (
-    OpenAIError,
-    aiohttp.ClientError,
-    httpx2.HTTPError,
-    httpx2.InvalidURL,
-    ValueError,
-    _TooLarge,
-)
-
-
 @dataclass
 class _Capped(httpx2.AsyncByteStream):
     """A body that is read up to its greatest size."""
@@ -352,7 +272,7 @@ class _Capped(httpx2.AsyncByteStream):
             if size > self.most and self.cut:
                 return
             if size > self.most:
-                raise _TooLarge(f"the answer is larger than {self.most:,} bytes")
+                raise TooLarge(f"the answer is larger than {self.most:,} bytes")
             yield chunk
 
     async def aclose(self) -> None:
@@ -373,63 +293,6 @@ def _read(content: bytes) -> Any:
         return json.loads(content.decode("utf-8", "replace"))
 
 
-def _message(error: APIStatusError) -> str:
-    body = error.body
-    parts = (
-        [body.get(k) for k in ("message", "code", "type", "detail")]
-        if isinstance(body, dict)
-        else []
-    )
-    said = " ".join(part[:2000] for part in parts if isinstance(part, str))
-    return said or error.response.text[:2000]
-
-
-def _brief(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text[:300])
-
-
 def _pause(faults: int) -> float:
     """Growing pauses with jitter: half of it, or up to the whole."""
     return min(_BACKOFF_MOST, _BACKOFF_SECONDS * 2.0**faults) * random.uniform(0.5, 1)
-
-
-def _wait_of(headers: httpx2.Headers) -> float | None:
-    """Seconds that a server asks to be left alone; ``None`` where it does not say."""
-    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
-        return milliseconds / 1000
-    after = headers.get("retry-after")
-    if (seconds := _number(after)) is not None:
-        return seconds
-    if after:
-        try:
-            date = parsedate_to_datetime(after)
-        except (ValueError, OverflowError):
-            return None
-        date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        return max(0.0, (date - datetime.now(UTC)).total_seconds())
-    return _reset_of(headers)
-
-
-def _reset_of(headers: httpx2.Headers) -> float | None:
-    """Seconds until a limit that is used up is reset; ``None`` where none is."""
-    resets = (
-        _duration(headers.get(f"x-ratelimit-reset-{what}", ""))
-        for what in ("requests", "tokens")
-        if headers.get(f"x-ratelimit-remaining-{what}") == "0"
-    )
-    return max((reset for reset in resets if reset is not None), default=None)
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text and re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text.strip()) else None
-
-
-def _duration(text: str) -> float | None:
-    """Seconds of "1s", "6m0s", "20ms", or a bare number."""
-    if (plain := _number(text)) is not None:
-        return plain
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-    if not parts or "".join(n + u for n, u in parts) != text.strip():
-        return None
-    units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-    return sum(float(n) * units[u] for n, u in parts)

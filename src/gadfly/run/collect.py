@@ -16,26 +16,27 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from gadfly.assistants.protocol import Assistant, ServerProblem, Stopped
+from gadfly.assistants.protocol import ServerProblem, Stopped
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import canonical_json
-from gadfly.records.values import Message, Reply, Sampling, Usage
+from gadfly.records.values import Message, Reply, Usage
 from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
 from gadfly.redteam.events import Abandoned, Continued, Event, Replied, Shown, read_event
-from gadfly.redteam.members import SimulatedMember, member_of_task
-from gadfly.redteam.state import REPLIES, Dialogue, Needed, Rules, needed
-from gadfly.run.assemble import OpenStudy, Servers, make_assistant, make_members
+from gadfly.redteam.members import member_of_task
+from gadfly.redteam.state import REPLIES, Dialogue, Needed, needed
+from gadfly.run.assemble import OpenStudy, Servers
 from gadfly.run.budget import BudgetSpent, MemberSpent, Purse, cost
+from gadfly.run.casts import Cast, Casts
 from gadfly.run.journal import Journal, TakenOver
 from gadfly.run.tally import ArmTally, Tally
 from gadfly.store.rows import Counts, Held, NewEvent, StoredAttack
-from gadfly.study.arms import EndpointSpec, Price, StudyArm
+from gadfly.study.arms import Price
 
 __all__ = ["LEASE_SECONDS", "Collected", "collect"]
 
@@ -60,18 +61,6 @@ class Collected:
     """Dialogues that this call began."""
     stopped: bool = False
     """It was asked to stop before the quotas were full."""
-
-
-@dataclass(frozen=True)
-class _Cast:
-    """Who takes part under one version of the protocol."""
-
-    seed: int
-    rules: Rules
-    assistants: Mapping[str, Assistant]
-    sampling: Mapping[str, Sampling]
-    prices: Mapping[str, Price | None]
-    members: Mapping[str, SimulatedMember]
 
 
 @dataclass
@@ -99,10 +88,7 @@ class _Run:
     tally: Tally
     halt: _Halt
     progress: Progress
-    newest: Mapping[str, StudyArm]
-    """The arms of the study file, by name."""
-    casts: dict[str, _Cast] = field(default_factory=dict)
-    """By protocol hash: a dialogue ends with those it began with."""
+    casts: Casts
     driving: dict[int, Held] = field(default_factory=dict)
     """By attack id: what a worker drives now."""
     feeding: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -110,37 +96,6 @@ class _Run:
     """When to look again for dialogues that nobody holds."""
     started: int = 0
     resumed: int = 0
-
-    def cast(self, protocol_hash: str) -> _Cast:
-        if protocol_hash not in self.casts:
-            version = self.study.version(protocol_hash)
-            arms = {arm.arm.name: arm for arm in version.study.arms}
-            self.casts[protocol_hash] = _Cast(
-                seed=version.study.seed,
-                rules=version.study.rules,
-                assistants={
-                    name: make_assistant(arm, version, study=self.study, servers=self.servers)
-                    for name, arm in arms.items()
-                },
-                sampling={name: self.sampling(arm) for name, arm in arms.items()},
-                prices={name: self.price(arm) for name, arm in arms.items()},
-                members={member.name: member for member in make_members(version.study)},
-            )
-        return self.casts[protocol_hash]
-
-    def price(self, arm: StudyArm) -> Price | None:
-        """What an arm's tokens cost: as its version says, else as the newest one does."""
-        now = self.newest.get(arm.arm.name, arm)
-        return _price(arm.assistant) or _price(now.assistant)
-
-    def sampling(self, arm: StudyArm) -> Sampling:
-        """An arm's sampling; under a budget a longest reply comes from the newest version where
-        the arm's own states none.
-        """
-        longest = self.newest.get(arm.arm.name, arm).sampling.max_tokens
-        if not self.purse.budget.limited or arm.sampling.max_tokens is not None:
-            return arm.sampling
-        return arm.sampling.model_copy(update={"max_tokens": longest})
 
     async def keep(self, held: Held, step: Sequence[NewEvent]) -> None:
         """Commit a step, unless this very runner has since taken the dialogue up anew."""
@@ -171,17 +126,18 @@ async def collect(
     store, tally = study.store, tally or Tally()
     tally.currency = study.file.study.budget.currency
     runner = await asyncio.to_thread(store.enlist, study.id, lease_seconds)
+    servers = Servers(tally.requests)
     run = _Run(
         study=study,
         runner=runner,
         lease=lease_seconds,
         journal=Journal(store, runner),
-        servers=Servers(tally.requests),
+        servers=servers,
         purse=Purse(study.file.study.budget),
         tally=tally,
         halt=_Halt(),
         progress=progress or (lambda done, total: None),
-        newest={arm.arm.name: arm for arm in study.file.study.arms},
+        casts=Casts(study, servers),
     )
     try:
         await _work(run, concurrency, stop or asyncio.Event())
@@ -208,10 +164,10 @@ async def collect(
 
 
 async def _work(run: _Run, concurrency: int, stop: asyncio.Event) -> None:
-    run.cast(run.study.file.protocol_hash)
+    run.casts.of(run.study.file.protocol_hash)
     for arm in run.study.file.study.arms:
         run.tally.arms[arm.arm.name] = ArmTally(wanted=arm.quota)
-        run.tally.priced |= _price(arm.assistant) is not None
+        run.tally.priced |= run.casts.price(arm) is not None
     await _look(run)
     try:
         async with asyncio.TaskGroup() as group:
@@ -230,9 +186,7 @@ async def _leave(run: _Run) -> None:
     await run.journal.settle()
     with suppress(OperatorError):  # its lease runs out by itself
         await asyncio.to_thread(run.study.store.dismiss, run.runner)
-    for cast in run.casts.values():
-        for assistant in cast.assistants.values():
-            await assistant.close()
+    await run.casts.close()
 
 
 async def _look(run: _Run) -> None:
@@ -243,7 +197,7 @@ async def _look(run: _Run) -> None:
     booked = []
     for row in spent:
         arms = run.study.version(row.protocol_hash).study.arms
-        price = next(run.price(arm) for arm in arms if arm.arm.name == row.arm)
+        price = next(run.casts.price(arm) for arm in arms if arm.arm.name == row.arm)
         booked.append((row.member, row.usage, price))
     run.purse.know(booked)
     tokens = [(usage.tokens_in, usage.tokens_out) for _, usage, _ in booked]
@@ -324,7 +278,7 @@ def _take(run: _Run) -> Held | None:
     """An open dialogue that nobody holds, or the next one assigned."""
     study = run.study
     protocol, digest = study.file.study, study.file.protocol_hash
-    cast = run.casts[digest]
+    cast = run.casts.of(digest)
     members = list(cast.members.values())
     first_calls = [
         (assistant.bound(_OPENING, REPLIES, cast.sampling[name]), cast.prices[name])
@@ -365,7 +319,7 @@ async def _drive(run: _Run, held: Held) -> bool:
     Steps that nobody outside waits for (a coin, a simulated member's own) are kept together with
     the next one that somebody does: no assistant is called before what led to the call is kept.
     """
-    attack, cast = held.attack, run.cast(held.attack.protocol_hash)
+    attack, cast = held.attack, run.casts.of(held.attack.protocol_hash)
     kept = await asyncio.to_thread(run.study.store.events_of, attack.id) if held.begun else []
     dialogue = rebuild(cast.rules, ((number, read_event(body)) for number, body in kept))
     number, need = len(kept), needed(dialogue)
@@ -389,7 +343,7 @@ async def _drive(run: _Run, held: Held) -> bool:
 
 
 async def _next(
-    run: _Run, cast: _Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed
+    run: _Run, cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed
 ) -> Sequence[Event]:
     """What happens next: an assistant's replies, a coin, or the member's own step."""
     place = f"{cast.seed}/{attack.number}/{len(dialogue.turns)}/{need.what}"
@@ -404,7 +358,7 @@ async def _next(
 
 
 async def _replies(
-    run: _Run, cast: _Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed, place: str
+    run: _Run, cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed, place: str
 ) -> Sequence[Event]:
     """One try for each reply that is missing; the member's budget may end the dialogue."""
     tries = dialogue.turn.tries if dialogue.turn else ()
@@ -460,7 +414,3 @@ async def _paid(
         return replies
     finally:
         await run.purse.settle(member, held, usage, price)
-
-
-def _price(spec: object) -> Price | None:
-    return spec.price if isinstance(spec, EndpointSpec) else None

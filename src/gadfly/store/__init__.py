@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["database", "rows", "store", "tables"]
+__all__ = ["database", "rows", "statements", "store", "tables"]

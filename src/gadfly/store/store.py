@@ -25,8 +25,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    and_,
-    bindparam,
     delete,
     func,
     insert,
@@ -47,6 +45,17 @@ from gadfly.store.rows import (
     StoredProtocol,
     StoredScores,
 )
+from gadfly.store.statements import (
+    ADD,
+    ADD_COST,
+    COLUMNS,
+    END,
+    FREE,
+    LOCK_STUDY,
+    MINE,
+    NEWEST,
+    SINCE,
+)
 from gadfly.store.tables import attacks, events, protocols, runners, scores, servers, studies
 
 __all__ = ["Store"]
@@ -59,60 +68,6 @@ class _Seen:
     number: int = 0
     by_arm: Counter[str] = field(default_factory=Counter)
     by_member: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-
-
-# Statements of the hot path, built once.
-_COLUMNS = [attacks.c[name] for name in StoredAttack.__dataclass_fields__]
-_LIVE = select(runners.c.id).where(runners.c.expires_at > bindparam("now"))
-_FREE = (
-    select(*_COLUMNS)
-    .where(
-        attacks.c.study_id == bindparam("study"),
-        attacks.c.ending.is_(None),
-        or_(
-            attacks.c.runner.is_(None),
-            # Its own are its own, lease or not: it drives them.
-            and_(attacks.c.runner != bindparam("mine"), attacks.c.runner.not_in(_LIVE)),
-        ),
-    )
-    .order_by(attacks.c.number + 0)  # by its index a planner would walk through every attack
-    .limit(1)
-    .with_for_update(skip_locked=True)
-)
-_LOCK_STUDY = select(studies.c.id).where(studies.c.id == bindparam("study")).with_for_update()
-_NEWEST = (
-    select(protocols.c.protocol_hash)
-    .where(protocols.c.study_id == bindparam("study"))
-    .order_by(protocols.c.version.desc())
-    .limit(1)
-)
-_SINCE = (
-    select(attacks.c.number, attacks.c.arm, attacks.c.member)
-    .where(attacks.c.study_id == bindparam("study"), attacks.c.number > bindparam("number"))
-    .order_by(attacks.c.number)
-)
-_ADD = insert(attacks).returning(attacks.c.id)
-_MINE = (
-    select(attacks.c.id)
-    .where(attacks.c.runner == bindparam("mine"), attacks.c.ending.is_(None))
-    .order_by(attacks.c.id)
-    .with_for_update()
-)
-_THIS = attacks.c.id == bindparam("this")
-_ADD_COST = (
-    update(attacks)
-    .where(_THIS)
-    .values(
-        calls=attacks.c.calls + bindparam("more_calls"),
-        tokens_in=attacks.c.tokens_in + bindparam("more_in"),
-        tokens_out=attacks.c.tokens_out + bindparam("more_out"),
-    )
-)
-_END = (
-    update(attacks)
-    .where(_THIS)
-    .values(ending=bindparam("how"), ended_at=bindparam("at"), runner=None)
-)
 
 
 class Store:
@@ -269,7 +224,7 @@ class Store:
 
     @staticmethod
     def _adopted(c: Connection, study_id: int, runner: int) -> Held | None:
-        row = c.execute(_FREE, {"study": study_id, "mine": runner, "now": clock(c)}).one_or_none()
+        row = c.execute(FREE, {"study": study_id, "mine": runner, "now": clock(c)}).one_or_none()
         if row is None:
             return None
         attack = StoredAttack(*row)
@@ -285,14 +240,14 @@ class Store:
         member: Callable[[int], str | None],
         draw: Callable[[Counts], tuple[str, str] | None],
     ) -> Held | None:
-        c.execute(_LOCK_STUDY, {"study": study_id})
-        if c.scalar(_NEWEST, {"study": study_id}) != protocol_hash:
+        c.execute(LOCK_STUDY, {"study": study_id})
+        if c.scalar(NEWEST, {"study": study_id}) != protocol_hash:
             raise OperatorError(
                 "another runner has amended this study since, and its next dialogues begin under "
                 "the new version of its file. Every step is kept: run again with that file"
             )
         seen = self._seen.setdefault(study_id, _Seen())
-        new = c.execute(_SINCE, {"study": study_id, "number": seen.number}).all()
+        new = c.execute(SINCE, {"study": study_id, "number": seen.number}).all()
         for row in new:  # in the order of assignment; rows are never taken back
             seen.number = row.number
             seen.by_arm[row.arm] += 1
@@ -316,7 +271,7 @@ class Store:
             ended_at=None,
         )
         values = {key: value for key, value in asdict(attack).items() if key != "id"}
-        added = c.execute(_ADD, {"study_id": study_id, "runner": runner, **values})
+        added = c.execute(ADD, {"study_id": study_id, "runner": runner, **values})
         return Held(replace(attack, id=added.scalar_one()), begun=False)
 
     def held_elsewhere(self, study_id: int, runner: int) -> int:
@@ -361,7 +316,7 @@ class Store:
 
     def attacks(self, study_id: int, *, open_only: bool = False) -> list[StoredAttack]:
         """A study's attacks in the order of assignment."""
-        query = select(*_COLUMNS).where(attacks.c.study_id == study_id).order_by(attacks.c.number)
+        query = select(*COLUMNS).where(attacks.c.study_id == study_id).order_by(attacks.c.number)
         if open_only:
             query = query.where(attacks.c.ending.is_(None))
         with self._reading() as c:
@@ -377,22 +332,22 @@ class Store:
         stored_at = _now()
         asked = {e.attack_id for e in new}
         with self._writing() as c:
-            held = asked & set(c.scalars(_MINE, {"mine": runner}))
+            held = asked & set(c.scalars(MINE, {"mine": runner}))
             keep = [e for e in new if e.attack_id in held]
             if keep:
                 c.execute(insert(events), [_event_row(e, stored_at) for e in keep])
             # What was paid is paid, whoever holds the dialogue now.
             if costs := [_cost(e.attack_id, e.usage) for e in new if e.usage is not None]:
-                c.execute(_ADD_COST, costs)
+                c.execute(ADD_COST, costs)
             for e in keep:
                 if e.ending is not None:
-                    c.execute(_END, {"this": e.attack_id, "how": e.ending, "at": stored_at})
+                    c.execute(END, {"this": e.attack_id, "how": e.ending, "at": stored_at})
         return asked - held
 
     def add_cost(self, attack_id: int, usage: Usage) -> None:
         """Book what was paid for a reply that never came to be an event."""
         with self._writing() as c:
-            c.execute(_ADD_COST, _cost(attack_id, usage))
+            c.execute(ADD_COST, _cost(attack_id, usage))
 
     def events_of(self, attack_id: int) -> list[tuple[int, str]]:
         """Number and body of every event of one attack, in order."""
