@@ -104,3 +104,22 @@ def test_cancelled_callers_lose_no_place() -> None:
     done, under_way = asyncio.run(work())
     assert done >= 150
     assert under_way == 0
+
+
+def test_a_caller_called_forward_that_leaves_calls_the_next() -> None:
+    async def work() -> None:
+        limiter = Limiter(first=1, most=1)
+
+        async def caller() -> None:
+            async with limiter.slot():
+                pass
+
+        async with limiter.slot():
+            first, second = asyncio.create_task(caller()), asyncio.create_task(caller())
+            await asyncio.sleep(0.01)
+            limiter.close_for(0.2)
+        await asyncio.sleep(0.01)  # the first is called forward, and waits for the server
+        first.cancel()
+        await asyncio.wait_for(second, 5)
+
+    asyncio.run(work())

@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 import yaml
 
+from gadfly.assistants import endpoint
 from gadfly.assistants import server as serving
 from gadfly.errors import OperatorError, StudyProblem
 from gadfly.records.values import Attack
+from gadfly.run import collect as collecting
 from gadfly.run.assemble import open_study
 from gadfly.run.budget import BudgetSpent
 from gadfly.run.collect import Collected, collect
@@ -357,6 +359,27 @@ def test_a_second_ctrl_c_does_not_wait(make_study: MakeStudy, stub: Stub) -> Non
     stub.always = None
     make = served(make_study, stub, 5)
     assert run(make, amend=True).attacks >= 5
+
+
+def test_the_cause_of_a_halt_is_told_though_the_user_stops_it(
+    make_study: MakeStudy, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "_GRACE_SECONDS", 3.0)
+    monkeypatch.setattr(endpoint, "_BESIDE_SECONDS", 0.2)
+    path = served(make_study, stub, 20, endpoint={"timeout_seconds": 60})
+    stub.several = "ignores"
+    stub.answers = [chat("one"), chat("two"), (401, {"error": {"message": "no"}})]
+    stub.always = "hang"
+    file = load_study(path)
+
+    async def stopped() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.7, stop.set)
+        with closing(Store(file.database_url)) as store:
+            await collect(open_study(file, store), concurrency=4, stop=stop)
+
+    with pytest.raises(OperatorError, match="wants a key"):
+        asyncio.run(stopped())
 
 
 # Budgets

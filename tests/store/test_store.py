@@ -284,6 +284,19 @@ def test_what_others_have_just_let_go_counts_as_open(store: Store) -> None:
     assert store.held_elsewhere(study, two) == 1
 
 
+def test_what_a_server_defaults_to_does_not_matter(postgres: Postgres) -> None:
+    url = postgres.new()
+    name = url.partition("?")[0].rpartition("/")[2]
+    for setting in (
+        "default_transaction_isolation = 'repeatable read'",
+        "synchronous_commit = off",
+    ):
+        postgres.run(f"ALTER DATABASE {name} SET {setting}")
+    with closing(Store(url)) as store, store._writing() as c:
+        assert c.scalar(text("SHOW transaction_isolation")) == "read committed"
+        assert c.scalar(text("SHOW synchronous_commit")) == "on"
+
+
 def test_a_runner_that_hangs_in_a_transaction_does_not_hold_up_the_others(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch, broken_connections: None
 ) -> None:

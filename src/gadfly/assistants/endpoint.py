@@ -29,6 +29,7 @@ __all__ = ["Dialect", "EndpointAssistant", "Knowledge", "key_of"]
 
 _TOGETHER_MOST = 128
 _UNANSWERED_MOST = 4
+_BESIDE_SECONDS = 5.0  # for calls under way beside one that failed for all
 _HELLO = (Message(role="human", text="Hello."),)
 _SEED = re.compile(r"(parameter|field|argument|input)s?\W+seed\b", re.IGNORECASE)
 _UNKNOWN = re.compile(
@@ -141,14 +142,23 @@ class EndpointAssistant:
     async def _apart(
         self, conversation: Sequence[Message], seeds: Sequence[int], sampling: Sampling
     ) -> list[Reply]:
-        """A call for each seed, side by side; all are awaited, for they are paid for."""
+        """A call for each seed, side by side; beside a failure the others have a moment, for they
+        are paid for.
+        """
         if len(seeds) == 1:
             return await self._call(conversation, seeds[0], 1, sampling)
-        calls = (self._call(conversation, seed, 1, sampling) for seed in seeds)
+        calls = [asyncio.create_task(self._call(conversation, seed, 1, sampling)) for seed in seeds]
+        try:
+            _, left = await asyncio.wait(calls, return_when=asyncio.FIRST_EXCEPTION)
+            if left:
+                await asyncio.wait(left, timeout=_BESIDE_SECONDS)
+        finally:
+            for call in calls:
+                call.cancel()
         came = await asyncio.gather(*calls, return_exceptions=True)
         answered = [replies[0] for replies in came if not isinstance(replies, BaseException)]
         for failure in came:
-            if isinstance(failure, BaseException):
+            if isinstance(failure, Exception):  # those cancelled for it are none
                 raise _booked(failure, answered)
         return answered
 
