@@ -389,6 +389,16 @@ def test_a_rate_limit_is_waited_out_as_long_as_it_says(stub: Stub, headers: Any)
     assert counts == {"rate limited": 2, "answered": 1}
 
 
+def test_a_rate_limit_is_waited_out_no_longer_than_it_says(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_BACKOFF_SECONDS", 60.0)
+    stub.answers = [error(429, "slow down", retry_after_ms="200")] * 4
+    started = time.monotonic()
+    assert ask(stub)[0].outcome == "complete"
+    assert 0.8 <= time.monotonic() - started < 10
+
+
 def test_a_date_to_come_back_is_understood(stub: Stub) -> None:
     later = datetime.now(UTC) + timedelta(seconds=2.5)
     stub.answers = [error(503, "later", Retry_After=format_datetime(later, usegmt=True))]

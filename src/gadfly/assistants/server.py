@@ -214,9 +214,11 @@ class Server:
             raise ServerProblem(f"server {self.base_url}: {fault.detail}; {fault.remedy}")
 
     async def _wait_out(self, fault: Fault, waited: float, limits: int) -> float:
-        """Wait as long as a rate limit asks, and longer each time; returns the seconds."""
+        """Wait as long as a rate limit asks, or longer each time where it asks nothing; returns
+        the seconds.
+        """
         asked = fault.wait or 0.0
-        pause = max(asked + random.uniform(0, 0.5), _pause(limits))
+        pause = asked + random.uniform(0, 0.5) if asked else _pause(limits)
         if waited + pause > _PATIENCE_SECONDS:
             raise ServerProblem(
                 f"server {self.base_url}: rate limited for {waited:,.0f} s"
