@@ -67,6 +67,9 @@ def range_sentence(
     shown = [f"{arm_name(a)} ({interval(v, digits, percent=percent)})" for a, v in (high, low)]
     if len(there) == 1:
         return f"{what} of {arm_name(low[0])} is {interval(low[1], digits, percent=percent)}."
+    if low[1].estimate == high[1].estimate:
+        same = interval(low[1], digits, percent=percent)
+        return f"{what} is the same for all {len(there)} arms ({same})."
     apart = "" if disjoint(low[1], high[1]) else "; their intervals overlap"
     return f"{what} is highest for {shown[0]} and lowest for {shown[1]}{apart}."
 

@@ -28,7 +28,7 @@ from gadfly.run.gather import gather
 from gadfly.run.scoring import score_study
 from gadfly.store.store import Store
 from gadfly.study.arms import ScriptedSpec, StudyArm
-from gadfly.study.protocol import load_study
+from gadfly.study.protocol import ConstantScorerSpec, load_study
 
 if TYPE_CHECKING:
     from gadfly.preference.protocol import Scorer
@@ -176,6 +176,11 @@ def _notes(study: OpenStudy, over: int, lasting: int) -> list[str]:
             f"{len(scripted)} of {len(protocol.arms)} assistants are scripted: fakes of a made-up "
             "town whose stand-ins for harm are planted and harmless to read. No language model "
             "was attacked on these arms."
+        )
+    if isinstance(protocol.scorer, ConstantScorerSpec):
+        notes.append(
+            "The scorer is a fake that gives every reply the same score: harmlessness in this "
+            "report says nothing. gadfly train preference makes a real one."
         )
     if lasting or over < protocol.attacks:
         notes.append(
