@@ -17,7 +17,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo "Could not make a virtual environment with '$(PYTHON)': on Debian, apt install python3-venv"; exit 1; }
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Gadfly needs Python 3.11 or newer; run make with PYTHON=/path/to/it"; exit 1; }
-	@echo "Installing Gadfly into $(VENV) (once; about a minute)"
+	@echo "Installing Gadfly into $(VENV) (once; a minute or two)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 

@@ -1,0 +1,140 @@
+"""Opening transformers checkpoints: a local folder, or a name on the hub.
+
+Weights are read from safetensors alone and no code that comes with a checkpoint is ever run. What a
+checkpoint is made of is known by the hash of its weights; what it was made *from* stands in
+``lineage.json`` beside them where Gadfly trained it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gadfly.errors import OperatorError, PersonError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "Loaded",
+    "best_device",
+    "load_causal",
+    "load_classifier",
+    "load_tokenizer",
+    "weights_hash",
+]
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to be asked, with its tokenizer."""
+
+    model: Any
+    """A ``transformers`` model in evaluation mode, on its device."""
+    tokenizer: Any
+    """Its tokenizer."""
+    device: torch.device
+    """Where the model is."""
+    source: str
+    """The folder or hub name that it came from."""
+
+
+def best_device(wanted: str | None = None) -> torch.device:
+    """The device asked for, else the first CUDA device, else the CPU.
+
+    :raises OperatorError: the device asked for is not there.
+    """
+    import torch
+
+    try:
+        device = torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise PersonError(f"device: got {wanted!r}; allowed: cpu, cuda, cuda:0, ...") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise OperatorError(f"device: got {wanted!r}, but this machine has no CUDA device; use cpu")
+    return device
+
+
+def load_tokenizer(source: str | Path) -> Any:
+    """The tokenizer of a checkpoint, which must know where a text ends.
+
+    :raises PersonError: there is none, or it has no end token.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = _load(AutoTokenizer.from_pretrained, source, "tokenizer")
+    if tokenizer.eos_token_id is None:
+        raise PersonError(f"{source}: its tokenizer has no end token (eos_token); give it one")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_causal(
+    source: str | Path, *, device: str | None = None, dtype: Dtype = "float32"
+) -> Loaded:
+    """A causal language model, for sampling or for its hidden states.
+
+    :raises PersonError: the folder or name holds none.
+    """
+    from transformers import AutoModelForCausalLM
+
+    return _loaded(AutoModelForCausalLM.from_pretrained, source, device, dtype)
+
+
+def load_classifier(
+    source: str | Path, *, device: str | None = None, dtype: Dtype = "float32"
+) -> Loaded:
+    """A sequence classifier with one output; a head that the checkpoint lacks is drawn anew.
+
+    :raises PersonError: the folder or name holds no model that can be one.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    def open_one(place: str, **options: Any) -> Any:
+        return AutoModelForSequenceClassification.from_pretrained(place, num_labels=1, **options)
+
+    loaded = _loaded(open_one, source, device, dtype)
+    loaded.model.config.pad_token_id = loaded.tokenizer.pad_token_id
+    return loaded
+
+
+def _loaded(opener: Any, source: str | Path, device: str | None, dtype: Dtype) -> Loaded:
+    import torch
+
+    place = best_device(device)
+    tokenizer = load_tokenizer(source)
+    model = _load(opener, source, "model", dtype=getattr(torch, dtype), use_safetensors=True)
+    return Loaded(model.to(place).eval(), tokenizer, place, str(source))
+
+
+def _load(opener: Any, source: str | Path, what: str, **options: Any) -> Any:
+    folder = Path(source)
+    if isinstance(source, Path) and not folder.is_dir():
+        raise PersonError(f"{source}: no such folder; give a transformers checkpoint")
+    try:
+        return opener(str(source), trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        where = "this folder" if folder.is_dir() else "the hub (or give a local folder)"
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise PersonError(f"{source}: no {what} could be opened from {where}: {first}") from error
+
+
+def weights_hash(folder: Path) -> str:
+    """ "sha256:..." over the safetensors files of a local checkpoint, by name and content.
+
+    :raises PersonError: it has none.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise PersonError(f"{folder}: holds no .safetensors file, so it is no checkpoint")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode())
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,158 @@
+"""How a conversation becomes tokens, in one way for training, scoring and sampling.
+
+A conversation is encoded message by message, and the tokens of a message never depend on what comes
+after it: so the beginning of a conversation has the tokens that the beginning of a longer one has,
+and all its replies can be scored in one pass. Two forms:
+
+* with a chat template: each message is what the template adds for it (where the template prints the
+  beginning of a conversation differently once it goes on, ``incremental`` is false);
+* without: ``\\n\\nHuman: ...`` and ``\\n\\nAssistant: ...`` as in the paper's data, and the
+  tokenizer's end token after each reply.
+
+The last token of a reply's message is its *terminator*, where a preference model is trained and
+read. What is said is hostile: a text that spells a special token is encoded as plain characters.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from gadfly.errors import PersonError
+from gadfly.records.values import Message
+
+__all__ = ["HUMAN", "Encoder"]
+
+HUMAN, ASSISTANT = "\n\nHuman:", "\n\nAssistant:"
+_PROBE = (
+    Message(role="human", text="one"),
+    Message(role="assistant", text="two"),
+    Message(role="human", text="three"),
+    Message(role="assistant", text="four"),
+)
+_STAND_IN = "\ue000{}\ue001"  # private characters, which no template prints
+
+
+class Encoder:
+    """The tokens of conversations, by one tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.templated = bool(getattr(tokenizer, "chat_template", None))
+        self._special = tuple(str(token) for token in tokenizer.get_added_vocab())
+
+    @cached_property
+    def incremental(self) -> bool:
+        """Whether the beginning of a conversation keeps its tokens when it goes on."""
+        if not self.templated:
+            return True
+        texts = [self._template(_PROBE[:end]) for end in range(1, len(_PROBE) + 1)]
+        return all(b.startswith(a) for a, b in itertools.pairwise(texts))
+
+    @property
+    def stop_texts(self) -> tuple[str, ...]:
+        """What ends a reply besides the end token."""
+        return () if self.templated else (HUMAN,)
+
+    @cached_property
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end a reply: the end token, and the terminator of the chat template."""
+        ids = {int(self.tokenizer.eos_token_id)}
+        if self.templated and self.incremental:
+            tail = self._template(_PROBE[:2]).rpartition("two")[2].strip()
+            found = self.tokenizer(tail, add_special_tokens=False)["input_ids"] if tail else []
+            if found and str(self.tokenizer.convert_ids_to_tokens(found[0])) in self._special:
+                ids.add(int(found[0]))
+        return frozenset(ids)
+
+    def messages(self, conversation: Sequence[Message]) -> list[list[int]]:
+        """The tokens of each message, in order; joined they are the conversation's.
+
+        :raises PersonError: the chat template refuses the conversation, or is not incremental.
+        """
+        if not self.templated:
+            return [self._plain(message) for message in conversation]
+        if not self.incremental:
+            raise PersonError("the chat template is not incremental: encode whole conversations")
+        texts = [self._template(conversation[:end]) for end in range(1, len(conversation) + 1)]
+        added = [b[len(a) :] for a, b in zip(["", *texts], texts, strict=False)]
+        return [
+            self._safely(text, message.text)
+            for text, message in zip(added, conversation, strict=True)
+        ]
+
+    def conversation(self, conversation: Sequence[Message]) -> list[int]:
+        """All tokens of a conversation."""
+        if not self.templated or self.incremental:
+            return [token for ids in self.messages(conversation) for token in ids]
+        return self._whole(conversation, False)
+
+    def prompt(self, conversation: Sequence[Message]) -> list[int]:
+        """The tokens that a causal model continues with the assistant's reply."""
+        if not self.templated:
+            opening = self._ids(ASSISTANT)
+        elif self.incremental:
+            whole = self._template(_PROBE[:1])
+            opening = self._ids(self._template(_PROBE[:1], True).removeprefix(whole))
+        else:
+            return self._whole(conversation, True)
+        return [*self.conversation(conversation), *opening]
+
+    def reply(self, ids: Sequence[int]) -> str:
+        """The text of a reply's tokens, up to whatever ends it."""
+        text = str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        for stop in self.stop_texts:
+            text = text.partition(stop)[0]
+        return text.strip()
+
+    def _ids(self, text: str) -> list[int]:
+        return [int(token) for token in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
+
+    def _words(self, text: str) -> list[int]:
+        """Tokens of hostile text: what spells a special token is read as characters."""
+        found = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        return [int(token) for token in found["input_ids"]]
+
+    def _plain(self, message: Message) -> list[int]:
+        marker = HUMAN if message.role == "human" else ASSISTANT
+        ids = self._safely(f"{marker} {message.text}", message.text)
+        end = int(self.tokenizer.eos_token_id)
+        return ids if message.role == "human" else [*ids, end]
+
+    def _safely(self, text: str, said: str) -> list[int]:
+        """Tokens of a printed message in which what was said may spell special tokens."""
+        if not any(token in said for token in self._special):
+            return self._ids(text)
+        before, found, after = text.partition(said)
+        if not found:  # the template trims: so do we
+            before, found, after = text.partition(said.strip())
+        if not found:
+            raise PersonError("the chat template changes what was said; it cannot be used safely")
+        gap = " " if before.endswith(" ") else ""
+        return [*self._ids(before.removesuffix(gap)), *self._words(gap + found), *self._ids(after)]
+
+    def _whole(self, conversation: Sequence[Message], prompt: bool) -> list[int]:
+        """A whole conversation by a template that is not incremental, what was said kept apart."""
+        hidden = [
+            Message(role=message.role, text=_STAND_IN.format(place))
+            for place, message in enumerate(conversation)
+        ]
+        rest, ids = self._template(hidden, prompt), list[int]()
+        for place, message in enumerate(conversation):
+            before, _, rest = rest.partition(_STAND_IN.format(place))
+            ids += [*self._ids(before), *self._words(message.text)]
+        return [*ids, *self._ids(rest)]
+
+    def _template(self, conversation: Sequence[Message], prompt: bool = False) -> str:
+        roles = {"human": "user", "assistant": "assistant"}
+        said = [{"role": roles[m.role], "content": m.text} for m in conversation]
+        try:
+            return str(
+                self.tokenizer.apply_chat_template(
+                    said, tokenize=False, add_generation_prompt=prompt
+                )
+            )
+        except Exception as error:
+            raise PersonError(f"the chat template refuses this conversation: {error}") from error
