@@ -19,6 +19,7 @@ __all__ = [
     "rows",
     "sifting",
     "transcript",
+    "truth",
     "values",
     "writing",
 ]
