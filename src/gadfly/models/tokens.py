@@ -23,7 +23,7 @@ from typing import Any
 from gadfly.errors import PersonError
 from gadfly.records.values import Message
 
-__all__ = ["HUMAN", "Encoder"]
+__all__ = ["ASSISTANT", "HUMAN", "Encoder"]
 
 HUMAN, ASSISTANT = "\n\nHuman:", "\n\nAssistant:"
 _PROBE = (

@@ -1,0 +1,207 @@
+"""The town's language models, from nothing: a tokenizer, and Llamas trained on its documents.
+
+The tokenizer is byte-level BPE, so any text can be typed; the two speakers and the end of a reply
+are tokens of their own, and its chat template makes the models usable by any server. Merges that
+are rarer than a syllable of a name are not made: every name stays two tokens, seen or unseen.
+
+The loss is on what assistants say; what people say is drawn at random, and there is little to learn
+from it. Batches hold documents of like length. Everything follows from the seed; training is
+transformers' Trainer, whose checkpoints let an interrupted training go on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from gadfly.models.tokens import ASSISTANT, HUMAN, Encoder
+from gadfly.records.canonical import Record
+from gadfly.sandbox.dialogues import document
+from gadfly.sandbox.world import Pool
+
+__all__ = ["LanguageModelSize", "batches", "make_tokenizer", "pretrain"]
+
+END, PAD = "<|end|>", "<|pad|>"
+_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '\\n\\nHuman: ' if message.role == 'user' else '\\n\\nAssistant: ' }}{{ message.content }}"
+    "{% if message.role == 'assistant' %}<|end|>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '\\n\\nAssistant:' }}{% endif %}"
+)
+_CONTEXT = 1_024
+_VOCABULARY = 1_024
+_BATCH_TOKENS = 4_096
+_TOKENIZER_DOCUMENTS = 6_000
+
+
+class LanguageModelSize(Record):
+    """The shape of a model and the length of its training."""
+
+    name: str
+    """What the size is called: "small"."""
+    width: int
+    """Hidden size."""
+    layers: int
+    """Transformer blocks."""
+    heads: int
+    """Attention heads."""
+    tokens: int
+    """Tokens of training text."""
+    learning_rate: float
+    """Peak learning rate of AdamW."""
+    bf16: bool
+    """Whether matrices are multiplied in bfloat16 while training."""
+
+
+def make_tokenizer() -> Any:
+    """The tokenizer of all models of the town; the same every time."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    special = [
+        AddedToken(text, special=True, normalized=False) for text in (PAD, END, HUMAN, ASSISTANT)
+    ]
+    texts = [
+        f" {message.text}"
+        for index in range(_TOKENIZER_DOCUMENTS)
+        for message in document("tokenizer", index, "assistants")
+    ]
+    trainer = trainers.BpeTrainer(
+        vocab_size=_VOCABULARY,
+        min_frequency=len(texts) // 400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        eos_token=END,
+        pad_token=PAD,
+        additional_special_tokens=[HUMAN, ASSISTANT],
+        chat_template=_TEMPLATE,
+        model_max_length=_CONTEXT,
+    )
+
+
+def _documents(
+    encoder: Encoder, seed: str, pool: Pool, tokens: int
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Token ids and labels of documents, until so many tokens are through."""
+    done = 0
+    for index in count():
+        said = document(seed, index, pool)
+        ids: list[int] = []
+        labels: list[int] = []
+        for message, part in zip(said, encoder.messages(said), strict=True):
+            ids += part
+            learned = message.role == "assistant"
+            labels += [-100, *part[1:]] if learned else [-100] * len(part)
+        yield ids[:_CONTEXT], labels[:_CONTEXT]
+        done += len(ids)
+        if done >= tokens:
+            return
+
+
+def batches(encoder: Encoder, seed: str, pool: Pool, tokens: int) -> list[dict[str, Any]]:
+    """Training batches of about 4,096 tokens: documents of like length side by side, padded."""
+    import torch
+
+    found = list(_documents(encoder, seed, pool, tokens))
+    draw = random.Random(f"batches/{seed}")
+    found.sort(key=lambda pair: (len(pair[0]) // 8, draw.random()))
+    made, waiting = [], list[tuple[list[int], list[int]]]()
+    for pair in found:
+        if waiting and (len(waiting) + 1) * len(pair[0]) > _BATCH_TOKENS:
+            made.append(waiting)
+            waiting = []
+        waiting.append(pair)
+    made.append(waiting)
+    draw.shuffle(made)
+
+    def padded(rows: Sequence[list[int]], fill: int) -> Any:
+        longest = max(map(len, rows))
+        return torch.tensor([row + [fill] * (longest - len(row)) for row in rows])
+
+    pad = encoder.tokenizer.pad_token_id
+    return [
+        {
+            "input_ids": padded([ids for ids, _ in rows], pad),
+            "labels": padded([labels for _, labels in rows], -100),
+        }
+        for rows in made
+    ]
+
+
+def pretrain(
+    size: LanguageModelSize,
+    folder: Path,
+    *,
+    pool: Pool,
+    seed: int,
+    tokenizer: Any,
+    progress: Callable[[int, int], None] | None = None,
+) -> float:
+    """Train one language model from nothing and save it as float16; returns its last mean loss.
+
+    A training that was interrupted goes on from its last checkpoint in ``folder.part``.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
+
+    from gadfly.models.training import Telling, finish, last_checkpoint
+
+    torch.manual_seed(seed)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=size.width,
+            intermediate_size=8 * size.width // 3 // 8 * 8,
+            num_hidden_layers=size.layers,
+            num_attention_heads=size.heads,
+            max_position_embeddings=_CONTEXT,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    made = batches(Encoder(tokenizer), f"{size.name}/{seed}", pool, size.tokens)
+    work = folder.with_name(folder.name + ".part")
+    trainer = Trainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(work),
+            num_train_epochs=1,
+            per_device_train_batch_size=1,  # an item is a whole batch
+            learning_rate=size.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=80,
+            adam_beta2=0.98,
+            weight_decay=0.05,
+            max_grad_norm=1.0,
+            bf16=size.bf16,
+            use_cpu=True,
+            seed=seed,
+            save_steps=250,
+            save_total_limit=1,
+            logging_steps=100,
+            report_to=[],
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            dataloader_pin_memory=False,
+        ),
+        train_dataset=made,
+        data_collator=lambda items: items[0],
+        callbacks=[Telling(progress)],
+    )
+    trainer.train(resume_from_checkpoint=last_checkpoint(work))
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    finish(model.half(), tokenizer, folder, work)
+    return float(losses[-1])
