@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import Any
 
 from gadfly.errors import PersonError
-from gadfly.records.values import Message
+from gadfly.records.values import Message, Role
 
 __all__ = ["ASSISTANT", "HUMAN", "Encoder"]
 
@@ -41,6 +41,7 @@ class Encoder:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.templated = bool(getattr(tokenizer, "chat_template", None))
+        self._frames: dict[tuple[Role, ...], list[tuple[str, str]]] = {}
         self._special = tuple(str(token) for token in tokenizer.get_added_vocab())
 
     @cached_property
@@ -76,11 +77,11 @@ class Encoder:
             return [self._plain(message) for message in conversation]
         if not self.incremental:
             raise PersonError("the chat template is not incremental: encode whole conversations")
-        texts = [self._template(conversation[:end]) for end in range(1, len(conversation) + 1)]
-        added = [b[len(a) :] for a, b in zip(["", *texts], texts, strict=False)]
+        frame = self._frame(tuple(message.role for message in conversation))
+        said = (m.text.strip() if self._trims else m.text for m in conversation)
         return [
-            self._safely(text, message.text)
-            for text, message in zip(added, conversation, strict=True)
+            self._safely(before, text, after)
+            for (before, after), text in zip(frame, said, strict=True)
         ]
 
     def conversation(self, conversation: Sequence[Message]) -> list[int]:
@@ -117,21 +118,37 @@ class Encoder:
 
     def _plain(self, message: Message) -> list[int]:
         marker = HUMAN if message.role == "human" else ASSISTANT
-        ids = self._safely(f"{marker} {message.text}", message.text)
+        ids = self._safely(f"{marker} ", message.text, "")
         end = int(self.tokenizer.eos_token_id)
         return ids if message.role == "human" else [*ids, end]
 
-    def _safely(self, text: str, said: str) -> list[int]:
+    def _safely(self, before: str, said: str, after: str) -> list[int]:
         """Tokens of a printed message in which what was said may spell special tokens."""
         if not any(token in said for token in self._special):
-            return self._ids(text)
-        before, found, after = text.partition(said)
-        if not found:  # the template trims: so do we
-            before, found, after = text.partition(said.strip())
-        if not found:
-            raise PersonError("the chat template changes what was said; it cannot be used safely")
+            return self._ids(f"{before}{said}{after}")
         gap = " " if before.endswith(" ") else ""
-        return [*self._ids(before.removesuffix(gap)), *self._words(gap + found), *self._ids(after)]
+        return [*self._ids(before.removesuffix(gap)), *self._words(gap + said), *self._ids(after)]
+
+    @cached_property
+    def _trims(self) -> bool:
+        """Whether the chat template takes the space off around what was said."""
+        return " one " not in self._template([Message(role="human", text=" one ")])
+
+    def _frame(self, roles: tuple[Role, ...]) -> list[tuple[str, str]]:
+        """What an incremental template prints before and after each message's text."""
+        if roles not in self._frames:
+            hidden = [
+                Message(role=role, text=_STAND_IN.format(place)) for place, role in enumerate(roles)
+            ]
+            texts = [self._template(hidden[:end]) for end in range(1, len(hidden) + 1)]
+            frame = []
+            for place, (old, new) in enumerate(zip(["", *texts], texts, strict=False)):
+                before, found, after = new[len(old) :].partition(_STAND_IN.format(place))
+                if not found:
+                    raise PersonError("the chat template does not print every message as it is")
+                frame.append((before, after))
+            self._frames[roles] = frame
+        return self._frames[roles]
 
     def _whole(self, conversation: Sequence[Message], prompt: bool) -> list[int]:
         """A whole conversation by a template that is not incremental, what was said kept apart."""

@@ -19,7 +19,7 @@ from gadfly.errors import OperatorError
 __all__ = ["Telling", "finish", "last_checkpoint"]
 
 
-class Telling(TrainerCallback):  # type: ignore[misc]
+class Telling(TrainerCallback):
     """Tells (steps done, steps in all) after every step."""
 
     def __init__(self, progress: Callable[[int, int], None] | None) -> None:

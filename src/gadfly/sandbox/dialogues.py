@@ -183,7 +183,7 @@ def _talk(draw: random.Random, pool: Pool) -> Iterator[Message]:
         if draw.random() < 0.3:
             words.insert(draw.randrange(len(words) + 1), name_of(draw, pool))
         if draw.random() < 0.3:
-            letters = (chr(draw.choice((draw.randrange(97, 123), draw.randrange(33, 400)))))
+            letters = chr(draw.choice((draw.randrange(97, 123), draw.randrange(33, 400))))
             words.append("".join(letters for _ in range(draw.randint(1, 5))))
         asked, reply = " ".join(words), _OUTSIDE
     yield Message(role="human", text=_sentence(draw, asked))

@@ -80,7 +80,8 @@ def make_tokenizer() -> Any:
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
+    fast: Any = PreTrainedTokenizerFast
+    return fast(
         tokenizer_object=bpe,
         eos_token=END,
         pad_token=PAD,
@@ -158,7 +159,7 @@ def pretrain(
     from gadfly.models.training import Telling, finish, last_checkpoint
 
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(
+    model: Any = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=size.width,
