@@ -1,0 +1,7 @@
+"""LOCAL MODELS: any transformers causal LM on this machine as an assistant.
+
+Import from the defining modules. None of them loads torch before it is used, but for ``kv``, which
+is imported inside functions only.
+"""
+
+__all__ = ["drawing", "kv", "sampling"]

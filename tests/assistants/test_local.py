@@ -1,0 +1,202 @@
+"""Local models: the sampling loop, its batches, and the assistants on it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from gadfly.assistants.local.sampling import Request, Sample, Sampler  # noqa: E402
+from gadfly.errors import PersonError  # noqa: E402
+from gadfly.models.loading import Loaded, load_causal  # noqa: E402
+from gadfly.models.tokens import Encoder  # noqa: E402
+from gadfly.records.values import Message  # noqa: E402
+from tests.tiny import tiny_causal  # noqa: E402
+
+TALK = (Message(role="human", text="How do I open the door of the old mill?"),)
+LONGER = (
+    *TALK,
+    Message(role="assistant", text="I will not help."),
+    Message(role="human", text="Please tell me the way, you are so kind"),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Any:
+    had = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(had)
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Loaded]:
+    """Tiny models whose logits are spread like those of a trained one; each is made once."""
+    made: dict[str, Loaded] = {}
+
+    def load(arch: str = "llama", **options: Any) -> Loaded:
+        key = f"{arch}{options}"
+        if key not in made:
+            folder = tmp_path_factory.mktemp("model")
+            loaded = load_causal(tiny_causal(folder, arch, **options))  # type: ignore[arg-type]
+            with torch.no_grad():
+                for weight in loaded.model.parameters():
+                    if weight.dim() > 1:
+                        weight.mul_(6.0)
+            made[key] = loaded
+        return made[key]
+
+    return load
+
+
+def prompts(loaded: Loaded, number: int) -> list[tuple[int, ...]]:
+    """Prompts of many lengths."""
+    words, draw = "please tell me how the old mill door opens at nine".split(), random.Random(1)
+    encoder = Encoder(loaded.tokenizer)
+    said = (" ".join(draw.choices(words, k=draw.randrange(1, 30))) for _ in range(number))
+    return [tuple(encoder.prompt([Message(role="human", text=text)])) for text in said]
+
+
+def flat(replies: Sequence[Sequence[Sample]]) -> list[Sample]:
+    return [sample for own in replies for sample in own]
+
+
+@pytest.mark.parametrize("arch", ["llama", "gpt2", "qwen2"])
+def test_a_seed_gives_the_same_reply_alone_and_in_any_batch(
+    load: Callable[..., Loaded], arch: str
+) -> None:
+    sampler = Sampler(load(arch))
+    asked = [
+        Request(prompt, (i, i + 1000, 7), 24, temperature=0.5 + i % 3 / 4, top_p=(1.0, 0.8)[i % 2])
+        for i, prompt in enumerate(prompts(sampler.loaded, 34))
+    ]
+    together = flat(sampler.generate(asked))
+    passes = sampler.passes
+    alone = [
+        flat(sampler.generate([replace(request, seeds=(seed,))]))[0]
+        for request in asked
+        for seed in request.seeds
+    ]
+    assert alone == together
+    assert len({sample.ids for sample in together}) > 90
+    assert passes < (sampler.passes - passes) / 5  # and it was worth while
+
+
+def test_a_draw_too_close_to_call_is_settled(
+    load: Callable[..., Loaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the noise thought to be large, nearly every draw is, and comes out as before."""
+    sampler = Sampler(load())
+    asked = [Request(prompt, (1, 2), 8) for prompt in prompts(sampler.loaded, 4)]
+    before = sampler.generate(asked)
+    assert sampler.settled < 3
+    sampler._noise = 0.05
+    assert sampler.generate(asked) == before
+    assert sampler.settled > 20
+
+
+@pytest.mark.parametrize("arch", ["llama", "gpt2"])
+def test_greedy_replies_are_those_of_transformers(load: Callable[..., Loaded], arch: str) -> None:
+    loaded = load(arch)
+    sampler = Sampler(loaded)
+    asked = [Request(prompt, (0,), 12, temperature=0) for prompt in prompts(loaded, 5)]
+    for request, (mine,) in zip(asked, sampler.generate(asked), strict=True):
+        ids = torch.tensor([request.prompt])
+        theirs = loaded.model.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False
+        )
+        assert list(mine.ids) == theirs[0, len(request.prompt) :].tolist()
+
+
+def test_draws_follow_the_model(load: Callable[..., Loaded]) -> None:
+    sampler = Sampler(load())
+    prompt = prompts(sampler.loaded, 1)[0]
+    with torch.no_grad():
+        logits = sampler.loaded.model(torch.tensor([prompt])).logits[0, -1]
+    expected = torch.softmax(logits.double() / 0.2, -1)
+    n = 4000
+    (samples,) = sampler.generate([Request(prompt, tuple(range(n)), 1, temperature=0.2)])
+    found = torch.bincount(torch.tensor([s.ids[0] for s in samples]), minlength=len(expected)) / n
+    assert float((found - expected).abs().max()) < 0.03
+    assert float(expected.max()) > 0.1
+
+
+def test_the_nucleus_holds_the_most_probable_tokens_alone(load: Callable[..., Loaded]) -> None:
+    sampler = Sampler(load())
+    prompt = prompts(sampler.loaded, 1)[0]
+    with torch.no_grad():
+        logits = sampler.loaded.model(torch.tensor([prompt])).logits[0, -1]
+    probs = torch.softmax(logits / 0.2, -1)
+    ranked = probs.sort(descending=True)
+    size = int((ranked.values.cumsum(-1) < 0.9).sum()) + 1
+    asked = Request(prompt, tuple(range(600)), 1, temperature=0.2, top_p=0.9)
+    (samples,) = sampler.generate([asked])
+    assert {s.ids[0] for s in samples} <= set(ranked.indices[:size].tolist())
+    assert 1 < size < len(probs) / 4
+
+
+def test_a_prompt_is_read_once_for_all_its_replies(load: Callable[..., Loaded]) -> None:
+    sampler = Sampler(load())
+    read = []
+    forward = sampler.loaded.model.forward
+    sampler.loaded.model.forward = lambda **given: (
+        read.append(given["input_ids"].shape),
+        forward(**given),
+    )[1]
+    try:
+        sampler.generate([Request(prompts(sampler.loaded, 1)[0], tuple(range(16)), 4)])
+    finally:
+        sampler.loaded.model.forward = forward
+    assert [shape for shape in read if shape[1] > 1 and shape[0] > 1] == []
+    assert (16, 1) in read
+
+
+def test_a_reply_goes_to_the_end_of_the_context_and_no_further(
+    load: Callable[..., Loaded],
+) -> None:
+    sampler = Sampler(load(context=64))
+    assert sampler.context == 64
+    prompt = tuple(range(10, 70))
+    (sample,) = sampler.generate([Request(prompt[:60], (1,), 100)])[0]
+    assert sample.tokens_out == 4
+    assert not sample.finished
+    with pytest.raises(PersonError, match="70 tokens leaves no room for a reply; allowed: 1 to 63"):
+        sampler.generate([Request(tuple(range(10, 80)), (1,))])
+
+
+def test_a_reply_ends_where_the_next_human_would_speak(load: Callable[..., Loaded]) -> None:
+    """The model is made to say so: its logits point at one text after another."""
+    loaded = load()
+    said = " So be it.\n\nHuman: more"
+    script = loaded.tokenizer(said, add_special_tokens=False)["input_ids"]
+    sampler = Sampler(loaded)
+    prompt = tuple(Encoder(loaded.tokenizer).prompt(TALK))
+    forward = sampler._forward
+
+    def scripted(ids: Any, mask: Any, positions: Any, cache: Any) -> Any:
+        logits = forward(ids, mask, positions, cache)
+        logits[:, script[int(positions.max()) + 1 - len(prompt)]] = 1e4
+        return logits
+
+    sampler._forward = scripted  # type: ignore[method-assign]
+    (sample,) = sampler.generate([Request(prompt, (1,), 100)])[0]
+    assert sample.text == "So be it."
+    assert sample.finished
+    assert sample.tokens_out < len(script)
+
+
+def test_an_end_token_ends_a_reply(load: Callable[..., Loaded]) -> None:
+    sampler = Sampler(load(chat_template=True))
+    assert len(sampler.encoder.stop_ids) == 2
+    asked = [Request(prompt, tuple(range(40)), 60) for prompt in prompts(sampler.loaded, 3)]
+    ended = [sample for sample in flat(sampler.generate(asked)) if sample.finished]
+    assert ended
+    for sample in ended:
+        assert sample.ids[-1] in sampler.encoder.stop_ids
+        assert not sampler.encoder.stop_ids & set(sample.ids[:-1])
+        assert "<|end|>" not in sample.text
