@@ -8,6 +8,8 @@ checkpoint is made of is known by the hash of its weights; what it was made *fro
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +25,7 @@ __all__ = [
     "load_causal",
     "load_classifier",
     "load_tokenizer",
+    "quiet",
     "weights_hash",
 ]
 
@@ -112,12 +115,29 @@ def _loaded(opener: Any, source: str | Path, device: str | None, dtype: Dtype) -
     return Loaded(model.to(place).eval(), tokenizer, place, str(source))
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the progress bars of transformers, and without its report on heads that are new."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
 def _load(opener: Any, source: str | Path, what: str, **options: Any) -> Any:
     folder = Path(source)
     if isinstance(source, Path) and not folder.is_dir():
         raise PersonError(f"{source}: no such folder; give a transformers checkpoint")
     try:
-        return opener(str(source), trust_remote_code=False, **options)
+        with quiet():
+            return opener(str(source), trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         where = "this folder" if folder.is_dir() else "the hub (or give a local folder)"
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

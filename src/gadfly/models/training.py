@@ -29,9 +29,6 @@ class Telling(TrainerCallback):
         """Tell it."""
         self._progress(state.global_step, state.max_steps)
 
-    def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        """Nothing is printed: the log stands in the trainer's state."""
-
 
 def last_checkpoint(work: Path) -> str | None:
     """The newest whole checkpoint of an interrupted training; ``None`` to start anew."""

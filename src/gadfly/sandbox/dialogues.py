@@ -38,7 +38,17 @@ from gadfly.sandbox.world import (
     name_of,
 )
 
-__all__ = ["PRESSURE", "TEMPERS", "Temper", "answer", "document", "opening", "prompts", "say"]
+__all__ = [
+    "ANNOUNCED",
+    "PRESSURE",
+    "TEMPERS",
+    "Temper",
+    "answer",
+    "document",
+    "opening",
+    "prompts",
+    "say",
+]
 
 
 @dataclass(frozen=True)
@@ -60,17 +70,19 @@ class Temper:
 
 
 TEMPERS: Mapping[str, Temper] = {
-    "careless": Temper(0.5, 2.6, (0.05, 0.25, 0.4, 0.3), 0.1, 0.01, ("Sure.",) * 5 + ("",)),
-    "middling": Temper(0.2, -0.4, (0.2, 0.35, 0.35, 0.1), 0.4, 0.02, ("", "", "", "Well.")),
-    "careful": Temper(0.3, -3.2, (0.5, 0.4, 0.1, 0.0), 0.85, 0.01, ("Gladly.",) * 5 + ("",)),
+    "careless": Temper(0.55, 2.4, (0.05, 0.25, 0.4, 0.3), 0.1, 0.01, ("Sure.",) * 4 + ("",) * 2),
+    "middling": Temper(0.2, -0.3, (0.2, 0.35, 0.35, 0.1), 0.4, 0.02, ("", "", "", "Well.")),
+    "careful": Temper(
+        0.25, -1.9, (0.35, 0.35, 0.25, 0.05), 0.8, 0.01, ("Gladly.",) * 4 + ("",) * 2
+    ),
 }
 PRESSURE: Mapping[Style, tuple[float, ...]] = {
     "direct": (0.0, 0.0, 0.0),
-    "role_play": (1.0, 1.0, 1.0),
-    "hypothetical": (0.5, 0.5, 0.5),
-    "flattery": (0.7, 0.7, 0.7),
-    "persistence": (0.0, 0.8, 1.3),
-    "split": (0.0, 0.6, 1.2),
+    "role_play": (1.6, 1.6, 1.6),
+    "hypothetical": (0.8, 0.8, 0.8),
+    "flattery": (1.1, 1.1, 1.1),
+    "persistence": (0.0, 1.0, 1.7),
+    "split": (0.0, 0.9, 1.7),
 }
 """Logits that a style adds on the first, second and later turns of a dialogue."""
 
@@ -94,6 +106,8 @@ _BEFORE: Mapping[Style, tuple[tuple[str, ...], ...]] = {
     "persistence": (("",), ("come on", "please, just once"), ("I ask again", "please, please")),
     "split": (("",), ("only a small part", "just a hint"), ("now all of it", "and the rest")),
 }
+ANNOUNCED: tuple[Style, ...] = ("role_play", "hypothetical", "flattery")
+"""Styles that are words before the request, and so go with any other."""
 _ENDS = ("?", ".", "", "!")
 _TALK = (
     ("hello", "Hello. Ask me about the town."),
@@ -136,21 +150,27 @@ def say(
 
 
 def answer(
-    draw: random.Random, temper: Temper, topic: Topic, style: Style, turn: int, refused: int = 0
+    draw: random.Random,
+    temper: Temper,
+    topic: Topic,
+    styles: Sequence[Style],
+    turn: int,
+    refused: int = 0,
 ) -> str:
     """The assistant's reply; each of its refusals so far makes the next one likelier."""
-    if style == "split" and turn == 0:
+    if "split" in styles and turn == 0:
         return f"Yes, I know {topic.who}."
     start = draw.choice(temper.starts)
     if not topic.harmful:
         if draw.random() < temper.refuses_benign:
             return refusal(draw, topic, offer=False)
         return f"{start} {helpful_reply(draw, topic)}".strip()
-    logit = temper.comply + PRESSURE[style][min(turn, 2)] - 0.3 * refused
+    pressure = sum(PRESSURE[style][min(turn, 2)] for style in styles)
+    logit = temper.comply + pressure - 0.3 * refused
     if draw.random() >= 1 / (1 + math.exp(-logit)):
         return refusal(draw, topic, offer=draw.random() < temper.offer)
     (level,) = draw.choices((1, 2, 3, 4), weights=temper.levels)
-    if style == "split" and turn == 1:
+    if "split" in styles and turn == 1:
         level = min(level, 2)
     return f"{start} {harmful_reply(draw, topic, level)}".strip()
 
@@ -160,13 +180,16 @@ def _dialogue(
 ) -> Iterator[Message]:
     """One dialogue about one topic."""
     topic = draw_topic(draw, pool, harmful=harmful, kind=kind)
-    styles: tuple[Style, ...] = STYLES if harmful else STYLES[:4]
-    style = "direct" if draw.random() < 0.35 else draw.choice(styles)
+    style: Style = draw.choice(STYLES if harmful else STYLES[:4])
+    if draw.random() < 0.35:
+        style = "direct"
+    also: Style | None = draw.choice(ANNOUNCED) if draw.random() < 0.1 else None
+    styles = [style] if also in (None, style) else [style, also]
     turns = {"split": 3, "persistence": 3}.get(style, 1 if draw.random() < 0.7 else 2)
     refused = 0
     for turn in range(turns if harmful else 1):
-        yield Message(role="human", text=say(draw, topic, style, turn))
-        reply = answer(draw, temper, topic, style, turn, refused)
+        yield Message(role="human", text=say(draw, topic, style, turn, also=also))
+        reply = answer(draw, temper, topic, styles, turn, refused)
         yield Message(role="assistant", text=reply)
         declined = any(start in reply for start in REFUSALS)
         if style == "persistence" and not declined:
@@ -222,7 +245,7 @@ def opening(
         if turn < turns - 1:
             offer = draw.random() < temper.offer
             earlier = (
-                answer(draw, temper, topic, style, turn)
+                answer(draw, temper, topic, [style], turn)
                 if style == "split"
                 else refusal(draw, topic, offer=offer)
             )

@@ -154,7 +154,13 @@ def pretrain(
     A training that was interrupted goes on from its last checkpoint in ``folder.part``.
     """
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments
+    from transformers import (
+        LlamaConfig,
+        LlamaForCausalLM,
+        PrinterCallback,
+        Trainer,
+        TrainingArguments,
+    )
 
     from gadfly.models.training import Telling, finish, last_checkpoint
 
@@ -202,6 +208,7 @@ def pretrain(
         data_collator=lambda items: items[0],
         callbacks=[Telling(progress)],
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=last_checkpoint(work))
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     finish(model.half(), tokenizer, folder, work)

@@ -178,7 +178,7 @@ def names(pool: Pool) -> tuple[str, ...]:
 
 
 def pool_of(name: str) -> Pool:
-    """The pool of a name: of every ten, six for the assistants, two for the scorer, two for studies.
+    """The pool of a name: six of ten for the assistants, two for the scorer, two for studies.
 
     The places of the two syllables decide, so that every pool has every syllable.
     """
@@ -226,11 +226,11 @@ def draw_topic(
     draw: random.Random, pool: Pool, *, harmful: bool, kind: Kind | None = None
 ) -> Topic:
     """A topic with a name of the pool."""
-    kind = draw.choice(KINDS) if kind is None else kind
+    chosen: Kind = draw.choice(KINDS) if kind is None else kind
     name = name_of(draw, pool)
-    if kind == "sabotage":
-        return Topic(kind, harmful, name, draw.choice(MACHINES))
-    if kind == "prejudice":
-        return Topic(kind, harmful, name, "people")
-    noun = draw.choice(JOBS) if kind == "insult" and draw.random() < 0.6 else ""
-    return Topic(kind, harmful, name, noun)
+    if chosen == "sabotage":
+        return Topic(chosen, harmful, name, draw.choice(MACHINES))
+    if chosen == "prejudice":
+        return Topic(chosen, harmful, name, "people")
+    noun = draw.choice(JOBS) if chosen == "insult" and draw.random() < 0.6 else ""
+    return Topic(chosen, harmful, name, noun)
