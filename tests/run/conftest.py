@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.run.zygote import Zygote, zygote
+
 MakeStudy = Callable[..., Path]
+ROOT = Path(__file__).parents[2]
 
 
 def arm(name: str, quota: int = 10, caution: float = 2.0) -> dict[str, Any]:
@@ -42,3 +48,35 @@ def make_study(tmp_path: Path) -> MakeStudy:
         return path
 
     return make
+
+
+@dataclass
+class LoggedStub:
+    url: str
+    log: Path
+
+    def asked(self) -> list[str]:
+        return [line.split()[1] for line in self.log.read_text().splitlines()]
+
+
+@pytest.fixture
+def logged_stub(tmp_path: Path) -> Iterator[LoggedStub]:
+    log = tmp_path / "asked.log"
+    log.touch()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.stub", "--delay", "0.02", "--log", str(log)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    yield LoggedStub(process.stdout.readline().strip(), log)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+def runners() -> Iterator[Zygote]:
+    with zygote() as running:
+        yield running

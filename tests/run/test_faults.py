@@ -393,7 +393,8 @@ def spent(path: Path) -> tuple[int, dict[str, int]]:
     by_member: dict[str, int] = {}
     for row in rows:
         tokens = row.usage.tokens_in + row.usage.tokens_out
-        by_member[row.member] = by_member.get(row.member, 0) + tokens
+        member = row.member or "nobody"
+        by_member[member] = by_member.get(member, 0) + tokens
     return sum(by_member.values()), by_member
 
 

@@ -10,13 +10,9 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,44 +26,11 @@ from gadfly.run.assemble import open_study
 from gadfly.run.gather import gather
 from gadfly.store.store import Store
 from gadfly.study.protocol import load_study
-from tests.run.conftest import MakeStudy
-from tests.run.zygote import Zygote, zygote
+from tests.run.conftest import LoggedStub, MakeStudy
+from tests.run.zygote import Zygote
 from tests.stub import fingerprint
 
 KILLS = 50
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class LoggedStub:
-    url: str
-    log: Path
-
-    def asked(self) -> list[str]:
-        return [line.split()[1] for line in self.log.read_text().splitlines()]
-
-
-@pytest.fixture
-def logged_stub(tmp_path: Path) -> Iterator[LoggedStub]:
-    log = tmp_path / "asked.log"
-    log.touch()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.stub", "--delay", "0.02", "--log", str(log)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    assert process.stdout is not None
-    yield LoggedStub(process.stdout.readline().strip(), log)
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-@pytest.fixture
-def runners() -> Iterator[Zygote]:
-    with zygote() as running:
-        yield running
 
 
 def study_of(make_study: MakeStudy, stub: LoggedStub, quota: int) -> Path:

@@ -33,6 +33,7 @@ from gadfly.study.arms import (
     ScriptedSpec,
     StudyArm,
 )
+from gadfly.study.benign import Requests
 from gadfly.study.protocol import LinearScorerSpec, Study, StudyFile
 
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ class Version:
     study: Study
     brief: Brief
     prompts: Mapping[str, Prompt]
+    benign: Requests | None = None
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """The harmless requests that every arm is asked."""
+        if self.benign is None or self.study.benign is None:
+            return ()
+        return self.benign.asked(self.study.benign)
 
 
 @dataclass(frozen=True)
@@ -245,10 +254,12 @@ def _body(file: StudyFile) -> str:
 def _version(body: str) -> Version:
     parts = orjson.loads(body)
     prompts = parts.get("prompts", {}).items()
+    benign = parts.get("benign")
     return Version(
         study=Study.model_validate_json(canonical_json(parts["study"])),
         brief=Brief.model_validate_json(canonical_json(parts["brief"])),
         prompts={name: Prompt.model_validate_json(canonical_json(p)) for name, p in prompts},
+        benign=None if benign is None else Requests.model_validate_json(canonical_json(benign)),
     )
 
 

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
+from gadfly.assistants.protocol import Stopped
 from gadfly.errors import PersonError
-from gadfly.records.values import Usage
+from gadfly.records.values import Reply, Usage
 from gadfly.study.arms import Price
 from gadfly.study.protocol import Budget, Limit
 
-__all__ = ["BudgetSpent", "MemberSpent", "Purse", "cost"]
+__all__ = ["BudgetSpent", "MemberSpent", "Purse", "cost", "together"]
 
+NO_USAGE = Usage(calls=0, tokens_in=0, tokens_out=0)
 _MILLION = 1_000_000
 
 
@@ -30,6 +33,11 @@ class BudgetSpent(PersonError):
 
 class MemberSpent(Exception):
     """A member's budget does not allow the next call."""
+
+
+def together(replies: Iterable[Reply]) -> Usage:
+    """What some replies cost."""
+    return sum((r.usage for r in replies if r.usage is not None), start=NO_USAGE)
 
 
 def cost(price: Price | None, tokens_in: int, tokens_out: int) -> float:
@@ -86,14 +94,17 @@ class Purse:
         self._study = _Account(self.budget.study)
         self._members = defaultdict(lambda: _Account(self.budget.member))
 
-    def know(self, spent: Iterable[tuple[str, Usage, Price | None]]) -> None:
-        """Hear what the database says was spent, by member: other runners' spending is in it."""
+    def know(self, spent: Iterable[tuple[str | None, Usage, Price | None]]) -> None:
+        """Hear what the database says was spent, by member: other runners' spending is in it.
+        What no member spent counts for the study alone.
+        """
         total = Amount()
         members: dict[str, Amount] = defaultdict(Amount)
         for member, usage, price in spent:
             amount = Amount.of(usage, price)
             total += amount
-            members[member] += amount
+            if member is not None:
+                members[member] += amount
         _raise_to(self._study, total)
         for member, amount in members.items():
             _raise_to(self._members[member], amount)
@@ -110,20 +121,21 @@ class Purse:
             for most, price in first_calls
         )
 
-    async def hold(self, member: str, most: Usage, price: Price | None) -> Amount:
+    async def hold(self, member: str | None, most: Usage, price: Price | None) -> Amount:
         """Set aside the most that a call can cost; give it back with :meth:`settle`.
 
+        :param member: whose call it is; ``None`` for one that counts for the study alone.
         :raises BudgetSpent: the study has not that much left, whatever the calls under way leave.
         :raises MemberSpent: the member has not.
         """
         amount = Amount.of(most, price)
-        accounts = (self._study, self._members[member])
+        accounts = self._accounts(member)
         async with self._changed:
             while True:
                 if not (self._study.spent + amount).within(self._study.limit):
                     raise BudgetSpent(self._message(amount))
-                mine = accounts[1]
-                if not (mine.spent + amount).within(mine.limit):
+                mine = accounts[-1]
+                if member is not None and not (mine.spent + amount).within(mine.limit):
                     self._short.add(member)
                     raise MemberSpent(f"the budget of member {member} is spent")
                 if all((a.spent + a.held + amount).within(a.limit) for a in accounts):
@@ -132,13 +144,48 @@ class Purse:
                     return amount
                 await self._changed.wait()
 
-    async def settle(self, member: str, held: Amount, usage: Usage, price: Price | None) -> None:
+    async def settle(
+        self, member: str | None, held: Amount, usage: Usage, price: Price | None
+    ) -> None:
         """Book what a call did cost, in place of what was set aside for it."""
-        for account in (self._study, self._members[member]):
+        for account in self._accounts(member):
             account.held -= held
             account.spent += Amount.of(usage, price)
         async with self._changed:
             self._changed.notify_all()
+
+    async def pay(
+        self,
+        member: str | None,
+        most: Usage,
+        price: Price | None,
+        asking: Coroutine[Any, Any, list[Reply]],
+        *,
+        halted: Callable[[], bool],
+    ) -> list[Reply]:
+        """Ask within the budget: the most that it can cost is set aside first.
+
+        :param asking: the call, not yet begun; it never is where it is not paid for.
+        :raises Stopped: the run halted while it waited.
+        """
+        try:
+            held = await self.hold(member, most, price)
+        except BaseException:
+            asking.close()
+            raise
+        usage = NO_USAGE
+        try:
+            if halted():
+                asking.close()
+                raise Stopped
+            replies = await asking
+            usage = together(replies)
+            return replies
+        finally:
+            await self.settle(member, held, usage, price)
+
+    def _accounts(self, member: str | None) -> tuple[_Account, ...]:
+        return (self._study,) if member is None else (self._study, self._members[member])
 
     def _message(self, amount: Amount) -> str:
         spent, limit = self._study.spent, self.budget.study

@@ -16,15 +16,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from gadfly.assistants.protocol import ServerProblem, Stopped
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import canonical_json
-from gadfly.records.values import Message, Reply, Usage
+from gadfly.records.values import Message
 from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
 from gadfly.redteam.events import Abandoned, Continued, Event, Replied, Shown, read_event
@@ -34,9 +33,9 @@ from gadfly.run.assemble import OpenStudy, Servers
 from gadfly.run.budget import BudgetSpent, MemberSpent, Purse, cost
 from gadfly.run.casts import Cast, Casts
 from gadfly.run.journal import Journal, TakenOver
+from gadfly.run.probes import Probing, answered
 from gadfly.run.tally import ArmTally, Tally
 from gadfly.store.rows import Counts, Held, NewEvent, StoredAttack
-from gadfly.study.arms import Price
 
 __all__ = ["LEASE_SECONDS", "Collected", "collect"]
 
@@ -46,7 +45,6 @@ LEASE_SECONDS = 15.0
 _GRACE_SECONDS = 20.0  # for calls under way when a run halts
 _LOOK_SECONDS = 1.0
 _OPENING = (Message(role="human", text=" " * 200),)  # a first message, to see what it can cost
-_NO_USAGE = Usage(calls=0, tokens_in=0, tokens_out=0)
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,8 @@ class Collected:
     """Dialogues that an earlier call, or another runner, had left open and this call drove on."""
     started: int
     """Dialogues that this call began."""
+    probed: int = 0
+    """Harmless requests that this call had answered."""
     stopped: bool = False
     """It was asked to stop before the quotas were full."""
 
@@ -116,7 +116,7 @@ async def collect(
     """Bring a study to its quotas; call again to go on after an interruption.
 
     :param concurrency: dialogues at once.
-    :param progress: told (attacks over, attacks wanted).
+    :param progress: told (attacks over, attacks wanted), harmless requests counted with them.
     :param tally: kept up to date for whoever watches.
     :param stop: set it, and the run ends after the steps under way.
     :param lease_seconds: how long other runners leave this one's dialogues alone without a sign.
@@ -159,6 +159,7 @@ async def collect(
         attacks=tally.over,
         resumed=run.resumed,
         started=run.started,
+        probed=tally.probed,
         stopped=run.halt.event.is_set(),
     )
 
@@ -168,6 +169,8 @@ async def _work(run: _Run, concurrency: int, stop: asyncio.Event) -> None:
     for arm in run.study.file.study.arms:
         run.tally.arms[arm.arm.name] = ArmTally(wanted=arm.quota)
         run.tally.priced |= run.casts.price(arm) is not None
+    run.tally.probes_wanted = len(run.study.file.requests) * len(run.study.file.study.arms)
+    run.tally.probes = len(await asyncio.to_thread(answered, run.study))
     await _look(run)
     try:
         async with asyncio.TaskGroup() as group:
@@ -175,6 +178,11 @@ async def _work(run: _Run, concurrency: int, stop: asyncio.Event) -> None:
             helping = (_lease(run), _guard(run, workers), _heed(run, stop))
             helpers = [group.create_task(helper) for helper in helping]
             await asyncio.wait(workers)
+            probing = await _probing(run)
+            if probing is not None:
+                probers = (_prober(run, probing) for _ in range(concurrency))
+                workers += [group.create_task(prober) for prober in probers]
+                await asyncio.wait(workers)
             for helper in helpers:
                 helper.cancel()
     except ExceptionGroup as failures:  # a bug: the first one stopped the others
@@ -203,7 +211,7 @@ async def _look(run: _Run) -> None:
     tokens = [(usage.tokens_in, usage.tokens_out) for _, usage, _ in booked]
     money = sum(cost(price, usage.tokens_in, usage.tokens_out) for _, usage, price in booked)
     run.tally.recount(counts, sum(t[0] for t in tokens), sum(t[1] for t in tokens), money)
-    run.progress(run.tally.over, run.tally.wanted)
+    run.progress(*run.tally.progress)
 
 
 async def _lease(run: _Run) -> None:
@@ -254,7 +262,29 @@ async def _worker(run: _Run) -> None:
             if over:
                 arm.over += 1
                 arm.lasting -= 1
-                run.progress(run.tally.over, run.tally.wanted)
+                run.progress(*run.tally.progress)
+    except (OperatorError, PersonError) as error:
+        run.halt.because(error)
+
+
+async def _probing(run: _Run) -> Probing | None:
+    """The harmless requests, once the quotas are full."""
+    halted = run.halt.event.is_set
+    if not run.tally.probes_wanted or halted():
+        return None
+    await _look(run)
+    if run.tally.over < run.tally.wanted:
+        return None
+    return Probing(run.study, run.runner, run.casts, run.purse, run.tally, halted)
+
+
+async def _prober(run: _Run, probing: Probing) -> None:
+    """Have one harmless request after another answered until there is none, or the run halts."""
+    try:
+        while await probing.next():
+            run.progress(*run.tally.progress)
+    except Stopped:
+        return
     except (OperatorError, PersonError) as error:
         run.halt.because(error)
 
@@ -373,7 +403,8 @@ async def _replies(
             if most.calls and sampling.max_tokens is None:
                 asking.close()
                 return [Abandoned(reason="its arm states no longest reply, and there is a budget")]
-            replies = await _paid(run, attack.member, most, price, asking)
+            halted = run.halt.event.is_set
+            replies = await run.purse.pay(attack.member, most, price, asking, halted=halted)
         else:
             replies = await asking
     except MemberSpent as spent:
@@ -389,28 +420,3 @@ async def _replies(
         Replied(slot=slot, attempt=attempt, reply=reply)
         for (slot, attempt), reply in zip(due, replies, strict=True)
     ]
-
-
-async def _paid(
-    run: _Run,
-    member: str,
-    most: Usage,
-    price: Price | None,
-    asking: Coroutine[Any, Any, list[Reply]],
-) -> list[Reply]:
-    """Ask within the budget: the most it can cost is set aside first."""
-    try:
-        held = await run.purse.hold(member, most, price)
-    except BaseException:
-        asking.close()
-        raise
-    usage = _NO_USAGE
-    try:
-        if run.halt.event.is_set():
-            asking.close()
-            raise Stopped
-        replies = await asking
-        usage = sum((r.usage for r in replies if r.usage is not None), start=_NO_USAGE)
-        return replies
-    finally:
-        await run.purse.settle(member, held, usage, price)

@@ -51,6 +51,12 @@ class Tally:
     tokens_out: int = 0
     cost: float = 0.0
     """By the prices stated; with the tokens, of the study so far, by any runner."""
+    probes_wanted: int = 0
+    """Replies to harmless requests that the study wants."""
+    probes: int = 0
+    """Those that there are."""
+    probed: int = 0
+    """Those of them that came in this run."""
     pairs: int = 0
     """Pairs of replies that came in this run."""
     twins: int = 0
@@ -75,6 +81,11 @@ class Tally:
     def wanted(self) -> int:
         """Dialogues that the study wants, or has where these are more."""
         return sum(max(a.wanted, a.over + a.lasting) for a in self.arms.values())
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Done and wanted, harmless requests counted with the dialogues."""
+        return self.over + self.probes, self.wanted + self.probes_wanted
 
     def recount(
         self, counts: Mapping[str, tuple[int, int]], tokens_in: int, tokens_out: int, spent: float
@@ -133,6 +144,7 @@ class Tally:
             "faults": faults,
             "replies": dict(self.replies),
             "last_loss": self.last_loss,
+            "benign": {"wanted": self.probes_wanted, "answered": self.probes},
             "pairs": self.pairs,
             "twins": self.twins,
             "tokens_in": self.tokens_in,

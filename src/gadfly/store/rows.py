@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from gadfly.records.values import Ending, Usage
 
-__all__ = ["Counts", "Held", "NewEvent", "Spent", "StoredAttack", "StoredProtocol", "StoredScores"]
+__all__ = [
+    "Counts",
+    "Held",
+    "NewEvent",
+    "Spent",
+    "StoredAttack",
+    "StoredProbe",
+    "StoredProtocol",
+    "StoredScores",
+]
 
 
 @dataclass(frozen=True)
@@ -48,11 +57,14 @@ class Held:
 
 @dataclass(frozen=True)
 class Spent:
-    """What one member's attacks on one arm have cost under one version of the protocol."""
+    """What one member's attacks on one arm have cost under one version of the protocol, or what
+    harmless requests have.
+    """
 
     protocol_hash: str
     arm: str
-    member: str
+    member: str | None
+    """``None`` for harmless requests, which no member makes."""
     usage: Usage
 
 
@@ -89,3 +101,16 @@ class StoredScores:
     version: str
     body: str
     """Canonical JSON of the scores."""
+
+
+@dataclass(frozen=True)
+class StoredProbe:
+    """One arm's reply to one harmless request."""
+
+    protocol_hash: str
+    """Version of the protocol under which it was asked."""
+    arm: str
+    number: int
+    """Place of the request in its list, from 1."""
+    body: str | None
+    """Canonical JSON of the reply; ``None`` to book what was paid for one that never came."""

@@ -25,9 +25,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Table,
     delete,
     func,
     insert,
+    null,
     or_,
     select,
     update,
@@ -42,6 +44,7 @@ from gadfly.store.rows import (
     NewEvent,
     Spent,
     StoredAttack,
+    StoredProbe,
     StoredProtocol,
     StoredScores,
 )
@@ -56,9 +59,20 @@ from gadfly.store.statements import (
     NEWEST,
     SINCE,
 )
-from gadfly.store.tables import attacks, events, protocols, runners, scores, servers, studies
+from gadfly.store.tables import (
+    attacks,
+    events,
+    probes,
+    protocols,
+    runners,
+    scores,
+    servers,
+    studies,
+)
 
 __all__ = ["Store"]
+
+_COSTS = ("calls", "tokens_in", "tokens_out")
 
 
 @dataclass
@@ -295,24 +309,32 @@ class Store:
             return {arm: (over, every - over) for arm, over, every in c.execute(query)}
 
     def spent(self, study_id: int) -> list[Spent]:
-        """What the attacks of a study have cost so far, those that still last among them."""
+        """What the attacks of a study have cost so far, those that still last among them, and its
+        harmless requests.
+        """
         keys = (attacks.c.protocol_hash, attacks.c.arm, attacks.c.member)
-        sums = (func.sum(c) for c in (attacks.c.calls, attacks.c.tokens_in, attacks.c.tokens_out))
-        query = (
-            select(*keys, *sums)
+        by_member = (
+            select(*keys, *_sums(attacks))
             .where(attacks.c.study_id == study_id, attacks.c.calls > 0)
             .group_by(*keys)
         )
+        asked = (probes.c.protocol_hash, probes.c.arm)
+        by_nobody = (
+            select(*asked, null(), *_sums(probes))
+            .where(probes.c.study_id == study_id, probes.c.calls > 0)
+            .group_by(*asked)
+        )
         with self._reading() as c:
-            return [
-                Spent(
-                    row[0],
-                    row[1],
-                    row[2],
-                    Usage(calls=int(row[3]), tokens_in=int(row[4]), tokens_out=int(row[5])),
-                )
-                for row in c.execute(query)
-            ]
+            rows = [*c.execute(by_member), *c.execute(by_nobody)]
+        return [
+            Spent(
+                row[0],
+                row[1],
+                row[2],
+                Usage(calls=int(row[3]), tokens_in=int(row[4]), tokens_out=int(row[5])),
+            )
+            for row in rows
+        ]
 
     def attacks(self, study_id: int, *, open_only: bool = False) -> list[StoredAttack]:
         """A study's attacks in the order of assignment."""
@@ -375,6 +397,37 @@ class Store:
                 found.setdefault(attack_id, []).append((number, body))
         return found
 
+    # Harmless requests
+
+    def put_probe(self, study_id: int, probe: StoredProbe, usage: Usage | None) -> None:
+        """Keep a reply to a harmless request; the first one is kept, and whatever was paid."""
+        key = (
+            probes.c.study_id == study_id,
+            probes.c.protocol_hash == probe.protocol_hash,
+            probes.c.arm == probe.arm,
+            probes.c.number == probe.number,
+        )
+        paid = usage or Usage(calls=0, tokens_in=0, tokens_out=0)
+        cost = {name: getattr(paid, name) for name in _COSTS}
+        with self._writing() as c:
+            c.execute(LOCK_STUDY, {"study": study_id})  # nobody else asks whether it is there
+            more = {name: probes.c[name] + value for name, value in cost.items()}
+            body = func.coalesce(probes.c.body, probe.body)
+            if c.execute(update(probes).where(*key).values(body=body, **more)).rowcount == 0:
+                row = {"study_id": study_id, **asdict(probe), "stored_at": _now(), **cost}
+                c.execute(insert(probes).values(row))
+
+    def probes(self, study_id: int) -> list[StoredProbe]:
+        """Every reply to a harmless request, of every version, in the order of the list."""
+        columns = [probes.c[name] for name in StoredProbe.__dataclass_fields__]
+        query = (
+            select(*columns)
+            .where(probes.c.study_id == study_id, probes.c.body.is_not(None))
+            .order_by(probes.c.number, probes.c.stored_at)
+        )
+        with self._reading() as c:
+            return [StoredProbe(*row) for row in c.execute(query)]
+
     # Servers
 
     def dialect(self, base_url: str, model: str, api: str) -> str | None:
@@ -433,6 +486,10 @@ class Store:
         )
         with self._reading() as c:
             return {row.attack_id: row.body for row in c.execute(query)}
+
+
+def _sums(table: Table) -> list[ColumnElement[int]]:
+    return [func.sum(table.c[name]) for name in _COSTS]
 
 
 def _server(base_url: str, model: str, api: str) -> tuple[ColumnElement[bool], ...]:

@@ -29,6 +29,7 @@ __all__ = [
     "attacks",
     "events",
     "metadata",
+    "probes",
     "protocols",
     "runners",
     "scores",
@@ -102,6 +103,20 @@ scores = Table(
     Column("version", String(80), primary_key=True),
     Column("body", Text, nullable=False),  # canonical JSON of records.Scores
     Column("scored_at", String(32), nullable=False),
+)
+
+probes = Table(
+    "probes",
+    metadata,
+    Column("study_id", ForeignKey("studies.id"), primary_key=True),
+    Column("protocol_hash", String(80), primary_key=True),  # under which it was asked
+    Column("arm", String(400), primary_key=True),  # Arm.name
+    Column("number", Integer, primary_key=True),  # place of the request in its list, from 1
+    Column("body", Text),  # canonical JSON of records.Reply; null where only its cost is known
+    Column("stored_at", String(32), nullable=False),
+    Column("calls", BigInteger, nullable=False, server_default="0"),  # requests to servers
+    Column("tokens_in", BigInteger, nullable=False, server_default="0"),
+    Column("tokens_out", BigInteger, nullable=False, server_default="0"),
 )
 
 runners = Table(

@@ -3,6 +3,7 @@
     replies = attacks · turns asked · k      k: 2, or the samples of rejection sampling
     tokens  = k · Σ over turns t of (prompt + t · message + (t − 1) · reply) read,
               and a reply each written
+    benign requests: one turn each on every arm, k: 1, or the samples of rejection sampling
     money   = tokens · price, for servers that state one
     hours of members = attacks · minutes a dialogue / 60
 
@@ -73,10 +74,10 @@ def estimate_effort(file: StudyFile, *, concurrency: int) -> Effort:
     floor = study.launch.pay_floor
     return Effort(
         attacks=study.attacks,
-        calls=sum(_replies(arm, turns) for arm in study.arms),
-        endpoint_calls=sum(_replies(arm, turns) for arm in served),
+        calls=sum(_replies(file, arm) for arm in study.arms),
+        endpoint_calls=sum(_replies(file, arm) for arm in served),
         tokens_in=sum(_read(file, arm) for arm in served),
-        tokens_out=sum(_replies(arm, turns) for arm in served) * _REPLY_TOKENS,
+        tokens_out=sum(_replies(file, arm) for arm in served) * _REPLY_TOKENS,
         cost=sum(_cost(file, arm) for arm in served),
         cost_currency=study.budget.currency,
         machine_hours=sum(a.quota for a in served) * turns * _CALL_SECONDS / 3600 / concurrency,
@@ -92,10 +93,14 @@ def estimate_effort(file: StudyFile, *, concurrency: int) -> Effort:
     )
 
 
-def _replies(arm: StudyArm, turns: int) -> int:
+def _drawn(arm: StudyArm, shown: int) -> int:
     filtered = arm.intervention
-    drawn = filtered.samples if isinstance(filtered, RejectionSamplingSpec) else REPLIES
-    return arm.quota * turns * drawn
+    return filtered.samples if isinstance(filtered, RejectionSamplingSpec) else shown
+
+
+def _replies(file: StudyFile, arm: StudyArm) -> int:
+    asked = file.study.rules.turns_asked * _drawn(arm, REPLIES)
+    return arm.quota * asked + len(file.requests) * _drawn(arm, 1)
 
 
 def _read(file: StudyFile, arm: StudyArm) -> int:
@@ -103,12 +108,13 @@ def _read(file: StudyFile, arm: StudyArm) -> int:
     prompt = file.prompts.get(getattr(arm.intervention, "prompt", ""))
     before = len(prompt.text) // _TOKEN_CHARACTERS if prompt else 0
     talk = (t * _MESSAGE_TOKENS + (t - 1) * _REPLY_TOKENS for t in range(1, turns + 1))
-    return _replies(arm, turns) // turns * (turns * before + sum(talk))
+    attacks = arm.quota * _drawn(arm, REPLIES) * (turns * before + sum(talk))
+    return attacks + len(file.requests) * _drawn(arm, 1) * (before + _MESSAGE_TOKENS)
 
 
 def _cost(file: StudyFile, arm: StudyArm) -> float:
     price = arm.assistant.price if isinstance(arm.assistant, EndpointSpec) else None
     if price is None:
         return 0.0
-    wrote = _replies(arm, file.study.rules.turns_asked) * _REPLY_TOKENS
+    wrote = _replies(file, arm) * _REPLY_TOKENS
     return (price.input * _read(file, arm) + price.output * wrote) / 1e6

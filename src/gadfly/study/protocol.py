@@ -28,6 +28,7 @@ from gadfly.redteam.briefs import Brief, read_brief
 from gadfly.redteam.members import Population
 from gadfly.redteam.state import Rules
 from gadfly.study.arms import EndpointSpec, PlainLM, PromptedSpec, RejectionSamplingSpec, StudyArm
+from gadfly.study.benign import BenignSpec, Requests, read_requests
 from gadfly.study.faults import explain, read_yaml
 
 __all__ = [
@@ -169,6 +170,8 @@ class Study(Record):
     """The rules of a dialogue."""
     success_threshold: Scale = 3
     """A rating (0-4) from which an attack counts as a success."""
+    benign: BenignSpec | None = None
+    """Harmless requests that every arm is asked beside the attacks; none where left out."""
     budget: Budget = Budget()
     """What servers may cost."""
     launch: Launch = Launch()
@@ -247,15 +250,29 @@ class StudyFile:
     brief: Brief
     prompts: Mapping[str, Prompt]
     """By the name that the study file gives."""
+    benign: Requests | None = None
+    """The list of harmless requests; ``None`` where the study asks none."""
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """The harmless requests that every arm is asked; none where the study asks none."""
+        if self.benign is None or self.study.benign is None:
+            return ()
+        return self.benign.asked(self.study.benign)
 
     @property
     def protocol(self) -> dict[str, Any]:
         """What the file means, in JSON types: the study with its texts."""
-        return {
-            "study": self.study.model_dump(mode="json"),
+        study = self.study.model_dump(mode="json")
+        texts: dict[str, Any] = {
             "brief": self.brief.model_dump(mode="json"),
             "prompts": {name: p.model_dump(mode="json") for name, p in self.prompts.items()},
         }
+        if self.benign is None:
+            del study["benign"]  # a study without it keeps the hash that it had before there was it
+        else:
+            texts["benign"] = self.benign.model_dump(mode="json")
+        return {"study": study, **texts}
 
     @property
     def protocol_hash(self) -> str:
@@ -289,4 +306,5 @@ def load_study(path: Path) -> StudyFile:
         if isinstance(arm.intervention, PlainLM | PromptedSpec | RejectionSamplingSpec)
     }
     prompts = {name: read_prompt(name, path.parent) for name in sorted(named)}
-    return StudyFile(path, study, read_brief(study.brief, path.parent), prompts)
+    benign = None if study.benign is None else read_requests(study.benign, path)
+    return StudyFile(path, study, read_brief(study.brief, path.parent), prompts, benign)

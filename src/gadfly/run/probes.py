@@ -1,0 +1,148 @@
+"""Harmless requests: every arm is asked every request of the study's list once, after the attacks.
+
+All arms get the same requests, so that they can be compared request by request. The seed of a reply
+follows from the study's seed, the request and the try alone. Each reply is kept as soon as it
+came; what is kept is not asked again, unless a next version of the study has changed the request,
+the arm's assistant or its prompt. Two runners may ask the same request at the same moment: the
+first reply is kept, both are paid.
+
+A reply that failed or broke off is asked for again as often as in a dialogue; then it is kept with
+its outcome, and counted as missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gadfly.assistants.protocol import ServerProblem, Stopped
+from gadfly.records.canonical import canonical_json
+from gadfly.records.values import Message, Reply, Usage
+from gadfly.run.assemble import OpenStudy, Version
+from gadfly.run.budget import Purse, together
+from gadfly.run.casts import Casts
+from gadfly.run.tally import Tally
+from gadfly.store.rows import StoredProbe
+
+__all__ = ["Probing", "answered"]
+
+_LOOK_SECONDS = 1.0
+_AGAIN = ("error", "cut")  # outcomes after which a reply is asked for again
+Place = tuple[str, int]
+
+
+def answered(study: OpenStudy) -> dict[Place, Reply]:
+    """The replies that count for the study's file as it is, by arm and number of the request."""
+    now = study.version(study.file.protocol_hash)
+    wanted = {
+        (arm.arm.name, number): _asked(now, arm.arm.name, number)
+        for arm in now.study.arms
+        for number in range(1, len(now.requests) + 1)
+    }
+    found: dict[Place, Reply] = {}
+    for probe in study.store.probes(study.id) if wanted else ():
+        place, version = (probe.arm, probe.number), study.version(probe.protocol_hash)
+        same = place in wanted and wanted[place] == _asked(version, *place)
+        if same and place not in found and probe.body is not None:
+            found[place] = Reply.model_validate_json(probe.body)
+    return found
+
+
+def _asked(version: Version, name: str, number: int) -> tuple[object, ...]:
+    """All that a reply depends on: the request, the arm but for its quota, its prompt, the seed."""
+    arm = next((arm for arm in version.study.arms if arm.arm.name == name), None)
+    if arm is None or number > len(version.requests):
+        return ()
+    prompt = version.prompts.get(getattr(arm.intervention, "prompt", ""))
+    whole = arm.model_dump(mode="json", exclude={"quota"})
+    return version.requests[number - 1], whole, prompt, version.study.seed
+
+
+@dataclass
+class Probing:
+    """What one run has still to ask."""
+
+    study: OpenStudy
+    runner: int
+    casts: Casts
+    purse: Purse
+    tally: Tally
+    halted: Callable[[], bool]
+    _due: list[Place] | None = None
+    _look_at: float = 0.0
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def next(self) -> bool:
+        """Have one more request answered and kept; false where none is left, or the run halts.
+
+        :raises Stopped: the run is stopping.
+        :raises OperatorError: the database or a server refuses.
+        :raises BudgetSpent: the study's budget does not allow it.
+        """
+        await self._look()
+        if not self._due or self.halted():
+            return False
+        arm, number = self._due.pop()
+        reply, usage = await self._ask(arm, number)
+        await self._keep(arm, number, canonical_json(reply).decode(), usage)
+        self.tally.probes += 1
+        self.tally.probed += 1
+        return True
+
+    async def _look(self) -> None:
+        """See now and then what other runners have kept; each runner has its own order."""
+        async with self._looking:
+            if time.monotonic() < self._look_at:
+                return
+            there = await asyncio.to_thread(answered, self.study)
+            if self._due is None:
+                arms = [arm.arm.name for arm in self.study.file.study.arms]
+                numbers = range(1, len(self.study.file.requests) + 1)
+                self._due = [(arm, number) for arm in arms for number in numbers]
+                random.Random(self.runner).shuffle(self._due)
+            self._due = [place for place in self._due if place not in there]
+            self.tally.probes = len(there)
+            self._look_at = time.monotonic() + _LOOK_SECONDS
+
+    async def _ask(self, arm: str, number: int) -> tuple[Reply, Usage]:
+        """The reply, and what all tries cost."""
+        spent = Usage(calls=0, tokens_in=0, tokens_out=0)
+        tries = self.study.file.study.rules.tries
+        for attempt in range(tries):
+            try:
+                reply = await self._try(arm, number, attempt)
+            except (ServerProblem, Stopped) as failure:
+                paid = spent if failure.spent is None else spent + failure.spent
+                if paid.calls:
+                    await self._keep(arm, number, None, paid)
+                raise
+            spent += together([reply])
+            if reply.outcome not in _AGAIN:
+                break
+        return reply, spent
+
+    async def _try(self, arm: str, number: int, attempt: int) -> Reply:
+        cast = self.casts.of(self.study.file.protocol_hash)
+        request = self.study.file.requests[number - 1]
+        seed = random.Random(f"benign/{cast.seed}/{number}/{attempt}").getrandbits(31)
+        conversation = (Message(role="human", text=request),)
+        assistant, sampling, price = (
+            cast.assistants[arm],
+            cast.sampling[arm],
+            cast.prices[arm],
+        )
+        asking = assistant.reply(conversation, seeds=[seed], sampling=sampling)
+        if self.purse.budget.limited:
+            most = assistant.bound(conversation, 1, sampling)
+            replies = await self.purse.pay(None, most, price, asking, halted=self.halted)
+        else:
+            replies = await asking
+        self.tally.replied(replies[0], price)
+        return replies[0]
+
+    async def _keep(self, arm: str, number: int, body: str | None, usage: Usage) -> None:
+        probe = StoredProbe(self.study.file.protocol_hash, arm, number, body)
+        await asyncio.to_thread(self.study.store.put_probe, self.study.id, probe, usage)
