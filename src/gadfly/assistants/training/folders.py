@@ -1,0 +1,124 @@
+"""Where a training works, and how a finished checkpoint takes its place.
+
+A training of ``DIR`` works in ``DIR.part``:
+
+    run.json          what was asked: settings, seed, hashes of models and data
+    training.jsonl    the log
+    checkpoint-N/     what is needed to go on after step N
+    whole/            the finished checkpoint while it is written
+
+Stopped in any way, the same command goes on from the last checkpoint that was written whole, and
+another command is refused with what differs. Only a finished checkpoint appears as ``DIR``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gadfly.assistants.training.progress import quietly
+from gadfly.errors import OperatorError, PersonError
+from gadfly.preference.lineage import Lineage
+from gadfly.preference.neural.work import begin, last_checkpoint, work_folder
+from gadfly.records.output import write_chunks
+
+__all__ = ["CARD", "LINEAGE", "LOG", "README", "Part", "finish", "start"]
+
+LOG = "training.jsonl"
+LINEAGE, CARD, README = "lineage.json", "card.json", "README.md"
+_WHOLE, _OLD = "whole", "old"
+_PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+
+
+@dataclass(frozen=True)
+class Part:
+    """The folder of a training that is under way."""
+
+    folder: Path
+    """Where the finished checkpoint will be."""
+    path: Path
+    """Where the training works."""
+    checkpoint: Path | None
+    """What it goes on from; ``None`` for a start."""
+
+    @property
+    def log(self) -> Path:
+        """The log, one JSON object a line."""
+        return self.path / LOG
+
+
+def start(folder: Path, asked: dict[str, Any], *, force: bool = False) -> Part:
+    """Begin a training, or go on with it where it stopped.
+
+    :param asked: everything that the result follows from, as JSON values.
+    :param force: a finished checkpoint in the folder may be replaced.
+    :raises PersonError: the folder holds something else, or an unfinished training differs.
+    :raises OperatorError: the disk refuses.
+    """
+    _refuse_existing(folder, force=force)
+    path = work_folder(folder)
+    begin(path, _flat(asked))
+    return Part(folder, path, last_checkpoint(path))
+
+
+def _refuse_existing(folder: Path, *, force: bool) -> None:
+    if folder.is_file():
+        raise PersonError(f"{folder}: is a file; give a folder to make")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / LINEAGE).is_file():
+        raise PersonError(
+            f"{folder}: holds something that is no checkpoint trained here; "
+            "give a new or empty folder"
+        )
+    if not force:
+        raise PersonError(
+            f"{folder}: holds a finished checkpoint; give another folder, or --force to replace it"
+        )
+
+
+def _flat(value: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """One level of keys, so that a difference can be named."""
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        name = before + key
+        flat |= _flat(inner, f"{name}.") if isinstance(inner, dict) else {name: inner}
+    return flat
+
+
+def finish(
+    part: Part,
+    *,
+    model: Any,
+    tokenizer: Any,
+    lineage: Lineage,
+    card: dict[str, Any],
+    readme: str,
+) -> None:
+    """Write the finished checkpoint beside its place, move it there, and clear the working folder.
+
+    :raises OperatorError: the disk refuses.
+    """
+    whole = part.path / _WHOLE
+    try:
+        shutil.rmtree(whole, ignore_errors=True)
+        whole.mkdir()
+        with quietly():
+            model.save_pretrained(whole)
+            tokenizer.save_pretrained(whole)
+        shutil.copyfile(part.log, whole / LOG)
+        plain = lineage.model_dump(mode="json")
+        write_chunks(whole / LINEAGE, [orjson.dumps(plain, option=_PRETTY)])
+        write_chunks(whole / CARD, [orjson.dumps(card, option=_PRETTY)])
+        write_chunks(whole / README, [readme.encode("utf-8", "surrogatepass")])
+        if part.folder.exists():
+            shutil.rmtree(part.path / _OLD, ignore_errors=True)
+            part.folder.rename(part.path / _OLD)
+        whole.rename(part.folder)
+        shutil.rmtree(part.path)
+    except OSError as error:
+        raise OperatorError(f"{part.folder}: cannot be written: {error.strerror}") from error
