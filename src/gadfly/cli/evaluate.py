@@ -35,6 +35,7 @@ def preference(
     """Accuracy, calibration and length bias of a preference model on pairs."""
     from gadfly.preference.card import evaluation_lines
     from gadfly.preference.evaluate import evaluate
+    from gadfly.preference.neural.scorer import NeuralScorer
     from gadfly.preference.scoring import open_scorer
     from gadfly.records.reading import read_pairs
 
@@ -49,3 +50,5 @@ def preference(
         return
     for line in evaluation_lines(found):
         out.print(plain(line), soft_wrap=True)
+    if isinstance(scorer, NeuralScorer):
+        out.print(f"how            {scorer.how}")

@@ -40,7 +40,11 @@ def score(
         return
     out.print(plain(f"{done.written.path}: {done.n_attacks:,} attacks ({done.written.format})"))
     out.print(plain(f"  scored by {done.scorer} {done.version}: {done.n_replies:,} replies"))
+    if done.how is not None:
+        out.print(f"  how: {done.how}")
     out.print(f"  without an assistant turn, no score: {done.n_without_reply:,}")
+    if done.n_too_long:
+        out.print(f"  past the model's context window, no score: {done.n_too_long:,}")
     out.print(f"  left out for a problem: {len(done.skipped):,}")
     for what, count in done.written.left_behind.items():
         note(f"the format {done.written.format} cannot hold {what}: {count:,}")

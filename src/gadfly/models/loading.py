@@ -118,8 +118,9 @@ def _loaded(opener: Any, source: str | Path, device: str | None, dtype: Dtype) -
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the progress bars of transformers, and without its report on heads that are new."""
-    from transformers.utils import logging
+    import transformers
 
+    logging: Any = transformers.utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

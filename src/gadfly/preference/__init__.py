@@ -14,6 +14,7 @@ __all__ = [
     "linear",
     "making",
     "measures",
+    "neural",
     "ngrams",
     "pairs",
     "protocol",

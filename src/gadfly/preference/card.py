@@ -11,7 +11,9 @@ from importlib.metadata import version
 from importlib.resources import files
 
 import orjson
+from pydantic import model_validator
 
+from gadfly.errors import ProgrammerError
 from gadfly.preference.evaluate import Evaluation
 from gadfly.preference.lineage import lineage_hash, package_version
 from gadfly.preference.train import Training
@@ -23,12 +25,20 @@ __all__ = [
     "TrainingFile",
     "card_json",
     "card_markdown",
+    "counts_text",
     "estimate_text",
     "evaluation_lines",
+    "limits_text",
     "make_card",
 ]
 
 _LIBRARIES = ("numpy", "scikit-learn", "scipy")
+_FILE_HEAD = ("file", "SHA-256", "pairs", "unusable rows")
+_FITS = {
+    True: "The penalty is chosen within each training part. The interval takes the fits as given, "
+    "and the choice of features is not part of it.",
+    False: "The interval takes the training as given: another seed would give another model.",
+}
 
 
 class TrainingFile(Record):
@@ -60,9 +70,13 @@ class Card(Record):
     libraries: dict[str, str]
     """Versions of the libraries that did the sums."""
     seed: int
-    """Seed of the folds."""
-    penalty: float
-    """C of the logistic regression, as chosen."""
+    """Seed of the folds, or of the split and the training."""
+    kind: str = "linear"
+    """Which scorer reads it."""
+    base: str | None = None
+    """The pretrained model it starts from; ``None`` for none."""
+    settings: dict[str, str | int | float | bool]
+    """How it was fitted: the penalty C of a linear model, the settings of a neural one."""
     files: tuple[TrainingFile, ...]
     """Training data."""
     mix: dict[str, int]
@@ -73,10 +87,26 @@ class Card(Record):
     """Pairs it learned from."""
     n_conversations: int
     """Conversations they are of, by first human turn."""
-    cross_validation: Evaluation
-    """How models made in this way do on conversations they did not see."""
+    cross_validation: Evaluation | None = None
+    """How models made in this way do on conversations they did not see: linear models."""
+    held_out: Evaluation | None = None
+    """How this model does on conversations that were kept from it: neural models."""
     limits: str
     """What it must not be used for, in Markdown."""
+
+    @model_validator(mode="after")
+    def _judged_once(self) -> Card:
+        if (self.cross_validation is None) == (self.held_out is None):
+            raise ValueError("a card holds one evaluation: cross_validation or held_out")
+        return self
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """How well it does on conversations it did not see, however that was found."""
+        found = self.cross_validation or self.held_out
+        if found is None:
+            raise ProgrammerError("a card without an evaluation cannot be made")
+        return found
 
 
 def make_card(training: Training, *, files: Sequence[TrainingFile], command: str) -> Card:
@@ -90,19 +120,20 @@ def make_card(training: Training, *, files: Sequence[TrainingFile], command: str
         package_version=package_version(),
         libraries={name: version(name) for name in _LIBRARIES},
         seed=scorer.lineage.seed or 0,
-        penalty=training.penalty,
+        settings={"penalty": training.penalty},
         files=tuple(files),
         mix=prepared.mix,
         dropped=prepared.dropped,
         n_pairs=len(prepared.pairs),
         n_conversations=prepared.n_conversations,
         cross_validation=training.cross_validation,
-        limits=_limits(),
+        limits=limits_text("limits.md"),
     )
 
 
-def _limits() -> str:
-    return (files("gadfly.preference") / "limits.md").read_text(encoding="utf-8")
+def limits_text(name: str) -> str:
+    """What a kind of model must not be used for, from the file beside this module."""
+    return (files("gadfly.preference") / name).read_text(encoding="utf-8")
 
 
 def card_json(card: Card) -> bytes:
@@ -113,17 +144,19 @@ def card_json(card: Card) -> bytes:
 
 def card_markdown(card: Card) -> str:
     """The card for people."""
-    found = card.cross_validation
+    found = card.evaluation
+    what = "A linear model" if card.kind == "linear" else f"A language model ({card.kind})"
     parts = [
-        f"# Preference model {card.name} {card.version}",
-        "A linear model that scores an assistant's replies for harmlessness; higher is safer. "
+        f"# Preference model {_cell(card.name)} {card.version}",
+        f"{what} that scores an assistant's replies for harmlessness; higher is safer. "
         "The difference of two replies' scores in one context is the log odds that people prefer "
         "the first.",
         "## What it was made from",
-        _table(("file", "SHA-256", "pairs", "unusable rows"), _file_rows(card)),
+        *([f"Base: {_cell(card.base)}."] if card.base else []),
+        *([_table(_FILE_HEAD, _file_rows(card))] if card.files else []),
         _table(("source", "pairs"), [(_cell(name), n) for name, n in card.mix.items()]),
         f"{card.n_pairs:,} pairs of {card.n_conversations:,} conversations. "
-        f"Left out: {_counts(card.dropped)}.",
+        f"Left out: {counts_text(card.dropped)}.",
         "## How well it does",
         f"On conversations it did not see: accuracy {estimate_text(found.accuracy)}; preferring "
         f"the shorter reply: {estimate_text(found.shorter_wins)}. Ties: {found.n_ties:,}. Expected "
@@ -133,8 +166,7 @@ def card_markdown(card: Card) -> str:
             ("source", "accuracy"),
             [(_cell(name), estimate_text(one)) for name, one in found.accuracy_by_source.items()],
         ),
-        f"Method: {found.accuracy.method}. The penalty is chosen within each training part. The "
-        "interval takes the fits as given, and the choice of features is not part of it.",
+        f"Method: {found.accuracy.method}. {_FITS[card.held_out is None]}",
         "By length, chosen minus rejected, in characters:",
         _table(("difference", "pairs", "accuracy", "shorter wins"), _length_rows(found)),
         "## Limits",
@@ -143,7 +175,8 @@ def card_markdown(card: Card) -> str:
         f"    {_cell(card.command)}",
         f"Gadfly {card.package_version}; "
         + ", ".join(f"{name} {got}" for name, got in card.libraries.items())
-        + f"; seed {card.seed}; penalty C = {card.penalty:g}; lineage {card.lineage}.",
+        + f"; seed {card.seed}; lineage {card.lineage}.",
+        _table(("setting", "value"), [(name, _cell(str(v))) for name, v in card.settings.items()]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -152,7 +185,7 @@ def evaluation_lines(found: Evaluation) -> list[str]:
     """An evaluation for the terminal."""
     lines = [
         f"{found.scorer} {found.version} on {found.n:,} pairs of {found.n_conversations:,} "
-        f"conversations; left out: {_counts(found.dropped)}",
+        f"conversations; left out: {counts_text(found.dropped)}",
         f"accuracy       {estimate_text(found.accuracy)}; ties, counted half: {found.n_ties:,}",
         f"shorter wins   {estimate_text(found.shorter_wins)}",
         f"ece            {found.ece:.3f}",
@@ -175,7 +208,7 @@ def evaluation_lines(found: Evaluation) -> list[str]:
 
 def _file_rows(card: Card) -> list[tuple[object, ...]]:
     return [
-        (_cell(file.name), f"`{file.sha256}`", f"{file.n:,}", _counts(file.dropped))
+        (_cell(file.name), f"`{file.sha256}`", f"{file.n:,}", counts_text(file.dropped))
         for file in card.files
     ]
 
@@ -198,7 +231,8 @@ def _cell(text: str) -> str:
     return shown.replace("|", "\\|").replace("<", "&lt;")
 
 
-def _counts(counts: dict[str, int]) -> str:
+def counts_text(counts: dict[str, int]) -> str:
+    """Counts by name in one phrase."""
     return ", ".join(f"{n:,} {_cell(name)}" for name, n in counts.items()) or "none"
 
 

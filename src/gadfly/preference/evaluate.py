@@ -24,12 +24,15 @@ from gadfly.preference.measures import (
     correctness,
 )
 from gadfly.preference.pairs import Prepared, prepare
-from gadfly.preference.protocol import Scorer, checked_scores
+from gadfly.preference.protocol import Scorer, fitting_scores
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import Message, PreferencePair
 
-__all__ = ["Evaluation", "evaluate", "evaluate_margins", "margins"]
+__all__ = ["TOO_LONG", "Evaluation", "evaluate", "evaluate_margins", "margins"]
+
+TOO_LONG = "past the context window"
+"""Why a pair is left out that a scorer cannot read."""
 
 _BATCH = 2_048
 
@@ -87,6 +90,10 @@ def evaluate(
     """Measure a scorer on pairs; ``dropped`` is what their reader left out already."""
     prepared = prepare(pairs, dropped)
     found = margins(scorer, prepared, progress=progress)
+    fits = ~np.isnan(found)
+    if not fits.all():
+        prepared = prepared.without([None if fit else TOO_LONG for fit in fits])
+        found = found[fits]
     lineage = scorer.lineage
     seen = None
     if lineage is not None and lineage.conversations is not None:
@@ -107,7 +114,10 @@ def margins(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Floats:
-    """score(chosen) − score(rejected) for each pair, each after its own context."""
+    """score(chosen) − score(rejected) for each pair, each after its own context.
+
+    NaN for a pair that is too long for the scorer.
+    """
     parts: list[Floats] = []
     total = len(prepared.pairs)
     for start in range(0, total, _BATCH):
@@ -128,7 +138,8 @@ def _margins(
         for messages, pair in zip(contexts, pairs, strict=True)
         for reply in (pair.chosen, pair.rejected)
     ]
-    last = np.array([scores[-1] for scores in checked_scores(scorer, conversations)])
+    scored = fitting_scores(scorer, conversations)
+    last = np.array([np.nan if scores is None else scores[-1] for scores in scored])
     return np.asarray(last[0::2] - last[1::2], dtype=np.float64)
 
 

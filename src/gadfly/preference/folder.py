@@ -5,19 +5,22 @@
     card.json      how it was made and how well it does, for programs
     README.md      the same for people
 
-The two first are all that scoring reads. They vouch for each other: ``model.json`` holds the
-SHA-256 of ``weights.npz`` and the lineage hash, which covers the conversations in the arrays. That
-finds damage and careless edits; it is no signature, and someone who means to deceive can make
-another folder. Nothing in it is ever executed.
+and, for a neural model, the files of a transformers checkpoint, so that other programs can open the
+folder too. The two first, and those, are all that scoring reads. They vouch for each other:
+``model.json`` holds the SHA-256 of ``weights.npz`` and of the checkpoint's files, and the lineage
+hash, which covers the conversations in the arrays. That finds damage and careless edits; it is no
+signature, and someone who means to deceive can make another folder. Nothing in it is ever executed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +28,7 @@ from typing import Any, Literal
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from gadfly.errors import OperatorError, PersonError, ProgrammerError, show
 from gadfly.preference.lineage import Lineage, lineage_hash
@@ -55,6 +58,10 @@ class Manifest(Record):
     """Hash of the whole lineage."""
     weights_sha256: str
     """Hash of ``weights.npz``."""
+    name: str | None = None
+    """What the model is called in tables, where its kind does not say."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """Hash of each further file, by name."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ class Saved:
     """What the model was made from."""
     arrays: dict[str, NDArray[Any]]
     """Its numbers, by name."""
+    name: str | None = None
+    """What it is called in tables, where its kind does not say."""
 
 
 def refuse_existing(folder: Path, *, force: bool = False) -> None:
@@ -81,7 +90,7 @@ def refuse_existing(folder: Path, *, force: bool = False) -> None:
         raise OperatorError(f"{folder}: cannot be read: {error.strerror}") from error
     if not held:
         return
-    strange = [name for name in held if name not in FILES]
+    strange = sorted(set(held) - set(FILES) - set(_further(folder)))
     if strange:
         raise PersonError(
             f"{folder}: holds {show(strange[0])}, which is no part of a preference model; "
@@ -101,9 +110,14 @@ def write_folder(
     arrays: Mapping[str, NDArray[Any]],
     card: bytes,
     readme: str,
+    name: str | None = None,
+    files: Sequence[Path] = (),
     force: bool = False,
 ) -> None:
-    """Write a model: whole or not at all where the folder is new, file by file with ``force``."""
+    """Write a model: whole or not at all where the folder is new, file by file with ``force``.
+
+    :param files: further files of the model, which keep their names.
+    """
     refuse_existing(folder, force=force)
     if lineage.conversations is None:
         raise ProgrammerError("a model to be saved must know the conversations it trained on")
@@ -114,6 +128,8 @@ def write_folder(
         lineage=lineage.model_dump(mode="json", exclude={"conversations"}),
         lineage_hash=lineage_hash(lineage),
         weights_sha256=sha256(packed),
+        name=name,
+        files={file.name: _hash(file) for file in files},
     )
     pretty = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     contents = {
@@ -123,7 +139,7 @@ def write_folder(
         MODEL: orjson.dumps(manifest.model_dump(mode="json"), option=pretty),
     }
     try:
-        _place(folder, contents)
+        _place(folder, contents, files)
     except OSError as error:
         raise OperatorError(f"{folder}: cannot be written: {error.strerror}") from error
 
@@ -140,18 +156,37 @@ def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return packed.getvalue()
 
 
-def _place(folder: Path, contents: dict[str, bytes]) -> None:
+def _place(folder: Path, contents: dict[str, bytes], files: Sequence[Path]) -> None:
     """Write beside the folder, then move: the model's own file goes last."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    held = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    stale = held & set(_further(folder)) - {file.name for file in files}
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".gadfly-") as made:
         for name, data in contents.items():
             with (Path(made) / name).open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+        for further in files:
+            shutil.copyfile(further, Path(made) / further.name)
         folder.mkdir(exist_ok=True)
-        for name in contents:
+        for name in [*(file.name for file in files), *contents]:
             (Path(made) / name).replace(folder / name)
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _further(folder: Path) -> dict[str, str]:
+    """Names and hashes of the further files of the model that a folder holds, if it holds one."""
+    try:
+        return Manifest.model_validate_json((folder / MODEL).read_bytes()).files
+    except (OSError, ValidationError):
+        return {}
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
 def read_folder(folder: Path | str) -> Saved:
@@ -179,7 +214,32 @@ def read_folder(folder: Path | str) -> Saved:
             f"{folder}: the lineage in {MODEL} is not the one it was saved with (its hash "
             "differs): it was changed; copy the folder again or train again"
         )
-    return Saved(folder, manifest.kind, lineage, arrays)
+    if manifest.files:
+        _check_further(folder, manifest.files)
+    return Saved(folder, manifest.kind, lineage, arrays, manifest.name)
+
+
+def _check_further(folder: Path, files: dict[str, str]) -> None:
+    """Whether the further files are those described, and no others stand beside them.
+
+    A loader decides by the names it finds, so a file that nobody vouches for is refused.
+    """
+    held = {entry.name for entry in folder.iterdir()}
+    strange = sorted(name for name in held - set(FILES) - set(files) if not name.startswith("."))
+    if strange:
+        raise PersonError(
+            f"{folder}: holds {show(strange[0])}, which {MODEL} does not describe; take it away"
+        )
+    for name, wanted in files.items():
+        if name not in held:
+            raise PersonError(
+                f"{folder}: has no {show(name)}: copy the folder again or train again"
+            )
+        if _hash(folder / name) != wanted:
+            raise PersonError(
+                f"{folder}: {show(name)} is not the file that {MODEL} describes (its SHA-256 "
+                "differs): it was changed or cut; copy the folder again or train again"
+            )
 
 
 def _manifest(folder: Path) -> Manifest:

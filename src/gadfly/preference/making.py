@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gadfly.errors import PersonError
 from gadfly.preference.card import Card, TrainingFile, card_json, card_markdown, make_card
 from gadfly.preference.folder import refuse_existing, write_folder
+from gadfly.preference.neural.settings import NeuralSettings
 from gadfly.preference.train import train_linear
-from gadfly.records.reading import read_pairs
+from gadfly.records.opening import open_records
+from gadfly.records.pairs import attack_pairs
+from gadfly.records.reading import attacks_of, pairs_of
 from gadfly.records.values import PreferencePair
 
-__all__ = ["make_linear"]
+__all__ = ["make_linear", "make_neural"]
 
 
 def make_linear(
@@ -29,31 +33,20 @@ def make_linear(
 ) -> Card:
     """Read, train, estimate, save; the folder is looked at first, so that no work is lost.
 
-    :param members: whose picks the pairs are, where that is known; it goes into the lineage.
+    :param paths: files of pairs, or of attacks, whose comparisons are taken.
+    :param members: whose picks the pairs are, where the files do not say; they go into the lineage.
     """
     refuse_existing(folder, force=force)
-    pairs: list[PreferencePair] = []
-    files: list[TrainingFile] = []
-    for path, source in zip(paths, _sources(paths, sources), strict=True):
-        read = read_pairs(path, source=source)
-        pairs += read.pairs
-        files.append(
-            TrainingFile(
-                name=path.name, sha256=read.sha256, n=len(read.pairs), dropped=read.dropped
-            )
-        )
-    dropped: Counter[str] = Counter()
-    for file in files:
-        dropped.update(file.dropped)
+    read = _read(paths, sources)
     training = train_linear(
-        pairs,
-        training_data=[file.sha256 for file in files],
-        members=members,
-        dropped=dropped,
+        read.pairs,
+        training_data=[file.sha256 for file in read.files],
+        members=read.members if members is None else members,
+        dropped=read.dropped,
         seed=seed,
         progress=progress,
     )
-    card = make_card(training, files=files, command=command)
+    card = make_card(training, files=read.files, command=command)
     write_folder(
         folder,
         lineage=training.scorer.lineage,
@@ -63,6 +56,82 @@ def make_linear(
         force=force,
     )
     return card
+
+
+def make_neural(
+    paths: Sequence[Path],
+    folder: Path,
+    *,
+    base: str | Path,
+    settings: NeuralSettings,
+    sources: Sequence[str] | None = None,
+    members: Collection[str] | None = None,
+    name: str | None = None,
+    seed: int = 0,
+    force: bool = False,
+    command: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> Card:
+    """Read, train, judge, save, as :func:`gadfly.preference.neural.training.train_neural` does."""
+    from gadfly.preference.neural.training import train_neural
+
+    refuse_existing(folder, force=force)
+    read = _read(paths, sources)
+    return train_neural(
+        read.pairs,
+        base=base,
+        folder=folder,
+        settings=settings,
+        members=read.members if members is None else members,
+        dropped=read.dropped,
+        files=read.files,
+        name=name,
+        seed=seed,
+        force=force,
+        command=command,
+        progress=progress,
+    )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the files hold, together."""
+
+    pairs: list[PreferencePair]
+    """In the order of the files."""
+    files: list[TrainingFile]
+    """What each file is."""
+    dropped: Counter[str]
+    """What their readers left out, by reason."""
+    members: set[str] | None
+    """Whose picks the pairs are; ``None`` where a file does not say."""
+
+
+def _read(paths: Sequence[Path], sources: Sequence[str] | None) -> _Read:
+    """The pairs of all files; attacks with comparisons give theirs, and their members."""
+    read = _Read([], [], Counter(), set())
+    known: set[str] | None = set()
+    for path, source in zip(paths, _sources(paths, sources), strict=True):
+        opened = open_records(path, default="pairs")
+        if opened.holds == "attacks":
+            attacks = attacks_of(opened)
+            made = attack_pairs(attacks.attacks, source=source)
+            pairs, digest, dropped = (
+                made.pairs,
+                attacks.sha256,
+                {str(why): n for why, n in made.dropped.items()},
+            )
+            if known is not None:
+                known |= {str(attack.attacker.member) for attack in attacks.attacks}
+        else:
+            found = pairs_of(opened, source=source)
+            pairs, digest, dropped, known = found.pairs, found.sha256, found.dropped, None
+        read.pairs.extend(pairs)
+        read.dropped.update(dropped)
+        read.files.append(
+            TrainingFile(name=path.name, sha256=digest, n=len(pairs), dropped=dropped)
+        )
+    return replace(read, members=known)
 
 
 def _sources(paths: Sequence[Path], sources: Sequence[str] | None) -> Sequence[str | None]:

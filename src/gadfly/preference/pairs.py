@@ -46,6 +46,28 @@ class Prepared:
         """Pairs by source."""
         return dict(sorted(Counter(pair.source for pair in self.pairs).items()))
 
+    def only(self, which: NDArray[np.bool_]) -> Prepared:
+        """The pairs wanted, for a split; nothing is counted as left out."""
+        places = np.flatnonzero(which).tolist()
+        return Prepared(
+            tuple(self.pairs[place] for place in places),
+            tuple(self.contexts[place] for place in places),
+            self.conversation[which],
+            self.dropped,
+        )
+
+    def without(self, reasons: Sequence[str | None]) -> Prepared:
+        """The pairs for which there is no reason to leave them out; the others are counted.
+
+        :raises PersonError: none is left.
+        """
+        found = Counter(self.dropped)
+        found.update(reason for reason in reasons if reason is not None)
+        kept = self.only(np.array([reason is None for reason in reasons], dtype=np.bool_))
+        if not kept.pairs:
+            raise PersonError(_none_left(sum(found.values()), found))
+        return Prepared(kept.pairs, kept.contexts, kept.conversation, dict(sorted(found.items())))
+
 
 def context(pair: PreferencePair) -> tuple[Message, ...]:
     """The messages before the replies; the last assistant marker opens none.

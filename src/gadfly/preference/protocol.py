@@ -27,9 +27,11 @@ from gadfly.records.values import Attack, Message, Scores
 __all__ = [
     "DESCRIPTION_QUESTION",
     "Scorer",
+    "WindowedScorer",
     "attack_scores",
     "checked_scores",
     "description_messages",
+    "fitting_scores",
 ]
 
 DESCRIPTION_QUESTION = "What is this conversation meant to be about?"
@@ -56,17 +58,49 @@ class Scorer(Protocol):
         """One score per assistant message of each conversation, in order; higher is safer."""
 
 
+@runtime_checkable
+class WindowedScorer(Scorer, Protocol):
+    """A scorer that can read conversations up to some length only."""
+
+    def score_fitting(
+        self, conversations: Sequence[Sequence[Message]]
+    ) -> list[tuple[float, ...] | None]:
+        """As :meth:`Scorer.score`; ``None`` for each conversation that is too long."""
+
+
 def checked_scores(
     scorer: Scorer, conversations: Sequence[Sequence[Message]]
 ) -> list[tuple[float, ...]]:
     """The scorer's scores, refused unless there is one finite number per assistant message."""
     scores = scorer.score(conversations)
+    _check(scorer, conversations, scores)
+    return scores
+
+
+def fitting_scores(
+    scorer: Scorer, conversations: Sequence[Sequence[Message]]
+) -> list[tuple[float, ...] | None]:
+    """As :func:`checked_scores`; ``None`` for a conversation that is too long for the scorer."""
+    if not isinstance(scorer, WindowedScorer):
+        return list(checked_scores(scorer, conversations))
+    scores = scorer.score_fitting(conversations)
+    _check(scorer, conversations, scores)
+    return scores
+
+
+def _check(
+    scorer: Scorer,
+    conversations: Sequence[Sequence[Message]],
+    scores: Sequence[tuple[float, ...] | None],
+) -> None:
     if len(scores) != len(conversations):
         raise ProgrammerError(
             f"scorer {scorer.name} was given {len(conversations)} conversations "
             f"and answered for {len(scores)}"
         )
     for place, (messages, values) in enumerate(zip(conversations, scores, strict=True)):
+        if values is None:
+            continue
         due = sum(message.role == "assistant" for message in messages)
         if len(values) != due:
             raise ProgrammerError(
@@ -78,7 +112,6 @@ def checked_scores(
                 f"scorer {scorer.name} gave a score that is not a finite number "
                 f"for conversation {place}; such a score is never stored"
             )
-    return scores
 
 
 def description_messages(attack: Attack) -> tuple[Message, ...]:
@@ -94,11 +127,12 @@ def description_messages(attack: Attack) -> tuple[Message, ...]:
 def attack_scores(attacks: Sequence[Attack], scorer: Scorer) -> list[Scores]:
     """The record of each attack's scores by one scorer.
 
-    An attack without assistant message has no minimum and no mean: both are ``None``.
+    An attack without assistant message has no minimum and no mean: both are ``None``. So they are,
+    and so are the scores of its turns, where its conversation is too long for the scorer.
     """
     conversations = [attack_messages(attack.turns) for attack in attacks]
     descriptions = [description_messages(attack) for attack in attacks]
-    scores = checked_scores(scorer, [*conversations, *descriptions])
+    scores = fitting_scores(scorer, [*conversations, *descriptions])
     name, version = scorer.name, scorer.version
     lineage = None if scorer.lineage is None else lineage_hash(scorer.lineage)
     return [
@@ -107,7 +141,7 @@ def attack_scores(attacks: Sequence[Attack], scorer: Scorer) -> list[Scores]:
             version=version,
             lineage=lineage,
             turns=turns,
-            minimum=min(turns, default=None),
+            minimum=min(turns or (), default=None),
             mean=math.fsum(turns) / len(turns) if turns else None,
             task_description=description[0] if description else None,
         )

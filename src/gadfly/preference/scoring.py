@@ -13,7 +13,8 @@ from typing import Any
 
 from gadfly.errors import FileProblem, PersonError, RecordProblem, show
 from gadfly.preference import linear
-from gadfly.preference.folder import read_folder
+from gadfly.preference.folder import Saved, read_folder
+from gadfly.preference.neural import scorer as neural
 from gadfly.preference.protocol import Scorer, attack_scores
 from gadfly.records.reading import Format, read_attacks
 from gadfly.records.values import Attack, Scores
@@ -34,6 +35,8 @@ class Scored:
     """Attacks without any assistant message: no minimum, no mean."""
     n_replies: int
     """Assistant messages scored."""
+    n_too_long: int
+    """Attacks past the scorer's context window: no score at all."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,12 @@ class ScoredFile:
     """Attacks read and written."""
     n_without_reply: int
     """Of those, without any assistant message: no minimum, no mean."""
+    n_too_long: int
+    """Of those, past the scorer's context window: no score at all."""
     n_replies: int
     """Assistant messages scored."""
+    how: str | None
+    """How a neural model read them: its mode, and the padding it was fed."""
     skipped: tuple[RecordProblem, ...]
     """Records left out by a lenient reading, and why."""
     written: Written
@@ -64,7 +71,9 @@ class ScoredFile:
             "format": self.written.format,
             "n_attacks": self.n_attacks,
             "n_without_reply": self.n_without_reply,
+            "n_too_long": self.n_too_long,
             "n_replies": self.n_replies,
+            "how": self.how,
             "n_skipped": len(self.skipped),
             "left_behind": dict(self.written.left_behind),
         }
@@ -73,7 +82,10 @@ class ScoredFile:
 def open_scorer(folder: Path | str) -> Scorer:
     """The preference model in a folder, of whatever kind."""
     saved = read_folder(folder)
-    openers = {linear.KIND: linear.from_saved}
+    openers: dict[str, Callable[[Saved], Scorer]] = {
+        linear.KIND: linear.from_saved,
+        neural.KIND: neural.from_saved,
+    }
     if saved.kind not in openers:
         raise PersonError(
             f"{folder}: got a preference model of kind {show(saved.kind)}; "
@@ -97,8 +109,9 @@ def score_attacks(
             done.append(attack.model_copy(update={"scores": (scores, *earlier)}))
         if progress is not None:
             progress(len(done), len(attacks))
-    turns = [len(attack.scores[0].turns or ()) for attack in done]
-    return Scored(tuple(done), turns.count(0), sum(turns))
+    turns = [attack.scores[0].turns for attack in done]
+    lengths = [len(scores) for scores in turns if scores is not None]
+    return Scored(tuple(done), lengths.count(0), sum(lengths), turns.count(None))
 
 
 def _same(one: Scores, other: Scores) -> bool:
@@ -128,7 +141,9 @@ def score_file(
         version=scorer.version,
         n_attacks=len(done.attacks),
         n_without_reply=done.n_without_reply,
+        n_too_long=done.n_too_long,
         n_replies=done.n_replies,
+        how=scorer.how if isinstance(scorer, neural.NeuralScorer) else None,
         skipped=read.skipped,
         written=written,
     )
