@@ -11,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from gadfly.assistants.local.prefixes import Prefixes  # noqa: E402
 from gadfly.assistants.local.sampling import Request, Sample, Sampler  # noqa: E402
 from gadfly.errors import PersonError  # noqa: E402
 from gadfly.models.loading import Loaded, load_causal  # noqa: E402
@@ -72,7 +73,7 @@ def test_a_seed_gives_the_same_reply_alone_and_in_any_batch(
 ) -> None:
     sampler = Sampler(load(arch))
     asked = [
-        Request(prompt, (i, i + 1000, 7), 24, temperature=0.5 + i % 3 / 4, top_p=(1.0, 0.8)[i % 2])
+        Request(prompt, (i, i + 1000, 7), 20, temperature=0.5 + i % 3 / 4, top_p=(1.0, 0.8)[i % 2])
         for i, prompt in enumerate(prompts(sampler.loaded, 34))
     ]
     together = flat(sampler.generate(asked))
@@ -156,6 +157,60 @@ def test_a_prompt_is_read_once_for_all_its_replies(load: Callable[..., Loaded]) 
     assert (16, 1) in read
 
 
+@pytest.mark.parametrize("arch", ["llama", "gpt2", "qwen2"])
+def test_what_prompts_begin_with_is_read_once_and_changes_nothing(
+    load: Callable[..., Loaded], arch: str
+) -> None:
+    loaded = load(arch)
+    before = tuple(Encoder(loaded.tokenizer).conversation(LONGER * 3))
+    ends = prompts(loaded, 20)
+    asked = [Request(before + end, (i, i + 50), 16) for i, end in enumerate(ends[:16])]
+    asked += [Request(end, (i,), 16) for i, end in enumerate(ends[16:])]  # these begin otherwise
+    sampler, read = Sampler(loaded), []
+    forward = sampler._forward
+
+    def noted(ids: Any, *given: Any, **named: Any) -> Any:
+        read.append((ids.shape, bool(named["shared"])))
+        return forward(ids, *given, **named)
+
+    sampler._forward = noted  # type: ignore[method-assign]
+    together = sampler.generate(asked)
+    assert sampler._shares
+    assert max(shape[1] for shape, shared in read if shared) < len(before)
+    assert max(shape[0] for shape, shared in read if shared) == 32
+    alone = [Sampler(loaded).generate([request])[0] for request in asked]
+    assert together == alone
+
+
+def test_prompts_go_with_the_prefix_that_they_begin_with() -> None:
+    read: list[tuple[int, ...]] = []
+    kept = Prefixes(lambda ids: (read.append(ids), [(torch.zeros(1, len(ids), 1),) * 2])[1])
+    one, other = tuple(range(100)), tuple(range(500, 600))
+    few = [(*one, n, n) for n in range(200, 204)]
+    assert [group.length for group in kept.groups(few)] == [0]  # too few to tell
+    more = [(*one, n, n) for n in range(204, 208)] + [(*other, n) for n in range(300, 308)]
+    groups = kept.groups([*more, (1, 2, 3)])
+    assert read == [one, other]
+    assert {(group.places, group.length) for group in groups} == {
+        ((0, 1, 2, 3), 100),
+        ((4, 5, 6, 7, 8, 9, 10, 11), 100),
+        ((12,), 0),
+    }
+    # A prompt that ends within the prefix keeps a token of its own; one that leaves it early fits.
+    (group,) = kept.groups([one, (*one[:90], 7, 7)])
+    assert (group.places, group.length) == ((0, 1), 90)
+    assert group.layers[0][0].shape == (1, 90, 1)
+    assert [group.length for group in kept.groups([one])] == [99]
+    assert len(read) == 2
+
+
+def test_a_dialogue_that_goes_on_is_no_prefix_of_others() -> None:
+    kept = Prefixes(lambda ids: [(torch.zeros(1, len(ids), 1),) * 2])
+    for turns in range(1, 7):
+        (group,) = kept.groups([tuple(range(100 * turns))])
+        assert group.length == 0
+
+
 def test_a_reply_goes_to_the_end_of_the_context_and_no_further(
     load: Callable[..., Loaded],
 ) -> None:
@@ -178,8 +233,8 @@ def test_a_reply_ends_where_the_next_human_would_speak(load: Callable[..., Loade
     prompt = tuple(Encoder(loaded.tokenizer).prompt(TALK))
     forward = sampler._forward
 
-    def scripted(ids: Any, mask: Any, positions: Any, cache: Any) -> Any:
-        logits = forward(ids, mask, positions, cache)
+    def scripted(ids: Any, mask: Any, positions: Any, **given: Any) -> Any:
+        logits = forward(ids, mask, positions, **given)
         logits[:, script[int(positions.max()) + 1 - len(prompt)]] = 1e4
         return logits
 

@@ -1,7 +1,7 @@
 """LOCAL MODELS: any transformers causal LM on this machine as an assistant.
 
-Import from the defining modules. None of them loads torch before it is used, but for ``kv``, which
-is imported inside functions only.
+Import from the defining modules. None of them loads torch before it is used, but for ``kv`` and
+``shared``, which are imported inside functions only.
 """
 
-__all__ = ["drawing", "kv", "sampling"]
+__all__ = ["batch", "drawing", "kv", "prefixes", "sampling", "shared"]

@@ -11,6 +11,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from gadfly.errors import ProgrammerError
+
 __all__ = ["Roomy", "new_cache"]
 
 _ROOM = 64  # columns that are added at once
@@ -46,6 +48,12 @@ class Roomy(DynamicLayer):  # type: ignore[no-untyped-call]
         """Keep these rows, each as often as it is named."""
         self._buffers = None  # the next update makes room anew
         super().batch_select_indices(indices)
+
+    def first_row(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of the first row, each [heads, tokens, width]."""
+        if self.keys is None or self.values is None:
+            raise ProgrammerError("nothing was read yet")
+        return self.keys[0].contiguous(), self.values[0].contiguous()
 
     @staticmethod
     def _larger(old: torch.Tensor | None, like: torch.Tensor, size: int) -> torch.Tensor:

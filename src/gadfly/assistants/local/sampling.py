@@ -1,6 +1,7 @@
 """Our own sampling loop over a transformers causal LM.
 
 * A prompt is read once, whatever the number of replies to it: its keys and values are repeated.
+  What many prompts begin with is read once for all (:mod:`gadfly.assistants.local.prefixes`).
 * Every reply draws from a generator of its own, seeded by its seed, and its tokens do not depend on
   what else is in the batch. Logits do, in their last digits; so a draw that these could change is
   settled by a pass over the reply's own tokens alone (see :mod:`gadfly.assistants.local.drawing`).
@@ -17,10 +18,13 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gadfly.assistants.local.batch import Row, State, padded
 from gadfly.assistants.local.drawing import draw
+from gadfly.assistants.local.prefixes import Group, Prefixes
 from gadfly.errors import PersonError
 from gadfly.models.loading import Loaded
 from gadfly.models.tokens import Encoder
@@ -28,12 +32,15 @@ from gadfly.models.tokens import Encoder
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gadfly.assistants.local.shared import Layers
+
 __all__ = ["MAX_TOKENS", "ROWS", "Request", "Sample", "Sampler"]
 
 MAX_TOKENS = 128
 """Longest reply where the request says nothing."""
 ROWS = 64
 """Replies that are sampled side by side."""
+_STAY = 7 / 8  # of the rows of a batch must be live, else the others leave it
 _NOISE = 4e-6  # of float32 logits between batches: four times the most that was seen
 
 
@@ -69,24 +76,6 @@ class Sample:
     """Tokens drawn."""
 
 
-@dataclass
-class _Row:
-    """A reply in the making."""
-
-    place: tuple[int, int]
-    prompt: tuple[int, ...]
-    most: int
-    temperature: float
-    top_p: float
-    chances: list[float]
-    ids: list[int] = field(default_factory=list)
-    finished: bool = False
-
-    @property
-    def over(self) -> bool:
-        return self.finished or len(self.ids) >= self.most
-
-
 class Sampler:
     """Samples replies from one model. One thread at a time."""
 
@@ -110,6 +99,8 @@ class Sampler:
         self._noise = _NOISE if full else 0.0
         self._accepts = frozenset(inspect.signature(loaded.model.forward).parameters)
         self._pieces: dict[int, bool] = {}
+        self._prefixes = Prefixes(self._read_shared)
+        self._shares: bool | None = None
 
     def room(self, prompt: Sequence[int]) -> int | None:
         """How many tokens a reply to this prompt can have; ``None`` where nothing limits it."""
@@ -122,16 +113,13 @@ class Sampler:
         """
         import torch
 
-        rows = [
-            [self._row((number, nth), request, seed) for nth, seed in enumerate(request.seeds)]
-            for number, request in enumerate(requests)
-        ]
+        rows = [[self._row(request, seed) for seed in request.seeds] for request in requests]
         with torch.inference_mode():
-            for batch in self._batches(rows):
-                self._sample(batch)
+            for batch, group in self._batches([own for own in rows if own]):
+                self._sample(batch, group)
         return [[self._made(row) for row in own] for own in rows]
 
-    def _row(self, place: tuple[int, int], request: Request, seed: int) -> _Row:
+    def _row(self, request: Request, seed: int) -> Row:
         room = self.room(request.prompt)
         if not request.prompt or room == 0:
             raise PersonError(
@@ -141,8 +129,7 @@ class Sampler:
         most = MAX_TOKENS if request.max_tokens is None else request.max_tokens
         most = most if room is None else min(most, room)
         draws = random.Random(seed)
-        return _Row(
-            place=place,
+        return Row(
             prompt=tuple(request.prompt),
             most=most,
             temperature=1.0 if request.temperature is None else request.temperature,
@@ -150,20 +137,20 @@ class Sampler:
             chances=[draws.random() for _ in range(most)],
         )
 
-    def _batches(self, requests: list[list[_Row]]) -> Iterator[list[_Row]]:
-        """Requests of like length together, as many as there are rows for."""
-        batch: list[_Row] = []
-        for own in sorted(requests, key=lambda rows: len(rows[0].prompt) if rows else 0):
-            if batch and len(batch) + len(own) > self.rows:
-                yield batch
-                batch = []
-            batch = [*batch, *own]
-        if batch:
-            yield batch
+    def _batches(self, requests: list[list[Row]]) -> Iterator[tuple[list[Row], Group]]:
+        """Requests that begin alike and are of like length together, as many as fit."""
+        for group in self._prefixes.groups([own[0].prompt for own in requests]):
+            batch: list[Row] = []
+            for own in sorted((requests[p] for p in group.places), key=lambda r: len(r[0].prompt)):
+                if batch and len(batch) + len(own) > self.rows:
+                    yield batch, group
+                    batch = []
+                batch = [*batch, *own]
+            yield batch, group
 
-    def _sample(self, rows: list[_Row]) -> None:
+    def _sample(self, rows: list[Row], group: Group) -> None:
         """Draw the tokens of a batch, row by row side by side, until all are over."""
-        logits, state = self._prefill(rows)
+        logits, state = self._prefill(rows, group)
         while True:
             tokens = self._draw(logits, state)
             for row, token in zip(state.rows, tokens, strict=True):
@@ -173,85 +160,109 @@ class Sampler:
             live = [place for place, row in enumerate(state.rows) if not row.over]
             if not live:
                 return
-            if len(live) <= len(state.rows) * 7 // 8:
+            if len(live) <= len(state.rows) * _STAY:
                 state.keep(live)
                 tokens = [tokens[place] for place in live]
             logits = self._step(tokens, state)
 
-    def _prefill(self, rows: list[_Row]) -> tuple[Tensor, _State]:
+    def _prefill(self, rows: list[Row], group: Group) -> tuple[Tensor, State]:
         """Read each prompt once; logits and keys and values of every row."""
         import torch
 
         from gadfly.assistants.local.kv import new_cache
 
-        prompts = list(dict.fromkeys(row.prompt for row in rows))
-        width = max(map(len, prompts))
-        pad, device = int(self.loaded.tokenizer.pad_token_id), self.loaded.device
-        ids = torch.tensor([[pad] * (width - len(p)) + list(p) for p in prompts], device=device)
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
+        prompts = {prompt: at for at, prompt in enumerate(dict.fromkeys(r.prompt for r in rows))}
+        rest = [prompt[group.length :] for prompt in prompts]
+        device = self.loaded.device
+        ids, mask = padded(rest, int(self.loaded.tokenizer.pad_token_id), device)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0) + group.length
         cache = new_cache(self.loaded.model.config)
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        logits = self._forward(ids, mask, positions, cache)
-        which = torch.tensor([prompts.index(row.prompt) for row in rows], device=device)
-        state = _State(rows, cache, mask, device)
-        state.expand(which, max(row.most for row in rows))
-        return logits[which], state
+        logits = self._forward(ids, mask, positions, cache=cache, shared=group.layers)
+        which = torch.tensor([prompts[row.prompt] for row in rows], device=device)
+        return logits[which], State(rows, which, cache=cache, mask=mask, shared=group.layers)
 
-    def _step(self, tokens: list[int], state: _State) -> Tensor:
+    def _step(self, tokens: list[int], state: State) -> Tensor:
         import torch
 
         ids = torch.tensor(tokens, device=self.loaded.device)[:, None]
         mask, positions = state.next_column()
-        return self._forward(ids, mask, positions, state.cache)
+        return self._forward(ids, mask, positions, cache=state.cache, shared=state.shared)
 
-    def _forward(self, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> Tensor:
+    def _forward(
+        self, ids: Tensor, mask: Tensor, positions: Tensor, *, cache: Any = None, shared: Layers
+    ) -> Tensor:
         """The logits after the last column, [rows, vocabulary]."""
+        from gadfly.assistants.local.shared import sharing
+
         self.passes += 1
         options = {"position_ids": positions, "logits_to_keep": 1}
-        found = self.loaded.model(
-            input_ids=ids,
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=cache is not None,
-            **{name: value for name, value in options.items() if name in self._accepts},
-        )
+        with sharing(self.loaded.model, shared) if shared else nullcontext():
+            found = self.loaded.model(
+                input_ids=ids,
+                attention_mask=mask,
+                past_key_values=cache,
+                use_cache=cache is not None,
+                **{name: value for name, value in options.items() if name in self._accepts},
+            )
         logits: Tensor = found.logits[:, -1]
         return logits
 
-    def _draw(self, logits: Tensor, state: _State) -> list[int]:
-        """A token for each row, that of a row which is over being of no account."""
-        drawn = draw(
-            logits,
-            state.chances[:, state.drawn],
-            temperature=state.temperature,
-            top_p=state.top_p,
-            noise=self._noise,
-        )
-        tokens: list[int] = drawn.tokens.tolist()
-        if self._noise:
-            for place in drawn.close.nonzero()[:, 0].tolist():
-                if not state.rows[place].over:
-                    tokens[place] = self._settle(state, place)
-        return tokens
-
-    def _settle(self, state: _State, place: int) -> int:
-        """Draw by logits of the reply's own tokens, read alone: the same in every batch."""
+    def _alone(self, ids: Sequence[int]) -> Tensor:
+        """The logits after tokens that are read alone, from the first: the same in every batch."""
         import torch
 
-        self.settled += 1
-        row, here = state.rows[place], slice(place, place + 1)
-        ids = torch.tensor([[*row.prompt, *row.ids]], device=self.loaded.device)
-        positions = torch.arange(ids.shape[1], device=ids.device)[None]
-        drawn = draw(
-            self._forward(ids, torch.ones_like(ids), positions, None),
-            state.chances[here, state.drawn],
-            temperature=state.temperature[here],
-            top_p=state.top_p[here],
-            noise=0.0,
-        )
-        return int(drawn.tokens[0])
+        row = torch.tensor([list(ids)], device=self.loaded.device)
+        positions = torch.arange(row.shape[1], device=row.device)[None]
+        return self._forward(row, torch.ones_like(row), positions, shared=())
 
-    def _ends(self, row: _Row, token: int) -> bool:
+    def _draw(self, logits: Tensor, state: State) -> list[int]:
+        """A token for each row, that of a row which is over being of no account."""
+        how = {"temperature": state.temperature, "top_p": state.top_p}
+        chances = state.chances[:, state.drawn]
+        drawn = draw(logits, chances, **how, noise=self._noise)
+        tokens: list[int] = drawn.tokens.tolist()
+        for place in drawn.close.nonzero()[:, 0].tolist() if self._noise else ():
+            row = state.rows[place]
+            if not row.over:
+                self.settled += 1
+                here = slice(place, place + 1)
+                own = {name: values[here] for name, values in how.items()}
+                settled = draw(self._alone([*row.prompt, *row.ids]), chances[here], **own, noise=0)
+                tokens[place] = int(settled.tokens[0])
+        return tokens
+
+    def _read_shared(self, prefix: tuple[int, ...]) -> Layers:
+        """Keys and values of a prefix; empty where the model cannot share them."""
+        from gadfly.assistants.local.shared import read_shared
+
+        if self._shares is None:
+            self._shares = self._can_share()
+        return read_shared(self.loaded.model, prefix) if self._shares else ()
+
+    def _can_share(self) -> bool:
+        """Whether the model gives the same logits either way: attention has many forms, and a
+        model whose own ours is not must read its prompts whole.
+        """
+        import torch
+
+        from gadfly.assistants.local.shared import read_shared
+
+        if not {"position_ids", "past_key_values"} <= self._accepts:
+            return False
+        tokens = sorted(set(range(self.loaded.model.config.vocab_size)) - self.encoder.stop_ids)
+        tokens = tokens[:: max(1, len(tokens) // 24)][:24]
+        layers = read_shared(self.loaded.model, tokens[:12])
+        if not layers:
+            return False
+        rests = [tokens[12:], tokens[12:17]]
+        ids, mask = padded(rests, int(self.loaded.tokenizer.pad_token_id), self.loaded.device)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0) + 12
+        both = self._forward(ids, mask, positions, shared=layers).float()
+        whole = torch.cat([self._alone(tokens[:12] + rest) for rest in rests]).float()
+        most = (1e-4 if self._noise else 0.03) * float(whole.max() - whole.min())
+        return bool((both - whole).abs().max() <= most)
+
+    def _ends(self, row: Row, token: int) -> bool:
         if token in self.encoder.stop_ids:
             return True
         for stop in self.encoder.stop_texts:
@@ -265,7 +276,7 @@ class Sampler:
     def _text(self, ids: Sequence[int]) -> str:
         return str(self.loaded.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    def _made(self, row: _Row) -> Sample:
+    def _made(self, row: Row) -> Sample:
         said = row.ids[:-1] if row.ids and row.ids[-1] in self.encoder.stop_ids else row.ids
         return Sample(
             ids=tuple(row.ids),
@@ -274,50 +285,6 @@ class Sampler:
             tokens_in=len(row.prompt),
             tokens_out=len(row.ids),
         )
-
-
-class _State:
-    """A batch under way: its rows, what the model has read of them, and their parameters."""
-
-    def __init__(self, rows: list[_Row], cache: Any, mask: Tensor, device: Any) -> None:
-        import torch
-
-        self.rows, self.cache = rows, cache
-        self._mask, self._width = mask, mask.shape[1]
-        self.drawn = 0
-        """Tokens drawn so far."""
-        most = max(row.most for row in rows)
-        numbers = {"dtype": torch.float64, "device": device}
-        padded = [row.chances + [0.0] * (most - len(row.chances)) for row in rows]
-        self.chances = torch.tensor(padded, **numbers)
-        self.temperature = torch.tensor([row.temperature for row in rows], **numbers)
-        self.top_p = torch.tensor([row.top_p for row in rows], **numbers)
-        self._lengths = torch.tensor([len(row.prompt) for row in rows], device=device)
-
-    def expand(self, which: Tensor, room: int) -> None:
-        """From one row for each prompt to one row for each reply."""
-        import torch
-
-        self.cache.batch_select_indices(which)
-        mask = self._mask[which]
-        self._mask = torch.cat([mask, mask.new_ones((len(mask), room))], dim=1)
-
-    def keep(self, places: list[int]) -> None:
-        """Let all other rows go."""
-        import torch
-
-        kept = torch.tensor(places, device=self._mask.device)
-        self.rows = [self.rows[place] for place in places]
-        self.cache.batch_select_indices(kept)
-        for name in ("_mask", "chances", "temperature", "top_p", "_lengths"):
-            setattr(self, name, getattr(self, name)[kept])
-
-    def next_column(self) -> tuple[Tensor, Tensor]:
-        """Mask and positions for the token just drawn."""
-        positions = (self._lengths + self.drawn)[:, None]
-        self.drawn += 1
-        self._width += 1
-        return self._mask[:, : self._width], positions
 
 
 def _context(config: Any) -> int | None:
