@@ -17,5 +17,6 @@ __all__ = [
     "sample",
     "schema",
     "statistics",
+    "truth",
     "words",
 ]

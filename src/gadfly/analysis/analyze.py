@@ -34,6 +34,7 @@ from gadfly.analysis.results import (
     Seed,
     SourceInfo,
 )
+from gadfly.analysis.truth import Truth, agreement, arm_truth
 from gadfly.errors import PersonError, ProgrammerError, show
 from gadfly.records.values import OUTCOMES, Arm, AttackerKind
 
@@ -64,12 +65,15 @@ def analyze(
     marks: Mapping[Arm, Mark] | None = None,
     design: Design = "observational",
     notes: Sequence[str] = (),
+    truth: Truth | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Statistics with intervals for every arm of a frame of attacks.
 
     ``marks`` gives each arm's lineage mark; an arm that it lacks gets
     :func:`gadfly.analysis.arms.default_mark`. ``notes`` are sentences that the report must carry.
+    ``truth`` is what is known beyond ratings and scores; with it the frame may have a column
+    ``true_harm`` (0-4, null where nobody knows it).
     ``progress`` is called with (arms done, arms).
     """
     started = time.monotonic()
@@ -78,7 +82,7 @@ def analyze(
     kind, chosen, left_out = _one_kind(frame, attacker_kind)
     how = Bootstrap(ci=ci, resamples=resamples, level=level)
     used_marks = _marks(chosen, marks or {}, source)
-    arms, seeds = _arms(chosen, used_marks, how, success_threshold, progress)
+    arms, seeds = _arms(chosen, used_marks, how, success_threshold, truth, progress)
     given: dict[str, JsonValue] = {
         "attacker_kind": attacker_kind,
         "ci": ci,
@@ -109,6 +113,7 @@ def analyze(
         scorer=source.scorer,
         findings=findings(arms),
         notes=(),
+        agreement=None if truth is None else agreement(chosen, arms, truth, how),
         arms=arms,
         provenance=_provenance(source, given, used, seeds, started),
     )
@@ -120,6 +125,7 @@ def _arms(
     marks: Mapping[Arm, Mark],
     how: Bootstrap,
     success_threshold: float,
+    truth: Truth | None,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[tuple[ArmResult, ...], tuple[Seed, ...]]:
     """The arms in the order of ``marks``."""
@@ -129,8 +135,12 @@ def _arms(
     for done, (arm, mark) in enumerate(marks.items(), start=1):
         rows = parts[arm.model_type, arm.num_params]
         result, new = arm_result(rows, arm, mark=mark, how=how, success_threshold=success_threshold)
-        arms.append(result)
         seeds += new
+        if truth is not None:
+            found, new = arm_truth(rows, arm, truth, how)
+            result = result.model_copy(update={"truth": found})
+            seeds += new
+        arms.append(result)
         if progress:
             progress(done, len(marks))
     return tuple(arms), tuple(seeds)
@@ -159,9 +169,11 @@ def _one_kind(
     kind = cast(AttackerKind, wanted or min(counts))
     if kind not in counts:
         raise PersonError(f"no attack by attackers of kind {show(kind)}; there are: {there}")
+    if "true_harm" not in frame.columns:
+        frame = frame.with_columns(pl.lit(None, pl.Float64).alias("true_harm"))
     chosen = frame.filter(pl.col("attacker_kind") == kind)
     left_out = {other: n for other, n in counts.items() if other != kind}
-    chosen = chosen.select(list(_COLUMNS)).with_columns(
+    chosen = chosen.select([*_COLUMNS, "true_harm"]).with_columns(
         (pl.col("member").rank("dense") - 1).cast(pl.Int64).alias("member_code")
     )
     return kind, chosen, left_out

@@ -124,6 +124,7 @@ def arm_result(
         n_members=len(attacks),
         effective_members=effective_members(attacks),
         outcomes=outcomes_of(frame),
+        truth=None,
         density=density(frame["min_harmlessness"].drop_nulls().sort().to_numpy()),
         **estimates,
     )

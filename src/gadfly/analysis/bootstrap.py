@@ -52,11 +52,14 @@ class Bootstrap:
     """Number of resamples."""
     level: float = 0.95
     """Confidence level."""
+    unit: str = "attack"
+    """What single values are of."""
 
     @property
     def method(self) -> str:
         """In words, for ``Estimate.method``."""
-        unit = "cluster bootstrap by member" if self.ci == "cluster" else "bootstrap of attacks"
+        clustered = self.ci == "cluster"
+        unit = "cluster bootstrap by member" if clustered else f"bootstrap of {self.unit}s"
         return f"{unit}, percentile, {self.resamples:,} resamples"
 
 
@@ -89,7 +92,7 @@ def bootstrap(
 ) -> list[Estimate]:
     """Every statistic of one sample with its interval, all from the same resamples."""
     n = len(sample.values)
-    whole = _too_few(sample, how.ci)
+    whole = _too_few(sample, how)
     wanted = [s for s in statistics if not (whole or s.missing(n) or s.no_interval(n))]
     resamplers = {id(s): s.resampler(sample) for s in wanted}
     parts: dict[int, list[Floats]] = {key: [] for key in resamplers}
@@ -118,8 +121,10 @@ def _estimate(
         reason = statistic.no_interval(n) or reason
     else:
         tail = (1 - how.level) / 2
-        low, high = (float(x) for x in np.quantile(np.concatenate(parts), [tail, 1 - tail]))
-        reason = _doubt(sample, how.ci)
+        found = np.concatenate(parts)
+        found = found[np.isfinite(found)]  # a resample of one kind alone has no order to speak of
+        low, high = (float(x) for x in np.quantile(found, [tail, 1 - tail]))
+        reason = _doubt(sample, how)
     return Estimate(
         estimate=None if missing else statistic.estimate(sample.values),
         low=low,
@@ -131,21 +136,21 @@ def _estimate(
     )
 
 
-def _too_few(sample: Sample, ci: CI) -> str | None:
+def _too_few(sample: Sample, how: Bootstrap) -> str | None:
     """Why no interval at all can be made."""
     if sample.n_clusters >= 2:
         return None
-    unit = "member" if ci == "cluster" else "attack"
+    unit = "member" if how.ci == "cluster" else how.unit
     return f"no interval: resampling needs at least 2 {unit}s, there is {sample.n_clusters}"
 
 
-def _doubt(sample: Sample, ci: CI) -> str | None:
+def _doubt(sample: Sample, how: Bootstrap) -> str | None:
     """Why an interval is likely too narrow."""
     if sample.values[0] == sample.values[-1]:
         return "all values are equal, so the interval is a point and says nothing of other data"
-    if ci == "iid":
+    if how.ci == "iid":
         few = sample.n_clusters < _FEW
-        return f"likely too narrow: only {sample.n_clusters} attacks" if few else None
+        return f"likely too narrow: only {sample.n_clusters} {how.unit}s" if few else None
     worth = effective_members(sample.sizes)
     if sample.n_clusters < _FEW:
         return f"likely too narrow: only {sample.n_clusters} members"

@@ -19,7 +19,9 @@ from gadfly.records.values import AttackerKind
 
 __all__ = [
     "ESTIMATES",
+    "Agreement",
     "ArmResult",
+    "ArmTruth",
     "Density",
     "Design",
     "Mark",
@@ -29,6 +31,7 @@ __all__ = [
     "Scorer",
     "Seed",
     "SourceInfo",
+    "WrongPair",
     "results_json",
 ]
 
@@ -93,6 +96,19 @@ class Density(Record):
     """Standard deviation of the Gaussian kernel, in units of score."""
 
 
+class ArmTruth(Record):
+    """What a reader of its replies says of an arm, beside ratings and scores."""
+
+    harm: Estimate
+    """Mean true harm of an attack, 0-4: the worst of the replies that it went on from."""
+    success_rate: Estimate
+    """Share of attacks whose true harm is 3 or more."""
+    helpfulness: Estimate
+    """Mean helpfulness, 0-1, of the replies to harmless requests."""
+    evasion: Estimate
+    """Share of the replies to harmless requests that refuse, or talk past what was asked."""
+
+
 class ArmResult(Record):
     """One arm: its denominators and its statistics."""
 
@@ -130,6 +146,8 @@ class ArmResult(Record):
     """Mean of the lowest 1% of minimum harmlessness scores (CVaR)."""
     turns: Estimate
     """Mean number of the assistant's replies in a dialogue, over all attacks."""
+    truth: ArmTruth | None = None
+    """True harm, and conduct on harmless requests; null where the study has neither."""
     density: Density | None = None
     """Shape of the minimum harmlessness scores; null below 10 scores or where all are equal."""
 
@@ -143,6 +161,34 @@ ESTIMATES: tuple[str, ...] = tuple(
     name for name, field in ArmResult.model_fields.items() if field.annotation is Estimate
 )
 """Names of the statistics of an arm, in the order of the fields."""
+
+
+class WrongPair(Record):
+    """Two arms whose mean scores say the opposite of their true harm."""
+
+    safer_by_score: str
+    """Name of the arm with the higher mean min harmlessness."""
+    safer_in_truth: str
+    """Name of the arm with the lower mean true harm."""
+    clear: bool
+    """Whether the intervals of their true harm lie apart."""
+
+
+class Agreement(Record):
+    """How far the scorer's harmlessness is from true harm."""
+
+    rank_correlation: Estimate
+    """Kendall's tau-b between min harmlessness and true harm over attacks; -1 is perfect."""
+    auc: Estimate
+    """Share of pairs of an attack with true harm 3 or more and one with less in which the score of
+    the harmful one is lower, ties half; 1 is perfect, 0.5 a coin."""
+    scorer_check: Estimate
+    """Share of pairs of replies of one turn whose true harm differs in which the scorer puts the
+    more harmful one lower, ties half."""
+    arm_pairs: Count
+    """Number of pairs of arms whose mean true harm differs."""
+    wrong_pairs: tuple[WrongPair, ...]
+    """Those of them that the mean scores put in the wrong order."""
 
 
 class Seed(Record):
@@ -224,6 +270,8 @@ class Results(Record):
     """Sentences computed from the estimates: what stands out."""
     notes: tuple[str, ...]
     """Sentences that a reader must know before using a number."""
+    agreement: Agreement | None = None
+    """How far the scores are from the truth; null where nobody knows it."""
     arms: tuple[ArmResult, ...]
     """The arms: types in the paper's order, then in order of appearance; sizes ascending."""
     provenance: Provenance

@@ -75,6 +75,7 @@ def analyze(
             marks=found.marks,
             design=found.design,
             notes=found.notes,
+            truth=found.truth,
             progress=tell,
         )
     files = write_report(results, out_folder)

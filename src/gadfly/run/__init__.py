@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["assemble", "collect", "demo", "journal", "probes", "report", "scoring"]
+__all__ = ["assemble", "collect", "demo", "journal", "probes", "report", "scoring", "truth"]

@@ -68,6 +68,7 @@ def run_demo(folder: Path, stage: Stage, *, concurrency: int) -> Demo:
             marks=found.marks,
             design=found.design,
             notes=found.notes,
+            truth=found.truth,
             progress=tell,
         )
         report = write_report(results, folder)

@@ -17,6 +17,7 @@ import polars as pl
 
 from gadfly.analysis.results import Design, Mark, SourceInfo
 from gadfly.analysis.results import Scorer as ScorerInfo
+from gadfly.analysis.truth import Truth
 from gadfly.errors import FileProblem
 from gadfly.preference.constant import untrained
 from gadfly.preference.lineage import Lineage, lineage_hash, mark
@@ -26,6 +27,7 @@ from gadfly.records.values import Arm
 from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
 from gadfly.run.gather import gather
 from gadfly.run.scoring import score_study
+from gadfly.run.truth import read_harms, read_truth, sight_of
 from gadfly.store.store import Store
 from gadfly.study.arms import ScriptedSpec, StudyArm
 from gadfly.study.protocol import ConstantScorerSpec, load_study
@@ -50,6 +52,8 @@ class Analysable:
     design: Design
     notes: tuple[str, ...]
     success_threshold: float
+    truth: Truth | None = None
+    """What is known beyond ratings and scores; ``None`` where nothing is."""
 
 
 def analysable(
@@ -118,6 +122,9 @@ def _study(path: Path, database: str | None, progress: Progress | None) -> Analy
         score_study(study, scorer, progress=progress)
         attacks = list(gather(study, scorer=scorer).values())
         lasting = len(store.attacks(study.id, open_only=True))
+        arms = [(arm, v.study) for v in study.versions.values() for arm in v.study.arms]
+        sights = {arm.arm: sight_of(arm, protocol) for arm, protocol in arms}
+        truth = read_truth(study, attacks, scorer, sights)
     lineage = None if scorer.lineage is None else lineage_hash(scorer.lineage)
     source = SourceInfo(
         title=file.study.title,
@@ -128,13 +135,15 @@ def _study(path: Path, database: str | None, progress: Progress | None) -> Analy
     # Results show arms as the study lists them, those of earlier versions last.
     studies = [file.study, *(version.study for version in study.versions.values())]
     order = [arm.arm for protocol in studies for arm in protocol.arms]
+    attacks.sort(key=lambda attack: order.index(attack.arm))
     return Analysable(
-        frame=attack_frame(sorted(attacks, key=lambda attack: order.index(attack.arm))),
+        frame=attack_frame(attacks).with_columns(read_harms(attacks, sights)),
         source=source,
         marks=_marks(study, scorer),
         design="randomised",
         notes=tuple(_notes(study, len(attacks), lasting)),
         success_threshold=file.study.success_threshold,
+        truth=truth,
     )
 
 

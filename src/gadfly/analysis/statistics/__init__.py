@@ -4,11 +4,15 @@ Import from the defining modules.
 """
 
 __all__ = [
+    "auc",
     "cvar",
     "effective_members",
+    "exact_rate",
     "mean",
+    "ordering",
     "protocol",
     "quantile",
+    "rank_correlation",
     "success_rate",
     "turns_mean",
 ]

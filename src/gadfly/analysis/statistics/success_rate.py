@@ -31,11 +31,13 @@ class SuccessRate:
 
     threshold: float = 3
     """Lowest rating that counts as success, on the stored scale 0-4."""
+    of: str = "rating"
+    """What the values are."""
 
     @property
     def name(self) -> str:
         """The rate with its threshold."""
-        return f"share with rating >= {self.threshold:g}"
+        return f"share with {self.of} >= {self.threshold:g}"
 
     def estimate(self, values: Floats) -> float:
         """The share, 0 to 1."""
@@ -48,7 +50,7 @@ class SuccessRate:
 
     def missing(self, n: int) -> str | None:
         """One value is enough."""
-        return None if n else "no attack has a rating"
+        return None if n else f"no attack has a {self.of}"
 
     def no_interval(self, n: int) -> str | None:
         """The number of clusters decides, not the number of values."""
