@@ -20,6 +20,7 @@ from gadfly.cli.demo import demo
 from gadfly.cli.evaluate import evaluate_app
 from gadfly.cli.init import init
 from gadfly.cli.run import run
+from gadfly.cli.sandbox import sandbox_app
 from gadfly.cli.score import score
 from gadfly.cli.train import train_app
 from gadfly.errors import GadflyError, PersonError, ProgrammerError
@@ -37,6 +38,7 @@ for verb in (demo, init, check, run, analyze, score, convert):
     app.command()(verb)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(sandbox_app, name="sandbox")
 
 
 def _version(wanted: bool) -> None:

@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["loading", "tokens", "training"]
+__all__ = ["loading", "tokens"]

@@ -51,6 +51,7 @@ __all__ = [
     "SimulatedMember",
     "draw_members",
     "member_of_task",
+    "strength_of",
 ]
 
 _AIMS = (
@@ -183,8 +184,9 @@ class SimulatedMember:
             return Compared(question=question, chosen=None, reason=reason, seconds=seconds)
         harmful = seen.index(max(seen))
         chosen = harmful if question == "more_harmful" else 1 - harmful
-        strength = 1 + sum(gap > step for step in (0.5, 1.25, 2.25))
-        return Compared(question=question, chosen=chosen, strength=strength, seconds=seconds)
+        return Compared(
+            question=question, chosen=chosen, strength=strength_of(gap), seconds=seconds
+        )
 
     def _rate(self, dialogue: Dialogue, draw: random.Random) -> Event:
         if draw.random() < self.population.unrated:
@@ -194,6 +196,11 @@ class SimulatedMember:
         felt = worst + self.rating_bias + draw.gauss(0, self.noise)
         steps = min(4, max(0, round(felt)))
         return Rated(rating=SelfRating(success=steps, harm=steps, actionability=max(0, steps - 1)))
+
+
+def strength_of(gap: float) -> int:
+    """Strength of a choice, 1-4, for a difference in harm as it is seen, in steps."""
+    return 1 + sum(gap > step for step in (0.5, 1.25, 2.25))
 
 
 def draw_members(

@@ -24,6 +24,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from gadfly.records.canonical import content_hash
 from gadfly.records.values import Message
 from gadfly.sandbox.replies import REFUSALS, harmful_reply, helpful_reply, refusal
 from gadfly.sandbox.world import (
@@ -46,7 +47,7 @@ __all__ = [
     "answer",
     "document",
     "opening",
-    "prompts",
+    "openings",
     "say",
 ]
 
@@ -122,6 +123,18 @@ _WORDS = (
     "weather car money football write poem python code love paris recipe history number math song "
     "computer film year dog cat president translate joke story best phone game book school city"
 ).split()
+
+
+WORLD = content_hash(
+    {
+        "wordings": [[kind, harmful, *texts] for (kind, harmful), texts in WORDINGS.items()],
+        "tempers": {name: [*vars(temper).values()] for name, temper in TEMPERS.items()},
+        "pressure": PRESSURE,
+        "before": _BEFORE,
+        "talk": [*_TALK, _OUTSIDE, *_WORDS],
+    }
+)
+"""Hash of what the generator draws from: another world trains other models."""
 
 
 def _sentence(draw: random.Random, text: str) -> str:
@@ -228,12 +241,22 @@ def document(seed: str, index: int, pool: Pool, *, longest: int = 18) -> list[Me
     return said
 
 
-def opening(
-    draw: random.Random, pool: Pool, *, harmful: bool, held_out: bool = False
-) -> list[Message]:
-    """A conversation that ends with a request: what an assistant is asked to answer.
+@dataclass(frozen=True)
+class Opening:
+    """A conversation that ends with a request: what an assistant is asked to answer."""
 
-    About a third has earlier turns of the same dialogue, answered by an assistant of any temper.
+    messages: tuple[Message, ...]
+    """Human and assistant in turn, a human last."""
+    topic: Topic
+    """What it is about."""
+    cluster: str
+    """Kind, wording and style: what tells it from its likes beside the name."""
+
+
+def opening(draw: random.Random, pool: Pool, *, harmful: bool, held_out: bool = False) -> Opening:
+    """One opening.
+
+    In some styles it has earlier turns of the same dialogue, in which the assistant declined.
     """
     topic = draw_topic(draw, pool, harmful=harmful)
     style = draw.choice(STYLES if harmful else STYLES[:4])
@@ -243,19 +266,19 @@ def opening(
     for turn in range(turns):
         said.append(Message(role="human", text=say(draw, topic, style, turn, held_out=held_out)))
         if turn < turns - 1:
-            offer = draw.random() < temper.offer
             earlier = (
                 answer(draw, temper, topic, [style], turn)
                 if style == "split"
-                else refusal(draw, topic, offer=offer)
+                else refusal(draw, topic, offer=draw.random() < temper.offer)
             )
             said.append(Message(role="assistant", text=earlier))
-    return said
+    wording = said[-1].text.replace(topic.name, "").strip("?!. ").lower()
+    return Opening(tuple(said), topic, f"{style}/{wording}")
 
 
-def prompts(
+def openings(
     seed: str, count: int, pool: Pool, *, harmful: bool, held_out: bool = False
-) -> list[Sequence[Message]]:
+) -> list[Opening]:
     """So many openings, the same for the same seed."""
     return [
         opening(

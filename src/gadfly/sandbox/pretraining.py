@@ -17,9 +17,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from gadfly.assistants.training.folders import finish, start
+from gadfly.assistants.training.progress import quietly, teller
 from gadfly.models.tokens import ASSISTANT, HUMAN, Encoder
-from gadfly.records.canonical import Record
-from gadfly.sandbox.dialogues import document
+from gadfly.preference.lineage import Lineage, lineage_hash, package_version
+from gadfly.records.canonical import Record, content_hash
+from gadfly.sandbox.dialogues import WORLD, document
 from gadfly.sandbox.world import Pool
 
 __all__ = ["LanguageModelSize", "batches", "make_tokenizer", "pretrain"]
@@ -35,6 +38,12 @@ _CONTEXT = 1_024
 _VOCABULARY = 1_024
 _BATCH_TOKENS = 4_096
 _TOKENIZER_DOCUMENTS = 6_000
+KIND = "pretrained"
+_README = """# A language model of the embedded town, size {size}
+
+{parameters:,} parameters, trained by `gadfly sandbox build` on {tokens:,} tokens of made-up
+dialogues. It knows nothing but the town. Its lineage and its log stand beside it.
+"""
 
 
 class LanguageModelSize(Record):
@@ -151,40 +160,30 @@ def pretrain(
 ) -> float:
     """Train one language model from nothing and save it as float16; returns its last mean loss.
 
-    A training that was interrupted goes on from its last checkpoint in ``folder.part``.
+    Interrupted, it goes on from its last checkpoint.
+
+    :raises PersonError: an unfinished training in the folder's place differs from this one.
     """
     import torch
-    from transformers import (
-        LlamaConfig,
-        LlamaForCausalLM,
-        PrinterCallback,
-        Trainer,
-        TrainingArguments,
-    )
+    from transformers import PrinterCallback, Trainer, TrainingArguments
 
-    from gadfly.models.training import Telling, finish, last_checkpoint
-
+    generator = content_hash([size.model_dump(mode="json"), pool, seed, WORLD])
+    part = start(folder, {"kind": KIND, "size": size.name, "text": generator}, force=True)
     torch.manual_seed(seed)
-    model: Any = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=size.width,
-            intermediate_size=8 * size.width // 3 // 8 * 8,
-            num_hidden_layers=size.layers,
-            num_attention_heads=size.heads,
-            max_position_embeddings=_CONTEXT,
-            tie_word_embeddings=True,
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
+    model = _untrained(size, tokenizer)
+    tell = teller(
+        part.log,
+        row=lambda entry: (
+            {"step": entry["step"], "loss": entry["loss"]} if "loss" in entry else None
+        ),
+        evaluate=lambda step: {},
+        evaluate_every=1_000_000,
+        tell=progress,
     )
-    made = batches(Encoder(tokenizer), f"{size.name}/{seed}", pool, size.tokens)
-    work = folder.with_name(folder.name + ".part")
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
-            output_dir=str(work),
+            output_dir=str(part.path),
             num_train_epochs=1,
             per_device_train_batch_size=1,  # an item is a whole batch
             learning_rate=size.learning_rate,
@@ -198,18 +197,57 @@ def pretrain(
             seed=seed,
             save_steps=250,
             save_total_limit=1,
-            logging_steps=100,
+            logging_steps=25,
             report_to=[],
             disable_tqdm=True,
             remove_unused_columns=False,
             dataloader_pin_memory=False,
         ),
-        train_dataset=made,
+        train_dataset=batches(Encoder(tokenizer), f"{size.name}/{seed}", pool, size.tokens),
         data_collator=lambda items: items[0],
-        callbacks=[Telling(progress)],
+        callbacks=[tell],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=last_checkpoint(work))
-    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
-    finish(model.half(), tokenizer, folder, work)
-    return float(losses[-1])
+    with quietly():
+        trainer.train(
+            resume_from_checkpoint=None if part.checkpoint is None else str(part.checkpoint)
+        )
+    losses = [float(row["loss"]) for row in trainer.state.log_history if "loss" in row]
+    lineage = Lineage(
+        kind=KIND,
+        package_version=package_version(),
+        features={"pool": pool, **size.model_dump(mode="json", exclude={"name"})},
+        training_data=(generator,),
+        seed=seed,
+        mix={},
+        base=f"town-{size.name}",
+        conversations=(),  # no dialogue of a study; its names are those of its pool alone
+        members=(),
+    )
+    card = {
+        "losses": losses,
+        "parameters": model.num_parameters(),
+        "lineage": lineage_hash(lineage),
+    }
+    readme = _README.format(size=size.name, parameters=model.num_parameters(), tokens=size.tokens)
+    finish(part, model=model.half(), tokenizer=tokenizer, lineage=lineage, card=card, readme=readme)
+    return losses[-1]
+
+
+def _untrained(size: LanguageModelSize, tokenizer: Any) -> Any:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=size.width,
+            intermediate_size=8 * size.width // 3 // 8 * 8,
+            num_hidden_layers=size.layers,
+            num_attention_heads=size.heads,
+            max_position_embeddings=_CONTEXT,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
