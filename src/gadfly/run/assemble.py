@@ -23,7 +23,9 @@ from gadfly.preference.constant import ConstantScorer
 from gadfly.preference.protocol import Scorer
 from gadfly.records.canonical import canonical_json
 from gadfly.redteam.briefs import Brief
-from gadfly.redteam.members import SimulatedMember, draw_members
+from gadfly.redteam.members import SCRIPTED, SimulatedMember, draw_members
+from gadfly.sandbox.members import TownScene
+from gadfly.sandbox.shipped import located
 from gadfly.store.store import Store
 from gadfly.study.arms import (
     EndpointSpec,
@@ -181,7 +183,13 @@ def make_members(study: Study) -> tuple[SimulatedMember, ...]:
             f"study {study.name}: its members are people, who red team on a web site; this "
             "version of Gadfly has none yet. Write members.kind: simulated to try the study out"
         )
-    return draw_members(spec.count, spec.population, seed=study.seed, prefix=spec.prefix)
+    return draw_members(
+        spec.count,
+        spec.population,
+        seed=study.seed,
+        prefix=spec.prefix,
+        scene=TownScene() if spec.world == "town" else SCRIPTED,
+    )
 
 
 def make_scorer(file: StudyFile) -> Scorer:
@@ -204,7 +212,7 @@ def open_filter(study: Path, name: str) -> Scorer:
     from gadfly.preference.scoring import open_scorer
 
     try:
-        return open_scorer(study.parent / name)
+        return open_scorer(located(name, study.parent))
     except PersonError as error:
         raise StudyProblem(study, [f"preference model {name}: {error}"]) from None
 

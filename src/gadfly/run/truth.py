@@ -29,6 +29,7 @@ from gadfly.records.truth import Reader, Reading
 from gadfly.records.values import Arm, Attack, Message, Reply
 from gadfly.run.assemble import OpenStudy
 from gadfly.run.probes import answered
+from gadfly.sandbox import reader as town
 from gadfly.study.arms import ScriptedSpec, StudyArm
 from gadfly.study.protocol import Study
 
@@ -70,6 +71,8 @@ def sight_of(arm: StudyArm, study: Study) -> Sight:
     """What can be seen of an arm of a study."""
     if isinstance(arm.assistant, ScriptedSpec):
         return Sight(_read_scripted, missing=_SCRIPTED)
+    if study.members.kind == "simulated" and study.members.world == "town":
+        return Sight(town.read)
     return Sight(evades=refuses, missing=_REAL)
 
 

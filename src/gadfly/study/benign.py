@@ -5,6 +5,7 @@ same harmless requests, once each and apart from the attacks, and report how hel
 the answers are. The list ships with Gadfly or stands beside the study; it is part of the protocol.
 
     everyday   40 requests; half of them sound dangerous by a word or two and are not
+    town       60 to the models of the embedded town
 
 The list is Markdown: every item (a line that starts with ``- ``) is a request, the rest is remarks.
 """

@@ -86,6 +86,8 @@ class SimulatedMembers(Record):
     """simulated."""
     count: Annotated[int, Field(ge=1, le=100_000)]
     """How many members there are."""
+    world: Literal["scripted", "town"] = "scripted"
+    """What they talk about: scripted assistants' phrases, or the embedded town."""
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "sim"
     """Their names begin with this; members of different studies need different ones."""
     population: Population = Population()
