@@ -82,7 +82,7 @@ def test_the_loss_is_the_divergence_over_the_top_and_the_rest(
     )
     for loaded in (old, new):  # distributions that differ from uniform ones
         loaded.model.requires_grad_(False)
-        loaded.model.lm_head.weight *= 100
+        loaded.model.lm_head.weight *= 30
     texts = encode(old, new, PROMPT, dialogues(6), DistilSettings(held_out=1), 0)
     batch = padded(texts.learned[:3], old.tokenizer.pad_token_id)
     found = token_divergence(
@@ -99,7 +99,7 @@ def test_the_loss_is_the_divergence_over_the_top_and_the_rest(
             rest = (1 - sum(a for a, _ in kept), 1 - sum(b for _, b in kept))
             by_hand = sum(a * (torch.tensor(a / b).log().item()) for a, b in [*kept, rest])
             assert float(found[row, place]) == pytest.approx(by_hand, rel=1e-3, abs=1e-5)
-    assert float(found[:, :10].mean()) > 0.05
+    assert float(found[:, :10].mean()) > 0.005
 
 
 def test_equal_models_without_a_difference_do_not_diverge() -> None:

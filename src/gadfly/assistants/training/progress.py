@@ -57,9 +57,14 @@ def teller(
             if not state.is_world_process_zero:
                 return
             rows = (row(entry) for entry in state.log_history)
-            log.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in rows if one))
+            log.write_bytes(b"".join(_line(one) for one in rows if one))
 
     return Teller()
+
+
+def _line(row: Row) -> bytes:
+    """A line with the step first, then by name: checkpoints do not keep the order of keys."""
+    return orjson.dumps({"step": row["step"], **dict(sorted(row.items()))}) + b"\n"
 
 
 @contextmanager
