@@ -17,12 +17,13 @@ from gadfly.assistants.training.progress import read_log
 from gadfly.assistants.training.reward import HeldOut, Prompts, Reward
 from gadfly.assistants.training.settings import PolicySettings
 from gadfly.errors import PersonError
-from gadfly.models.loading import load_causal, weights_hash
+from gadfly.models.loading import load_causal, load_classifier, weights_hash
 from gadfly.models.tokens import Encoder
 from gadfly.preference.lineage import conversation_key, lineage_hash, mark
+from gadfly.preference.neural.scorer import NeuralScorer
 from gadfly.records.values import Message
 from tests.assistants.worlds import Conversation, LikesE, asked, assistant, human
-from tests.tiny import tiny_causal, tiny_tokenizer
+from tests.tiny import tiny_causal, tiny_classifier, tiny_tokenizer
 
 SETTINGS = PolicySettings(
     learning_rate=2e-2,
@@ -130,6 +131,28 @@ def test_the_reward_is_the_scorers_score_of_the_text_as_served(chat_template: bo
         "reward_attacks": expected[0],
         "reward_benign": pytest.approx((expected[1] + expected[2]) / 2),
     }
+
+
+def test_a_neural_reward_is_its_score_of_the_last_reply(tmp_path: Path) -> None:
+    loaded = load_classifier(tiny_classifier(tmp_path / "reward"), device="cpu")
+    scorer = NeuralScorer(
+        name="tiny", version="1", lineage=LikesE.lineage, loaded=loaded, window=512
+    )
+    encoder = Encoder(loaded.tokenizer)
+    conversations = tuple(ATTACKS[:6])
+    prompts = Prompts(conversations, tuple(tuple(encoder.prompt(c)) for c in conversations), 6)
+    replies = [f"I will not help with door {'one ' * i}." for i in range(6)]
+    ids = [
+        encoder.conversation((*c, assistant(text)))[len(encoder.prompt(c)) :]
+        for c, text in zip(conversations, replies, strict=True)
+    ]
+    ids[5] = ids[5][:-1]  # unfinished: no terminator was sampled, and the scorer reads at one
+    found = Reward(scorer, encoder, prompts)(
+        prompts=list("012345"), completion_ids=ids, log_metric=lambda name, value: None
+    )
+    whole = [(*c, assistant(r)) for c, r in zip(conversations, replies, strict=True)]
+    assert found == pytest.approx([scores[-1] for scores in scorer.score(whole)], abs=1e-5)
+    assert len(set(found)) == 6
 
 
 def test_the_policy_reads_what_the_assistant_would(base: Path, tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ of their own: evaluating changes nothing of the training.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from gadfly.assistants.training.refusals import refuses
+from gadfly.errors import ProgrammerError
 from gadfly.models.tokens import Encoder
 from gadfly.preference.protocol import Scorer, checked_scores
 from gadfly.records.canonical import Record
@@ -115,12 +117,21 @@ class Reward:
 def last_scores(
     scorer: Scorer, conversations: Sequence[Sequence[Message]], replies: Sequence[str]
 ) -> list[float]:
-    """The score of each reply after its conversation."""
+    """The score of each reply after its conversation.
+
+    A scorer that can score the last reply alone (``score_last``) is asked for no other.
+    """
     whole = [
         (*conversation, Message(role="assistant", text=reply))
         for conversation, reply in zip(conversations, replies, strict=True)
     ]
-    return [scores[-1] for scores in checked_scores(scorer, whole)]
+    alone: Callable[[Any], list[float]] | None = getattr(scorer, "score_last", None)
+    if alone is None:
+        return [scores[-1] for scores in checked_scores(scorer, whole)]
+    found = alone(whole)
+    if len(found) != len(whole) or not all(map(math.isfinite, found)):
+        raise ProgrammerError(f"scorer {scorer.name} gave no finite score for every last reply")
+    return found
 
 
 def held_out(

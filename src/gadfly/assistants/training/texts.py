@@ -14,7 +14,7 @@ from gadfly.assistants.training.settings import DistilSettings
 from gadfly.errors import PersonError
 from gadfly.models.loading import Loaded
 from gadfly.models.tokens import Encoder
-from gadfly.records.values import Message
+from gadfly.records.values import Message, Role
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Texts", "encode", "ordered", "padded"]
 
 _BUCKETS = 32  # batches that are sorted by length together
+_OTHERWISE = (
+    "{}: its chat template prints a conversation otherwise where a prompt stands before it; such a "
+    "model cannot be distilled"
+)
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,17 @@ def encode(
     reads, alone = Encoder(teacher.tokenizer), Encoder(student.tokenizer)
     before = [token for ids in reads.messages(prompt) for token in ids]
     room = min(_context(student.model), _context(teacher.model) - len(before))
-    header: list[int] | None = None
-    kept, dropped = dict[Conversation, list[int]](), Counter[str]()
+    headers = dict[tuple[Role, ...], list[int]]()  # an encoding depends on who speaks when, and
+    kept, dropped = dict[Conversation, list[int]](), Counter[str]()  # on what each message says
     for conversation in conversations:
-        messages = reads.messages([*prompt, *conversation])[len(prompt) :]
-        ids, whole = [token for one in messages for token in one], alone.conversation(conversation)
-        first = whole[: len(whole) - len(ids)]
-        if whole[len(first) :] != ids or (header is not None and header != first):
-            raise PersonError(
-                f"{student.source}: its chat template prints a conversation otherwise where a "
-                "prompt stands before it; such a model cannot be distilled"
-            )
-        header = first
+        roles, whole = tuple(m.role for m in conversation), alone.conversation(conversation)
+        if roles not in headers:
+            after = reads.messages([*prompt, *conversation])[len(prompt) :]
+            headers[roles] = _header(whole, [token for ids in after for token in ids], student)
+        header = headers[roles]
+        if whole[: len(header)] != header or header != next(iter(headers.values())):
+            raise PersonError(_OTHERWISE.format(student.source))
+        ids = whole[len(header) :]
         if len(ids) < 2 or len(whole) > room:
             dropped["empty" if len(ids) < 2 else "longer than the context"] += 1
         else:
@@ -76,7 +79,16 @@ def encode(
             f"2 are needed; beside the prompt of {len(before)} tokens there is room for {room}"
         )
     learned, held = held_apart(list(kept), settings.held_out, seed)
-    return Texts(header or [], [kept[c] for c in learned], [kept[c] for c in held], before, dropped)
+    header = next(iter(headers.values()))
+    return Texts(header, [kept[c] for c in learned], [kept[c] for c in held], before, dropped)
+
+
+def _header(whole: list[int], after_prompt: list[int], student: Loaded) -> list[int]:
+    """What stands before the tokens that a conversation also has after a prompt."""
+    cut = len(whole) - len(after_prompt)
+    if cut < 0 or whole[cut:] != after_prompt:
+        raise PersonError(_OTHERWISE.format(student.source))
+    return whole[:cut]
 
 
 def _context(model: Any) -> int:
