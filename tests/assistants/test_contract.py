@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
 
 from gadfly.assistants.endpoint import EndpointAssistant
 from gadfly.assistants.interventions import Prompted, RejectionSampling
+from gadfly.assistants.local.batching import Batcher
+from gadfly.assistants.local.local import LocalAssistant
+from gadfly.assistants.local.sampling import Sampler
 from gadfly.assistants.prompts import read_prompt
 from gadfly.assistants.protocol import Assistant
 from gadfly.assistants.scripted import ScriptedAssistant
 from gadfly.assistants.server import Server
+from gadfly.models.loading import Loaded, load_causal
 from gadfly.preference.constant import ShorterScorer
 from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Message, Reply, Sampling, Usage
 from tests.stub import Stub
+from tests.tiny import tiny_causal
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 T = TypeVar("T")
@@ -70,6 +77,25 @@ def rejecting(make: Callable[[Stub], Assistant]) -> Callable[[Stub], Assistant]:
     return lambda stub: RejectionSampling(make(stub), ShorterScorer())
 
 
+@cache
+def tiny(chat_template: bool) -> Loaded:
+    with TemporaryDirectory() as folder:
+        made = tiny_causal(Path(folder), chat_template=chat_template, context=2048)
+        return load_causal(made)
+
+
+def local(stub: Stub, chat_template: bool = True) -> Assistant:
+    return LocalAssistant(Batcher(lambda: Sampler(tiny(chat_template))), name="tiny")
+
+
+def local_plain(stub: Stub) -> Assistant:
+    return local(stub, chat_template=False)
+
+
+def local_prompted(stub: Stub) -> Assistant:
+    return Prompted(local_plain(stub), read_prompt("one-shot", HERE))
+
+
 EVERY = {
     "scripted": scripted,
     "chat": endpoint,
@@ -84,6 +110,10 @@ EVERY = {
     "rejection sampling": rejecting(prompted),
     "rejection sampling, n refused": rejecting(several("refuses")),
     "rejection sampling, scripted": rejecting(scripted),
+    "local": local,
+    "local, no template": local_plain,
+    "local, prompted": local_prompted,
+    "local, rejection sampling": rejecting(local_prompted),
 }
 
 

@@ -8,16 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from gadfly.assistants.local.prefixes import Prefixes  # noqa: E402
-from gadfly.assistants.local.sampling import Request, Sample, Sampler  # noqa: E402
-from gadfly.errors import PersonError  # noqa: E402
-from gadfly.models.loading import Loaded, load_causal  # noqa: E402
-from gadfly.models.tokens import Encoder  # noqa: E402
-from gadfly.records.values import Message  # noqa: E402
-from tests.tiny import tiny_causal  # noqa: E402
+from gadfly.assistants.local.prefixes import Prefixes
+from gadfly.assistants.local.sampling import Request, Sample, Sampler
+from gadfly.errors import PersonError
+from gadfly.models.loading import Loaded, load_causal
+from gadfly.models.tokens import Encoder
+from gadfly.records.values import Message
+from tests.tiny import tiny_causal
 
 TALK = (Message(role="human", text="How do I open the door of the old mill?"),)
 LONGER = (

@@ -23,7 +23,9 @@ def check(
     """Explain every fault of a study file and estimate calls, tokens and hours."""
     from gadfly.errors import StudyProblem
     from gadfly.run.assemble import make_scorer, open_filter
+    from gadfly.run.models import checkpoint_folder
     from gadfly.settings import load_settings
+    from gadfly.study.arms import LocalSpec
     from gadfly.study.effort import estimate_effort
     from gadfly.study.protocol import load_study
 
@@ -34,6 +36,8 @@ def check(
     for arm in file.study.arms:
         if name := getattr(arm.intervention, "preference_model", None):
             open_filter(study, name)
+        if isinstance(arm.assistant, LocalSpec):
+            checkpoint_folder(study, arm.assistant)
     effort = estimate_effort(file, concurrency=load_settings().concurrency)
     if json:
         print_json({"protocol_hash": file.protocol_hash, "effort": effort.as_json()})

@@ -24,11 +24,13 @@ from gadfly.preference.protocol import Scorer
 from gadfly.records.canonical import canonical_json
 from gadfly.redteam.briefs import Brief
 from gadfly.redteam.members import SCRIPTED, SimulatedMember, draw_members
+from gadfly.run.models import Models
 from gadfly.sandbox.members import TownScene
 from gadfly.sandbox.shipped import located
 from gadfly.store.store import Store
 from gadfly.study.arms import (
     EndpointSpec,
+    LocalSpec,
     PlainLM,
     PromptedSpec,
     RejectionSamplingSpec,
@@ -91,10 +93,14 @@ class OpenStudy:
 
 @dataclass
 class Servers:
-    """The servers of one run: assistants on one server share its connections and its limiter."""
+    """The servers of one run: assistants on one server share its connections and its limiter.
+    Models on this machine are among them.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     """Requests by what became of them."""
+    models: Models = field(default_factory=Models)
+    """Those on this machine."""
     _known: dict[tuple[str, str, str], Knowledge] = field(default_factory=dict)
     _open: dict[tuple[str, str | None, float], Server] = field(default_factory=dict)
 
@@ -120,6 +126,7 @@ class Servers:
 
     def stop(self) -> None:
         """Begin no further request on any of them."""
+        self.models.stop()
         for server in self._open.values():
             server.stop()
 
@@ -145,12 +152,14 @@ def make_assistant(
     """The assistant of an arm, with its intervention.
 
     :raises OperatorError: a key is missing.
-    :raises StudyProblem: the filter of rejection sampling cannot be opened.
+    :raises StudyProblem: the filter of rejection sampling, or a local model, cannot be opened.
     """
     spec, intervention = arm.assistant, arm.intervention
     base: Assistant
     if isinstance(spec, ScriptedSpec):
         base = ScriptedAssistant(name=arm.arm.name, caution=spec.caution, gain=spec.gain)
+    elif isinstance(spec, LocalSpec):
+        base = servers.models.assistant(study.file.path, spec)
     else:
         base = _endpoint(spec, study.store, servers)
     if isinstance(intervention, PlainLM | PromptedSpec | RejectionSamplingSpec):

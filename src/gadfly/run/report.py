@@ -26,10 +26,11 @@ from gadfly.records.reading import read_attack_frame
 from gadfly.records.values import Arm
 from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
 from gadfly.run.gather import gather
+from gadfly.run.models import lineage_of
 from gadfly.run.scoring import score_study
 from gadfly.run.truth import read_harms, read_truth, sight_of
 from gadfly.store.store import Store
-from gadfly.study.arms import ScriptedSpec, StudyArm
+from gadfly.study.arms import LocalSpec, ScriptedSpec, StudyArm
 from gadfly.study.protocol import ConstantScorerSpec, load_study
 
 if TYPE_CHECKING:
@@ -160,11 +161,15 @@ def _marks(study: OpenStudy, scorer: Scorer) -> dict[Arm, Mark]:
 
 
 def _shaped_by(study: OpenStudy, arm: StudyArm) -> list[Lineage | None]:
-    """A scripted assistant was shaped by nothing; of a served model nothing is known, but for the
-    preference model that filters it or that it was trained against.
+    """A scripted assistant was shaped by nothing, a local model by what is written beside it; of a
+    served model nothing is known. The preference model that filters it or that it was trained
+    against comes on top.
     """
-    scripted = isinstance(arm.assistant, ScriptedSpec)
-    shaped = [untrained("scripted", {}) if scripted else None]
+    shaped: list[Lineage | None] = [None]
+    if isinstance(arm.assistant, ScriptedSpec):
+        shaped = [untrained("scripted", {})]
+    elif isinstance(arm.assistant, LocalSpec):
+        shaped = [lineage_of(study.file.path, arm.assistant)]
     name = getattr(arm.intervention, "preference_model", None)
     if name is not None:
         shaped.append(open_filter(study.file.path, name).lineage)

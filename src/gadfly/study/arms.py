@@ -15,6 +15,7 @@ __all__ = [
     "Distilled",
     "EndpointSpec",
     "Intervention",
+    "LocalSpec",
     "NoIntervention",
     "PlainLM",
     "Price",
@@ -79,6 +80,20 @@ class EndpointSpec(Record):
                 "base_url is no address: it needs a host, as in http://127.0.0.1:8000/v1"
             )
         return value
+
+
+class LocalSpec(Record):
+    """A language model on this machine: any causal model of transformers."""
+
+    kind: Literal["local"]
+    """local."""
+    path: Text
+    """Folder of a checkpoint, beside the study file or absolute; an embedded model, as
+    sandbox:small/plain; or a name on the hub, as owner/name."""
+    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] | None = None
+    """cpu, cuda or cuda:0; the first CUDA device, else the CPU, where left out."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Precision; in the two short ones a reply may differ with what else is sampled beside it."""
 
 
 class NoIntervention(Record):
@@ -159,12 +174,13 @@ class StudyArm(Record):
     """The size, as you want it printed: "2.7B"."""
     quota: Annotated[int, Field(ge=1)]
     """How many attacks you want on this arm."""
-    assistant: Annotated[ScriptedSpec | EndpointSpec, Field(discriminator="kind")]
+    assistant: Annotated[ScriptedSpec | EndpointSpec | LocalSpec, Field(discriminator="kind")]
     """What answers."""
     intervention: Intervention = NoIntervention()
     """What stands between it and the attackers."""
     sampling: Sampling = Sampling()
-    """Temperature, top_p and max_tokens; the server's own where left out."""
+    """Temperature, top_p and max_tokens; the server's own where left out, for a local model 1, 1
+    and 128."""
 
     @property
     def arm(self) -> Arm:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from gadfly.assistants.local.batch import Row, State, padded
 from gadfly.assistants.local.drawing import draw
 from gadfly.assistants.local.prefixes import Group, Prefixes
+from gadfly.assistants.protocol import Stopped
 from gadfly.errors import PersonError
 from gadfly.models.loading import Loaded
 from gadfly.models.tokens import Encoder
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from gadfly.assistants.local.shared import Layers
 
-__all__ = ["MAX_TOKENS", "ROWS", "Request", "Sample", "Sampler"]
+__all__ = ["MAX_TOKENS", "ROWS", "Batch", "Request", "Sample", "Sampler"]
 
 MAX_TOKENS = 128
 """Longest reply where the request says nothing."""
@@ -76,6 +78,16 @@ class Sample:
     """Tokens drawn."""
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Requests that are sampled side by side."""
+
+    places: tuple[int, ...]
+    """Which requests of the call."""
+    group: Group
+    """What their prompts share."""
+
+
 class Sampler:
     """Samples replies from one model. One thread at a time."""
 
@@ -91,6 +103,8 @@ class Sampler:
         self.rows = rows
         self.context = _context(loaded.model.config)
         """Tokens that prompt and reply can have together; ``None`` where nothing limits them."""
+        self.halted = threading.Event()
+        """Set it, from any thread, and the batch under way is given up."""
         self.passes = 0
         """Forward passes so far."""
         self.settled = 0
@@ -110,14 +124,35 @@ class Sampler:
         """The replies to each request, one for each of its seeds, in order.
 
         :raises PersonError: a prompt is empty or fills the context (see :meth:`room`).
+        :raises Stopped: ``halted`` was set meanwhile.
         """
         import torch
 
         rows = [[self._row(request, seed) for seed in request.seeds] for request in requests]
         with torch.inference_mode():
-            for batch, group in self._batches([own for own in rows if own]):
-                self._sample(batch, group)
+            for batch in self.batches(requests):
+                self._sample([row for place in batch.places for row in rows[place]], batch.group)
         return [[self._made(row) for row in own] for own in rows]
+
+    def batches(self, requests: Sequence[Request]) -> list[Batch]:
+        """Requests that begin alike and are of like length together, as many as fit."""
+        import torch
+
+        asked = [place for place, request in enumerate(requests) if request.seeds]
+        with torch.inference_mode():
+            groups = self._prefixes.groups([requests[place].prompt for place in asked])
+        found = []
+        for group in groups:
+            own = sorted((asked[p] for p in group.places), key=lambda p: len(requests[p].prompt))
+            batch, rows = list[int](), 0
+            for place in own:
+                if batch and rows + len(requests[place].seeds) > self.rows:
+                    found.append(Batch(tuple(batch), group))
+                    batch, rows = [], 0
+                batch.append(place)
+                rows += len(requests[place].seeds)
+            found.append(Batch(tuple(batch), group))
+        return found
 
     def _row(self, request: Request, seed: int) -> Row:
         room = self.room(request.prompt)
@@ -137,21 +172,10 @@ class Sampler:
             chances=[draws.random() for _ in range(most)],
         )
 
-    def _batches(self, requests: list[list[Row]]) -> Iterator[tuple[list[Row], Group]]:
-        """Requests that begin alike and are of like length together, as many as fit."""
-        for group in self._prefixes.groups([own[0].prompt for own in requests]):
-            batch: list[Row] = []
-            for own in sorted((requests[p] for p in group.places), key=lambda r: len(r[0].prompt)):
-                if batch and len(batch) + len(own) > self.rows:
-                    yield batch, group
-                    batch = []
-                batch = [*batch, *own]
-            yield batch, group
-
     def _sample(self, rows: list[Row], group: Group) -> None:
         """Draw the tokens of a batch, row by row side by side, until all are over."""
         logits, state = self._prefill(rows, group)
-        while True:
+        while not self.halted.is_set():
             tokens = self._draw(logits, state)
             for row, token in zip(state.rows, tokens, strict=True):
                 if not row.over:
@@ -164,6 +188,7 @@ class Sampler:
                 state.keep(live)
                 tokens = [tokens[place] for place in live]
             logits = self._step(tokens, state)
+        raise Stopped
 
     def _prefill(self, rows: list[Row], group: Group) -> tuple[Tensor, State]:
         """Read each prompt once; logits and keys and values of every row."""
