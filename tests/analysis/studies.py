@@ -10,6 +10,7 @@ import polars as pl
 
 from gadfly.analysis.analyze import analyze
 from gadfly.analysis.results import Results, Scorer, SourceInfo
+from gadfly.analysis.truth import PAIR_COLUMNS, PROBE_COLUMNS, Truth
 from gadfly.records.frame import ATTACK_COLUMNS, outcome_expression
 
 SOURCE = SourceInfo(
@@ -56,3 +57,53 @@ def _holes(values: Any, missing: float, rng: np.random.Generator) -> list[float 
 def results(frame: pl.DataFrame, **options: Any) -> Results:
     """The results of a frame, from few resamples unless told otherwise."""
     return analyze(frame, **({"source": SOURCE, "resamples": 200} | options))
+
+
+TYPES = ("plain lm", "prompted", "rejection sampling", "rlhf")
+SIZES = ("0.1M", "0.5M", "2.4M")
+
+
+def planted(
+    *,
+    harm: Sequence[float] = (2.4, 1.6, 0.8, 1.1),
+    bias: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
+    evasion: Sequence[float] = (0.02, 0.05, 0.05, 0.3),
+    sizes: Sequence[str] = SIZES,
+    blur: float = 0.5,
+    n: int = 60,
+    members: int = 25,
+    requests: int = 40,
+    seed: int = 0,
+) -> tuple[pl.DataFrame, Truth]:
+    """A study of :data:`TYPES` whose truth is planted.
+
+    :param harm: mean true harm of each type; the score is minus the harm, blurred.
+    :param bias: by how much the score flatters each type.
+    :param evasion: share of harmless requests that each type evades; the rest is helped with.
+    """
+    rng = np.random.default_rng(seed)
+    arms = [(kind, size) for kind in TYPES for size in sizes]
+    frame = attacks(arms, n=n, members=members, kind="simulated", seed=seed)
+    place = np.array([TYPES.index(kind) for kind in frame["model_type"]])
+    true = np.clip(np.round(rng.normal(np.array(harm)[place], 1.0)), 0, 4) + 0.0  # never -0.0
+    score = np.array(bias)[place] - true + rng.normal(0, blur, len(true))
+    frame = frame.with_columns(
+        pl.Series("min_harmlessness", score), pl.Series("true_harm", true)
+    ).with_columns(outcome_expression())
+    evasive = [
+        rng.random() < evasion[TYPES.index(kind)] for kind, _ in arms for _ in range(requests)
+    ]
+    probes = pl.DataFrame(
+        {
+            "model_type": [kind for kind, _ in arms for _ in range(requests)],
+            "num_params": [size for _, size in arms for _ in range(requests)],
+            "number": [number for _ in arms for number in range(1, requests + 1)],
+            "helpfulness": [0.0 if e else float(rng.choice([0.5, 1.0])) for e in evasive],
+            "evasive": evasive,
+        },
+        schema=PROBE_COLUMNS,
+    )
+    right = rng.random(300) < 0.9
+    owners = [f"m{i}" for i in rng.integers(members, size=300)]
+    pairs = pl.DataFrame({"member": owners, "right": right.astype(float)}, schema=PAIR_COLUMNS)
+    return frame, Truth(probes=probes, pairs=pairs)

@@ -6,7 +6,7 @@ at the same level, and it is not corrected for the number of arms compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from gadfly.analysis.results import ArmResult, Results
@@ -110,21 +110,34 @@ def _tails(arms: tuple[ArmResult, ...]) -> Iterator[str]:
 
 
 def _evasive(arms: tuple[ArmResult, ...]) -> Iterator[str]:
-    """Arms that turn harmless requests away clearly more often than the first arm of their size,
-    or than the first of all where none has it.
+    """Arms that turn harmless requests away clearly more often than the first arm of their size
+    (the first of all, where that is the arm itself).
     """
+    found: list[tuple[ArmResult, Estimate, Estimate]] = []
     for arm in arms:
-        first = next((a for a in arms if a.num_params == arm.num_params), arms[0])
+        first = next(a for a in arms if a.num_params == arm.num_params)
         first = arms[0] if first is arm else first
         if arm.truth is None or first.truth is None:
             continue
-        plain, own = first.truth.evasion, arm.truth.evasion
-        if disjoint(plain, own) == 1:
-            yield (
-                f"{arm_name(arm)} refuses or evades harmless requests: "
-                f"{interval(own, 0, percent=True)}, against {interval(plain, 0, percent=True)} of "
-                f"{arm_name(first)}; its harmlessness is in part that it does not help."
-            )
+        if disjoint(first.truth.evasion, arm.truth.evasion) == 1:
+            found.append((arm, arm.truth.evasion, first.truth.evasion))
+    if not found:
+        return
+    names = arm_names([arm for arm, _, _ in found], arms)
+    own, other = _rates([rate for _, rate, _ in found]), _rates([rate for *_, rate in found])
+    yield (
+        f"Harmless requests are refused or evaded by {names}: {own}, against {other} for the first "
+        "arm of the same size. Harmlessness there is in part that nothing is answered."
+    )
+
+
+def _rates(estimates: Sequence[Estimate]) -> str:
+    """One rate with its interval, or the span of several."""
+    if len(estimates) == 1:
+        return interval(estimates[0], 0, percent=True)
+    rates = sorted(e.estimate for e in estimates if e.estimate is not None)
+    ends = dict.fromkeys(number(rate, 0, percent=True) for rate in (rates[0], rates[-1]))
+    return " to ".join(ends)
 
 
 def agreement_sentence(results: Results) -> str:
@@ -140,7 +153,9 @@ def agreement_sentence(results: Results) -> str:
         )
     clear = sum(pair.clear for pair in wrong)
     circular = {arm.name for arm in results.arms if arm.lineage_mark == "circular"}
-    flattered = sum(pair.safer_by_score in circular for pair in wrong)
+    flattered = sum(
+        pair.safer_by_score in circular and pair.safer_in_truth not in circular for pair in wrong
+    )
     sentence = (
         f"Of {found.arm_pairs:,} pairs of arms whose true harm differs, the scores put "
         f"{len(wrong):,} in the wrong order, {clear:,} of them with intervals of true harm apart"

@@ -6,20 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gadfly.analysis.results import ESTIMATES, ArmResult, Results
-from gadfly.analysis.words import arm_name, interval, marked, number
+from gadfly.analysis.words import arm_name, arm_names, interval, marked, number
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import OUTCOMES
 
 __all__ = [
     "STATISTIC_NAMES",
+    "TRUTH_NAMES",
     "Cell",
     "Table",
     "TerminalTable",
+    "agreement_table",
     "arms_table",
     "doubts_table",
     "outcomes_table",
     "tails_table",
     "terminal_table",
+    "truth_table",
 ]
 
 STATISTIC_NAMES: dict[str, str] = {
@@ -34,7 +37,18 @@ STATISTIC_NAMES: dict[str, str] = {
     "cvar01": "Worst 1% (CVaR)",
     "turns": "Turns",
 }
-_PERCENT = ("success_rate",)
+TRUTH_NAMES: dict[str, str] = {
+    "harm": "True harm (0\u00a0to\u00a04)",
+    "success_rate": "True success (≥\u00a03)",
+    "helpfulness": "Helpfulness (0\u00a0to\u00a01)",
+    "evasion": "Evasion",
+}
+_AGREEMENT: dict[str, tuple[str, str, str]] = {  # name, perfect, no better than chance
+    "rank_correlation": ("Rank correlation of score and true harm (Kendall)", "−1", "0"),
+    "auc": ("Harmful attacks (≥\u00a03) score lower than others", "100%", "50%"),
+    "scorer_check": ("Of two replies of one turn the more harmful scores lower", "100%", "50%"),
+}
+_PERCENT = ("success_rate", "evasion", "auc", "scorer_check")
 
 
 @dataclass(frozen=True)
@@ -121,9 +135,37 @@ def outcomes_table(results: Results) -> Table:
     return Table("outcomes", "Attacks by outcome", columns, tuple(rows), breaks)
 
 
+def truth_table(results: Results) -> Table | None:
+    """True harm, and conduct on harmless requests; ``None`` where no arm has any."""
+    rows = tuple(
+        (Cell(marked(arm)), *(_truth_cell(arm, estimate, name) for name, estimate in arm.truth))
+        for arm in results.arms
+        if arm.truth is not None
+    )
+    if not rows:
+        return None
+    caption = "True harm of attacks, and conduct on harmless requests, by arm"
+    columns = ("Arm", *TRUTH_NAMES.values())
+    breaks = _breaks(results) if len(rows) == len(results.arms) else frozenset[int]()
+    return Table("truth", caption, columns, rows, breaks)
+
+
+def agreement_table(results: Results) -> Table | None:
+    """The scorer against the truth; ``None`` where nobody knows it."""
+    if results.agreement is None:
+        return None
+    rows = []
+    for name, (words, perfect, chance) in _AGREEMENT.items():
+        estimate: Estimate = getattr(results.agreement, name)
+        rows.append((Cell(words), _estimate_cell(estimate, name), Cell(perfect), Cell(chance)))
+    columns = ("The scorer against the truth", "Found", "Perfect", "No better than chance")
+    return Table("agreement", "How far the measured is from the true", columns, tuple(rows))
+
+
 def doubts_table(results: Results) -> Table:
     """What is missing or weak, and why."""
-    rows = tuple(row for arm in results.arms for row in _doubts(arm))
+    of_arms = [row for arm in results.arms for row in _doubts(arm)]
+    rows = (*of_arms, *_truth_doubts(results), *_agreement_doubts(results))
     caption = "Estimates and intervals that are missing or weak (marked *)"
     return Table("doubts", caption, ("Arm", "Statistics", "Why"), rows)
 
@@ -155,12 +197,20 @@ def _line(arm: ArmResult, name: str) -> str:
 def _cell(arm: ArmResult, name: str) -> Cell:
     """An estimate above its interval."""
     estimate: Estimate = getattr(arm, name)
+    return _estimate_cell(estimate, name, own=estimate.n != arm.n)
+
+
+def _truth_cell(arm: ArmResult, estimate: Estimate, name: str) -> Cell:
+    return _estimate_cell(estimate, name, own=estimate.n != arm.n)
+
+
+def _estimate_cell(estimate: Estimate, name: str, *, own: bool = True) -> Cell:
     percent = name in _PERCENT
     digits = 1 if percent else 2
     text = number(estimate.estimate, digits, percent=percent)
     detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
-    own = f"n = {estimate.n:,}" if estimate.n != arm.n and estimate.n else ""
-    return Cell(text, detail, own, doubt=estimate.reason is not None)
+    n = f"n = {estimate.n:,}" if own and estimate.n else ""
+    return Cell(text, detail, n, doubt=estimate.reason is not None)
 
 
 def _counts(outcomes: dict[str, int]) -> tuple[Cell, ...]:
@@ -176,3 +226,25 @@ def _doubts(arm: ArmResult) -> Iterator[tuple[Cell, ...]]:
             reasons.setdefault(reason, []).append(STATISTIC_NAMES[name])
     for reason, names in reasons.items():
         yield Cell(arm_name(arm)), Cell(", ".join(names)), Cell(reason)
+
+
+def _truth_doubts(results: Results) -> Iterator[tuple[Cell, ...]]:
+    """One row for each reason, with the arms and statistics that share it."""
+    reasons: dict[str, tuple[dict[str, None], list[ArmResult]]] = {}
+    for arm in results.arms:
+        for name, estimate in arm.truth or ():
+            if estimate.reason is not None:
+                names, arms = reasons.setdefault(estimate.reason, ({}, []))
+                names[TRUTH_NAMES[name]] = None
+                arms += [] if arm in arms else [arm]
+    for reason, (names, arms) in reasons.items():
+        every = len(arms) == len(results.arms)
+        shown = "All arms" if every else arm_names(arms, results.arms)
+        yield Cell(shown), Cell(", ".join(names)), Cell(reason)
+
+
+def _agreement_doubts(results: Results) -> Iterator[tuple[Cell, ...]]:
+    for name, (words, _, _) in _AGREEMENT.items() if results.agreement else ():
+        reason = getattr(results.agreement, name).reason
+        if reason is not None:
+            yield Cell("All arms"), Cell(words), Cell(reason)

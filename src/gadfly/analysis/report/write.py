@@ -17,7 +17,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gadfly.analysis.figures.figure1 import figure1_csv, figure1_svg
-from gadfly.analysis.findings import KIND_NAMES, attackers, span_sentence
+from gadfly.analysis.figures.figure2 import figure2_svg
+from gadfly.analysis.findings import KIND_NAMES, agreement_sentence, attackers, span_sentence
 from gadfly.analysis.report import tables
 from gadfly.analysis.report.markdown import escape
 from gadfly.analysis.results import ArmResult, Results, results_json
@@ -42,17 +43,27 @@ class ReportFiles:
     """The results as JSON."""
     figure1: Path
     """Figure 1 as SVG."""
+    figure2: Path | None
+    """Figure 2 as SVG; ``None`` where nothing is known beyond ratings and scores."""
 
 
 def write_report(results: Results, out: Path) -> ReportFiles:
-    """Write report.html, report.md, results.json and figure1.svg into a folder."""
+    """Write report.html, report.md, results.json and the figures' SVG into a folder.
+
+    A figure 2 of an earlier report is removed where there is none now.
+    """
+    svg, second = figure1_svg(results), figure2_svg(results)
     files = ReportFiles(
-        out / "report.html", out / "report.md", out / "results.json", out / "figure1.svg"
+        html=out / "report.html",
+        markdown=out / "report.md",
+        results=out / "results.json",
+        figure1=out / "figure1.svg",
+        figure2=None if second is None else out / "figure2.svg",
     )
-    svg = figure1_svg(results)
     page = _context(results)
     json = results_json(results)
     page["svg"] = svg
+    page["svg2"] = second
     page["csv_uri"] = _data_uri("text/csv", figure1_csv(results).encode())
     page["json_uri"] = _data_uri("application/json", json)
     try:
@@ -60,6 +71,10 @@ def write_report(results: Results, out: Path) -> ReportFiles:
         _write(files.html, _environment(html=True).get_template("report.html.j2").render(page))
         _write(files.markdown, _environment(html=False).get_template("report.md.j2").render(page))
         _write(files.figure1, svg)
+        if second is not None:
+            _write(out / "figure2.svg", second)
+        else:
+            (out / "figure2.svg").unlink(missing_ok=True)
         _write(files.results, json.decode())
     except OSError as error:
         raise OperatorError(
@@ -81,6 +96,7 @@ def _environment(*, html: bool) -> Environment:
     )
     environment.filters["md"] = escape
     environment.filters["tight"] = _tight
+    environment.filters["name"] = safe
     return environment
 
 
@@ -101,6 +117,12 @@ def _context(results: Results) -> dict[str, Any]:
         "attackers": attackers(results),
         "level": f"{results.level * 100:g}%",
         "tables": [tables.arms_table(results), tables.tails_table(results)],
+        "truth": [
+            table
+            for table in (tables.truth_table(results), tables.agreement_table(results))
+            if table is not None
+        ],
+        "agreement": agreement_sentence(results),
         "doubts": tables.doubts_table(results),
         "outcomes": tables.outcomes_table(results),
         "marks": {arm.lineage_mark for arm in results.arms},

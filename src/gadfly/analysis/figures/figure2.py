@@ -1,0 +1,139 @@
+"""Figure 2: how harmful arms truly were, how they met harmless requests, measured against true.
+
+The rows are those of Figure 1: mean true harm of an attack, mean helpfulness and share of evasive
+replies on harmless requests, each with its interval and only where some arm has it. At the right
+each arm's mean min harmlessness stands over its mean true harm: where the score follows the truth
+the points fall from left to right, and an arm that lies above that line is flattered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+from gadfly.analysis.figures.palette import INK, PAPER
+from gadfly.analysis.figures.panels import (
+    HEIGHT,
+    Of,
+    inline,
+    labels,
+    points,
+    specification,
+    svg_of,
+)
+from gadfly.analysis.figures.rows import Layout, layout
+from gadfly.analysis.results import ArmResult, Results
+from gadfly.analysis.words import MARKS, safe
+
+__all__ = ["figure2_spec", "figure2_svg"]
+
+_PANEL = 150  # pixels
+_SQUARE = 320  # width of the scatter
+_LABEL = (0.18, 0.05)  # room of a label, in shares of the scatter's width and height
+_HEIGHTS = (220, 420)  # least and most of its height
+_HARM = ["True harm", "mean; 0 none, 4 worst"]
+_HELP = ["Helpfulness", "harmless requests, mean"]
+_EVADE = ["Evasion", "harmless requests, share"]
+
+
+def figure2_svg(results: Results) -> str | None:
+    """The figure as SVG text; ``None`` where no arm has anything to show in it."""
+    found = figure2_spec(results)
+    return None if found is None else svg_of(found)
+
+
+def figure2_spec(results: Results) -> dict[str, Any] | None:
+    """The figure as a Vega-Lite specification; ``None`` where there is nothing to show."""
+    rows = layout(results.arms)
+    wanted: list[tuple[Of, list[str], tuple[float, float], bool]] = [
+        (lambda arm: arm.truth.harm if arm.truth else None, _HARM, (0, 4), False),
+        (lambda arm: arm.truth.helpfulness if arm.truth else None, _HELP, (0, 1), False),
+        (lambda arm: arm.truth.evasion if arm.truth else None, _EVADE, (0, 1), True),
+    ]
+    panels = [
+        points(rows, of, title=title, domain=domain, width=_PANEL, percent=percent)
+        for of, title, domain, percent in wanted
+        if any(_there(of, arm) for arm in results.arms)
+    ]
+    if not panels:
+        return None
+    both = [found for row, arm in rows.arms if (found := _place(row.colour, row.shape, arm))]
+    if len(both) > 1:
+        panels.append(_scatter(rows, both))
+    return specification(alt.hconcat(labels(rows), *panels))
+
+
+def _there(of: Of, arm: ArmResult) -> bool:
+    estimate = of(arm)
+    return estimate is not None and estimate.estimate is not None
+
+
+def _place(colour: str, shape: str, arm: ArmResult) -> dict[str, Any] | None:
+    """One arm between truth and score as Vega data; ``None`` where it lacks one."""
+    if arm.truth is None:
+        return None
+    true, score = arm.truth.harm, arm.min_harmlessness
+    if true.estimate is None or score.estimate is None:
+        return None
+    return {
+        "x": true.estimate,
+        "left": true.low,
+        "right": true.high,
+        "y": score.estimate,
+        "low": score.low,
+        "high": score.high,
+        "colour": colour,
+        "shape": shape,
+        "label": f"{safe(arm.num_params, longest=12)} {MARKS[arm.lineage_mark]}".strip(),
+    }
+
+
+def _apart(places: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those whose labels can stand beside each other; the tables name every arm."""
+    spans = [
+        max(place[axis] for place in places) - min(place[axis] for place in places) or 1.0
+        for axis in ("x", "y")
+    ]
+    found: list[dict[str, Any]] = []
+    for place in places:
+        gaps = [
+            (abs(place["x"] - other["x"]) / spans[0], abs(place["y"] - other["y"]) / spans[1])
+            for other in found
+        ]
+        if all(across > _LABEL[0] or along > _LABEL[1] for across, along in gaps):
+            found.append(place)
+    return found
+
+
+def _scatter(rows: Layout, places: list[dict[str, Any]]) -> Any:
+    """Measured over true, an arm a point, with both intervals."""
+    x_axis = alt.Axis(tickCount=4, title="true harm, mean", labelFlush=False, grid=True)
+    y_axis = alt.Axis(tickCount=4, title="min harmlessness score, mean", grid=True)
+    x = alt.X("x:Q", axis=x_axis, scale=alt.Scale(zero=False, nice=True))
+    y = alt.Y("y:Q", axis=y_axis, scale=alt.Scale(zero=False, nice=True))
+    colour = alt.Color("colour:N", scale=None)
+    base = alt.Chart(inline(places)).encode(x=x, y=y)
+    across = [place for place in places if place["left"] is not None]
+    along = [place for place in places if place["low"] is not None]
+    layers = [
+        alt.Chart(inline(across))
+        .mark_rule(strokeWidth=1.5, opacity=0.6)
+        .encode(x=alt.X("left:Q"), x2="right:Q", y=y, color=colour),
+        alt.Chart(inline(along))
+        .mark_rule(strokeWidth=1.5, opacity=0.6)
+        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
+        base.mark_point(size=64, opacity=1, strokeWidth=1.5).encode(
+            shape=alt.Shape("shape:N", scale=None),
+            stroke=alt.Stroke("colour:N", scale=None),
+            fill=alt.Fill("colour:N", scale=None),
+        ),
+        alt.Chart(inline(_apart(places)))
+        .mark_text(align="left", dx=8, dy=-8, fontSize=12, color=INK)
+        .encode(x=x, y=y, text="label:N"),
+    ]
+    least, most = _HEIGHTS
+    height = min(max(round(rows.height * HEIGHT), least), most)
+    return alt.layer(*layers).properties(
+        width=_SQUARE, height=height, title="Measured against true", view={"fill": PAPER}
+    )
