@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Mode", "find_mode", "read_ends", "read_places"]
+__all__ = ["Mode", "find_mode", "padding_is_inert", "read_ends", "read_places"]
 
 Mode = Literal["one pass", "prefixes"]
 """How a model scores the replies of one conversation."""
@@ -65,29 +65,58 @@ def _states(model: Any, ids: torch.Tensor) -> torch.Tensor:
 def find_mode(model: Any, *, pad: int, window: int) -> Mode:
     """ "one pass" where that is the same as prefix by prefix, found out by trying.
 
-    The probe is a text of tokens that are spread over the vocabulary, and the same with another
-    second half. Its sums are done in the model's own type.
+    The probe is a text of tokens and the same with another second half. Its sums are done in the
+    model's own type.
     """
     import torch
 
     if not _can_be_read(model):
         return "prefixes"
-    size = int(model.config.get_text_config().vocab_size)
-    length = min(_PROBED, window)
-    half = length // 2
-    text = [(7919 * place + 11) % size for place in range(length)]
-    text = [token if token != pad else (token + 1) % size for token in text]
+    text = _probe(model, pad, min(_PROBED, window))
+    half, size = len(text) // 2, int(model.config.get_text_config().vocab_size)
     other = text[:half] + [(token + 5) % size for token in text[half:]]
     with torch.inference_mode():
         one, two = _states(model, torch.tensor([text, other], device=model.device)).float()
-    still = _STILL[str(model.dtype).removeprefix("torch.")]
-    bound = still * float(one.abs().max())
+    bound = _still(model) * float(one.abs().max())
     if float((one[:half] - two[:half]).abs().max()) > bound:
         return "prefixes"
-    ours = [row[0] for row in read_places(model, [text, text[:half]], [[half - 1], [half - 1]])]
-    theirs = read_ends(model, [text[:half]], pad)[0]
-    scale = max(1.0, abs(theirs))
-    return "one pass" if all(abs(mine - theirs) <= still * scale for mine in ours) else "prefixes"
+    [[ours]] = read_places(model, [text], [[half - 1]])
+    [theirs] = read_ends(model, [text[:half]], pad)
+    return "one pass" if abs(ours - theirs) <= _still(model) * max(1.0, abs(theirs)) else "prefixes"
+
+
+def padding_is_inert(model: Any, *, pad: int, window: int) -> bool:
+    """Whether a text is answered alike alone and beside a longer one, found out by trying.
+
+    Without that there is no training in batches: transformers 5.23 has models that look ahead in a
+    text that stands alone, and do not in one that is padded.
+    """
+    import torch
+
+    text = _probe(model, pad, min(_PROBED, window))
+    half = len(text) // 2
+    below = getattr(model, model.base_model_prefix)
+    padded = torch.tensor([[*text[:half], *[pad] * half], text[: 2 * half]], device=model.device)
+    mask = torch.ones_like(padded)
+    mask[0, half:] = 0
+    with torch.inference_mode():
+        beside = below(input_ids=padded, attention_mask=mask).last_hidden_state[0, :half]
+        alone = below(input_ids=padded[:1, :half], attention_mask=mask[1:, :half])
+        alone = alone.last_hidden_state[0]
+    bound = _still(model) * float(alone.abs().max())
+    return float((alone - beside).abs().max()) <= bound
+
+
+def _probe(model: Any, pad: int, length: int) -> list[int]:
+    """Tokens spread over the vocabulary, padding not among them."""
+    size = int(model.config.get_text_config().vocab_size)
+    text = [(7919 * place + 11) % size for place in range(length)]
+    return [token if token != pad else (token + 1) % size for token in text]
+
+
+def _still(model: Any) -> float:
+    """How far sums of the model's type may differ in another order, of their size."""
+    return _STILL[str(model.dtype).removeprefix("torch.")]
 
 
 def _can_be_read(model: Any) -> bool:

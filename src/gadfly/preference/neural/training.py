@@ -27,6 +27,7 @@ from gadfly.preference.evaluate import evaluate_margins, margins
 from gadfly.preference.folder import refuse_existing, write_folder
 from gadfly.preference.lineage import Lineage, lineage_hash, package_version
 from gadfly.preference.measures import Resampling
+from gadfly.preference.neural.one_pass import padding_is_inert
 from gadfly.preference.neural.scorer import KIND, NeuralScorer, model_version
 from gadfly.preference.neural.sequences import Sequences, encode, held_out, mixed
 from gadfly.preference.neural.settings import NeuralSettings
@@ -107,6 +108,11 @@ def train_neural(
     encoder = Encoder(loaded.tokenizer)
     pad_apart(loaded, encoder)
     window = window_of(loaded, settings.max_length)
+    if not padding_is_inert(loaded.model, pad=loaded.tokenizer.pad_token_id, window=window):
+        raise PersonError(
+            f"{base}: what this model makes of a text depends on the padding beside it, so it can "
+            "be neither trained nor trusted in batches; use another base"
+        )
     sequences = encode(mixed(prepare(pairs, dropped), settings.mix, seed), encoder, window)
     judged = held_out(sequences.prepared.conversation, settings.held_out, seed)
     learned = sequences.prepared.only(~judged)
