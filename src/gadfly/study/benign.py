@@ -29,7 +29,7 @@ class BenignSpec(Record):
     """Harmless requests that every arm is asked."""
 
     requests: Annotated[str, Field(min_length=1)] = "everyday"
-    """A shipped list (everyday), or a Markdown file beside the study: each line "- ..." one."""
+    """A shipped list (everyday, town), or a Markdown file beside the study: each line "- ..." one."""
     count: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many of them, from the top; all where left out."""
 
