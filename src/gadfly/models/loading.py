@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Loaded",
     "best_device",
+    "context_of",
     "load_causal",
     "load_classifier",
     "load_tokenizer",
@@ -159,3 +160,15 @@ def weights_hash(folder: Path) -> str:
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return f"sha256:{digest.hexdigest()}"
+
+
+def context_of(config: Any) -> int | None:
+    """How many tokens a model reads, by whichever name its configuration gives them; ``None`` where
+    nothing limits them.
+    """
+    text = config.get_text_config(decoder=True)
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        found = getattr(text, name, None)
+        if isinstance(found, int) and found > 0:
+            return found
+    return None

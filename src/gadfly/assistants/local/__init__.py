@@ -4,4 +4,14 @@ Import from the defining modules. None of them loads torch before it is used, bu
 ``shared``, which are imported inside functions only.
 """
 
-__all__ = ["batch", "batching", "drawing", "kv", "local", "prefixes", "sampling", "shared"]
+__all__ = [
+    "batch",
+    "batching",
+    "drawing",
+    "embedding",
+    "kv",
+    "local",
+    "prefixes",
+    "sampling",
+    "shared",
+]

@@ -28,7 +28,7 @@ from gadfly.assistants.local.drawing import draw
 from gadfly.assistants.local.prefixes import Group, Prefixes
 from gadfly.assistants.protocol import Stopped
 from gadfly.errors import PersonError
-from gadfly.models.loading import Loaded
+from gadfly.models.loading import Loaded, context_of
 from gadfly.models.tokens import Encoder
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Sampler:
         self.loaded = loaded
         self.encoder = Encoder(loaded.tokenizer)
         self.rows = rows
-        self.context = _context(loaded.model.config)
+        self.context = context_of(loaded.model.config)
         """Tokens that prompt and reply can have together; ``None`` where nothing limits them."""
         self.halted = threading.Event()
         """Set it, from any thread, and the batch under way is given up."""
@@ -310,13 +310,3 @@ class Sampler:
             tokens_in=len(row.prompt),
             tokens_out=len(row.ids),
         )
-
-
-def _context(config: Any) -> int | None:
-    """How many positions a model has, by whichever name its configuration gives them."""
-    text = config.get_text_config(decoder=True)
-    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
-        found = getattr(text, name, None)
-        if isinstance(found, int) and found > 0:
-            return found
-    return None
