@@ -149,6 +149,7 @@ def test_of_real_models_only_refusals_are_told(make_study: MakeStudy, stub: Stub
         launch=allowed(stub),
     )
     attacked(path)
+    assert any("0 of 8 harmless requests" in note for note in analysable(path).notes)
     stub.answers += [chat(REFUSAL), chat(REFUSAL), chat("", finish="content_filter")]
     made = analysed(path)
     truth = of(made, "one")
@@ -166,6 +167,7 @@ def test_without_truth_and_requests_there_is_nothing_to_show(
     path = make_study(arms=[served("one", stub)], launch=allowed(stub))
     found = collected(path)
     assert found.truth is None
+    assert not any("harmless requests" in note for note in found.notes)
     assert found.frame["true_harm"].null_count() == found.frame.height
 
 

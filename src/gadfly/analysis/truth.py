@@ -61,8 +61,13 @@ class Truth:
     """Pairs of replies of one turn whose true harm differs, :data:`PAIR_COLUMNS`."""
     missing: Mapping[Arm, Mapping[str, str]] = field(default_factory=dict)
     """Why harm, helpfulness or evasion of an arm is not known, by those names."""
-    evasion_by: str = "share evasive"
-    """How evasion was told, in a few words."""
+    by_phrases: bool = False
+    """Whether evasion of some arm was told by phrases of refusal, because no reader knows it."""
+
+    @property
+    def evasion_by(self) -> str:
+        """How evasion was told, in a few words."""
+        return f"share evasive{', told by phrases of refusal' if self.by_phrases else ''}"
 
 
 def arm_truth(

@@ -75,6 +75,8 @@ def run(
                 f"Stopped: {over:,} of {file.study.attacks:,} attacks are over, every step is kept."
             )
             elsewhere = f" --database {without_password(database)}" if database else ""
+            if tally.probes_wanted:
+                note(f"{tally.probes:,} of {tally.probes_wanted:,} harmless requests are answered.")
             note(f"Go on with: {command()} run {study}{elsewhere}")
             raise typer.Exit(130) from None
     if json:
@@ -95,6 +97,10 @@ def run(
             f"{scored:,} newly scored."
         )
     )
+    if tally.probes_wanted:
+        out.print(
+            plain(f"{tally.probes:,} of {tally.probes_wanted:,} harmless requests are answered.")
+        )
     if tally.twins > 0.2 * tally.pairs:
         note(
             f"{tally.twins:,} of {tally.pairs:,} pairs of replies are the same text twice, and a "

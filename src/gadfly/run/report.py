@@ -142,7 +142,7 @@ def _study(path: Path, database: str | None, progress: Progress | None) -> Analy
         source=source,
         marks=_marks(study, scorer),
         design="randomised",
-        notes=tuple(_notes(study, len(attacks), lasting)),
+        notes=(*_notes(study, len(attacks), lasting), *_conduct_notes(study, truth)),
         success_threshold=file.study.success_threshold,
         truth=truth,
     )
@@ -200,5 +200,24 @@ def _notes(study: OpenStudy, over: int, lasting: int) -> list[str]:
         notes.append(
             f"The study is not complete: {over:,} of {protocol.attacks:,} attacks are over, "
             f"{lasting:,} still last and are in no count of this report."
+        )
+    return notes
+
+
+def _conduct_notes(study: OpenStudy, truth: Truth | None) -> list[str]:
+    """What a reader must know of the replies to harmless requests."""
+    wanted = len(study.file.requests) * len(study.file.study.arms)
+    if truth is None or not wanted:
+        return []
+    notes = []
+    if truth.probes.height < wanted:
+        notes.append(
+            f"{truth.probes.height:,} of {wanted:,} harmless requests were answered; gadfly run "
+            "asks the others."
+        )
+    if truth.by_phrases:
+        notes.append(
+            "Where no reader of the truth is at hand, evasion is told by English phrases of "
+            "refusal: one in other words is missed. Compare arms, and read some replies."
         )
     return notes

@@ -100,12 +100,11 @@ def read_truth(
     """What is known beside the attacks' harm; ``None`` for a study that has no truth at all."""
     if not study.file.requests and all(sight.reader is None for sight in sights.values()):
         return None
-    by_text = all(sight.reader is None or sight.missing for sight in sights.values())
     return Truth(
         probes=_probes(study, sights),
         pairs=_pairs(attacks, scorer, sights),
         missing={arm: sight.missing or {} for arm, sight in sights.items()},
-        evasion_by="share evasive, told by phrases of refusal" if by_text else "share evasive",
+        by_phrases=any(sight.evades is not None for sight in sights.values()),
     )
 
 
