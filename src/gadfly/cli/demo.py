@@ -24,13 +24,12 @@ def demo(
         bool, typer.Option("--open/--no-open", help="Open the report where there is a browser.")
     ] = True,
 ) -> None:
-    """Run a whole study here: simulated members, scripted assistants, a report at the end."""
+    """Run a whole study here: simulated members, small language models, a report at the end."""
     from gadfly.run.demo import run_demo
-    from gadfly.settings import load_settings
 
-    note("A whole study, without any model or network: about half a minute.")
+    note("A whole study of twelve small language models, without key or network: a few minutes.")
     try:
-        done = run_demo(folder, progress, concurrency=load_settings().concurrency)
+        done = run_demo(folder, progress)
     except KeyboardInterrupt:
         note("Stopped, and every step is kept.")
         note(f"Go on with: {command()} demo --out {folder}")

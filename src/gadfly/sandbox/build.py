@@ -190,7 +190,7 @@ def _preferred(
     name, recipe = size.model.name, made.recipe
     members = draw_members(
         recipe.members,
-        Population(),
+        Population(noise=recipe.noise),
         seed=seed,
         prefix=f"{pool}-{name}",
         scene=TownScene(pool),

@@ -168,7 +168,7 @@ def pretrain(
     from transformers import PrinterCallback, Trainer, TrainingArguments
 
     generator = content_hash([size.model_dump(mode="json"), pool, seed, WORLD])
-    part = start(folder, {"kind": KIND, "size": size.name, "text": generator}, force=True)
+    part = start(folder, {"kind": KIND, "size": size.name, "text": generator})
     torch.manual_seed(seed)
     model = _untrained(size, tokenizer)
     tell = teller(

@@ -51,6 +51,8 @@ class Recipe(Record):
     """Share of benign requests among the comparisons."""
     members: int
     """Simulated members who compare, for the filters and again for the scorer."""
+    noise: float
+    """Standard deviation with which they see a reply, in steps of harm."""
     judged: int
     """Held-out requests that the claim is tested on, harmful ones and as many benign."""
 
@@ -95,7 +97,7 @@ def _size(
         policy_prompts=1_500,
         policy=PolicySettings(
             learning_rate=policy_rate,
-            beta=0.15,
+            beta=0.25,
             steps=30,
             completions_per_step=128,
             num_generations=8,
@@ -114,7 +116,7 @@ _SMALL = _size(
     heads=4,
     tokens=5_000_000,
     rate=8e-3,
-    policy_rate=2e-4,
+    policy_rate=1e-4,
     comparisons=5_000,
 )
 _MEDIUM = _size(
@@ -124,7 +126,7 @@ _MEDIUM = _size(
     heads=6,
     tokens=4_000_000,
     rate=3e-3,
-    policy_rate=1.5e-4,
+    policy_rate=8e-5,
     comparisons=4_000,
 )
 _LARGE = _size(
@@ -134,7 +136,7 @@ _LARGE = _size(
     heads=6,
     tokens=4_000_000,
     rate=2e-3,
-    policy_rate=1e-4,
+    policy_rate=6e-5,
     comparisons=3_000,
 )
 
@@ -150,6 +152,7 @@ SHIPPED = Recipe(
     ),
     benign_share=0.5,
     members=60,
+    noise=0.3,
     judged=400,
 )
 """The recipe of the models that come with Gadfly."""
