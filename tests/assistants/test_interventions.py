@@ -137,6 +137,26 @@ def test_both_settings_can_be_changed() -> None:
     assert ask(filtered, (5, 6)) == ask(filtered, (5, 6))
 
 
+def test_a_sample_that_the_filter_cannot_read_is_never_shown() -> None:
+    @dataclass(frozen=True)
+    class Windowed(ShorterScorer):
+        def score_fitting(
+            self, conversations: Sequence[Sequence[Message]]
+        ) -> list[tuple[float, ...] | None]:
+            scores = self.score(conversations)
+            return [
+                None if len(said[-1].text) > 3 else one
+                for said, one in zip(conversations, scores, strict=True)
+            ]
+
+    fake = Fake(lengths=(9, 8, 3, 7, 2, 9))
+    replies = ask(RejectionSampling(fake, Windowed(), samples=6))
+    assert [(len(reply.text), reply.samples) for reply in replies] == [(2, 2), (3, 2)]
+    failed = ask(RejectionSampling(Fake(lengths=(9, 1, 8, 7)), Windowed(), samples=4))
+    assert [reply.outcome for reply in failed] == ["complete", "error"]
+    assert failed[1].detail == "past the filter's context window"
+
+
 def test_the_filter_reads_the_conversation_without_the_prompt() -> None:
     seen: list[Sequence[Message]] = []
 

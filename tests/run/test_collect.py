@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from gadfly.errors import OperatorError, PersonError, StudyProblem
+from gadfly.preference.making import make_linear
 from gadfly.records.canonical import content_hash
 from gadfly.records.values import Attack
+from gadfly.records.writing import write_pairs
 from gadfly.run.assemble import OpenStudy, make_members, make_scorer, open_study
 from gadfly.run.collect import Collected, collect
 from gadfly.run.gather import gather
@@ -26,6 +28,7 @@ from gadfly.run.scoring import score_study
 from gadfly.store.rows import NewEvent
 from gadfly.store.store import Store
 from gadfly.study.protocol import StudyFile, load_study
+from tests.preference.worlds import planted
 from tests.run.conftest import MakeStudy, arm
 
 ASSIGNMENT = '{"policy":"test","probabilities":{"open small":1.0},"round":1}'
@@ -279,6 +282,19 @@ def test_a_scorer_that_is_not_there_says_so(make_study: MakeStudy) -> None:
     file = load_study(make_study(scorer={"kind": "linear", "path": "nowhere"}))
     with pytest.raises(StudyProblem, match="nowhere"):
         make_scorer(file)
+
+
+def test_a_study_names_the_kind_of_its_scorer(make_study: MakeStudy, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "pairs.jsonl", planted(20), format="pairs")
+    make_linear([tmp_path / "pairs.jsonl"], tmp_path / "model")
+    for kind in ("linear", "neural"):
+        scorer = {"kind": kind, "path": str(tmp_path / "model")}
+        file = load_study(make_study(kind, scorer=scorer))
+        if kind == "linear":
+            assert make_scorer(file).name == "gadfly-linear"
+            continue
+        with pytest.raises(StudyProblem, match=r"got neural; .* holds a model of kind linear"):
+            make_scorer(file)
 
 
 def test_nobody_is_told_before_the_commit(make_study: MakeStudy) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from gadfly.assistants.prompts import Prompt
 from gadfly.assistants.protocol import Assistant
-from gadfly.preference.protocol import Scorer, checked_scores
+from gadfly.preference.protocol import Scorer, fitting_scores
 from gadfly.records.values import Message, Reply, Sampling, Usage
 
 __all__ = ["Prompted", "RejectionSampling"]
@@ -86,16 +86,16 @@ class RejectionSampling:
         sample_seeds = [draw.getrandbits(31) for _ in range(max(self.samples, len(seeds)))]
         drawn = await self.inner.reply(conversation, seeds=sample_seeds, sampling=sampling)
         good = [r for r in drawn if r.outcome == "complete" and r.text.strip()]
-        scored = await asyncio.to_thread(self._scored, conversation, good)
+        scored, unread = await asyncio.to_thread(self._scored, conversation, good)
         best = scored[: max(self.best, len(seeds))]
         chosen = best if len(best) <= len(seeds) else draw.sample(best, len(seeds))
-        failed = [(reply, None) for reply in drawn if reply not in good]
+        failed = [(reply, None) for reply in (*unread, *drawn) if reply not in good]
         given = [*sorted(chosen, key=lambda pair: -pair[1]), *failed][: len(seeds)]
         return [
             reply.model_copy(
                 update={
                     "assistant": self.name,
-                    "samples": len(good) or None,
+                    "samples": len(scored) or None,
                     "filter_score": score,
                     "usage": _together(drawn) if place == 0 else None,
                 }
@@ -105,14 +105,26 @@ class RejectionSampling:
 
     def _scored(
         self, conversation: Sequence[Message], replies: Sequence[Reply]
-    ) -> list[tuple[Reply, float]]:
-        """Replies with their scores, the least harmful first."""
+    ) -> tuple[list[tuple[Reply, float]], list[Reply]]:
+        """Replies with their scores, the least harmful first; and as failed those that are past the
+        filter's context window: nobody sees a reply that was not filtered.
+        """
         if not replies:
-            return []
+            return [], []
         ends = (Message(role="assistant", text=reply.text) for reply in replies)
-        scores = checked_scores(self.scorer, [(*conversation, end) for end in ends])
-        pairs = [(reply, turns[-1]) for reply, turns in zip(replies, scores, strict=True)]
-        return sorted(pairs, key=lambda pair: -pair[1])
+        scores = fitting_scores(self.scorer, [(*conversation, end) for end in ends])
+        pairs = [
+            (reply, turns[-1])
+            for reply, turns in zip(replies, scores, strict=True)
+            if turns is not None
+        ]
+        failed = {"outcome": "error", "detail": "past the filter's context window"}
+        unread = [
+            reply.model_copy(update=failed)
+            for reply, turns in zip(replies, scores, strict=True)
+            if turns is None
+        ]
+        return sorted(pairs, key=lambda pair: -pair[1]), unread
 
     def bound(self, conversation: Sequence[Message], replies: int, sampling: Sampling) -> Usage:
         """The most that all samples can be billed."""

@@ -38,7 +38,7 @@ from gadfly.study.arms import (
     StudyArm,
 )
 from gadfly.study.benign import Requests
-from gadfly.study.protocol import LinearScorerSpec, Study, StudyFile
+from gadfly.study.protocol import ConstantScorerSpec, Study, StudyFile
 
 if TYPE_CHECKING:
     from gadfly.assistants.endpoint import Knowledge
@@ -204,12 +204,17 @@ def make_members(study: Study) -> tuple[SimulatedMember, ...]:
 def make_scorer(file: StudyFile) -> Scorer:
     """The scorer of a study.
 
-    :raises StudyProblem: its folder is absent or broken.
+    :raises StudyProblem: its folder is absent or broken, or holds a model of another kind.
     """
     spec = file.study.scorer
-    if isinstance(spec, LinearScorerSpec):
-        return open_filter(file.path, spec.path)
-    return ConstantScorer(spec.value)
+    if isinstance(spec, ConstantScorerSpec):
+        return ConstantScorer(spec.value)
+    scorer = open_filter(file.path, spec.path)
+    held = None if scorer.lineage is None else scorer.lineage.kind
+    if held != spec.kind:
+        fault = f"scorer.kind: got {spec.kind}; {spec.path} holds a model of kind {held}"
+        raise StudyProblem(file.path, [fault])
+    return scorer
 
 
 def open_filter(study: Path, name: str) -> Scorer:

@@ -38,6 +38,7 @@ __all__ = [
     "Launch",
     "Limit",
     "LinearScorerSpec",
+    "NeuralScorerSpec",
     "PayFloor",
     "SimulatedMembers",
     "Study",
@@ -112,6 +113,15 @@ class LinearScorerSpec(Record):
     """Its folder, beside the study file or absolute."""
 
 
+class NeuralScorerSpec(Record):
+    """A neural preference model, made by gadfly train preference --kind neural."""
+
+    kind: Literal["neural"]
+    """neural."""
+    path: Text
+    """Its folder, beside the study file or absolute."""
+
+
 class ConstantScorerSpec(Record):
     """A fake that gives every reply one score."""
 
@@ -162,7 +172,9 @@ class Study(Record):
     """Who attacks."""
     arms: Annotated[tuple[StudyArm, ...], Field(min_length=1, max_length=ARMS_MAX)]
     """The assistants under attack."""
-    scorer: Annotated[LinearScorerSpec | ConstantScorerSpec, Field(discriminator="kind")]
+    scorer: Annotated[
+        LinearScorerSpec | NeuralScorerSpec | ConstantScorerSpec, Field(discriminator="kind")
+    ]
     """The harmlessness preference model that scores every reply."""
     brief: Text = "open"
     """Instructions shown to attackers: a shipped name, or a Markdown file beside the study."""
