@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,12 @@ import pytest
 import torch
 
 from gadfly.assistants.training.distilled import train_distilled
-from gadfly.assistants.training.divergence import Targets, Teacher, token_divergence
+from gadfly.assistants.training.divergence import (
+    Targets,
+    Teacher,
+    mean_divergence,
+    token_divergence,
+)
 from gadfly.assistants.training.folders import CARD, LINEAGE, LOG, README
 from gadfly.assistants.training.lineages import checkpoint_lineage
 from gadfly.assistants.training.progress import read_log
@@ -71,35 +77,46 @@ def test_the_student_answers_as_the_prompted_teacher(teacher: Path, student: Pat
     assert log[-1] < log[0] / 3
 
 
-@pytest.mark.parametrize("chat_template", [False, True])
-def test_the_loss_is_the_divergence_over_the_top_and_the_rest(
-    tmp_path: Path, chat_template: bool
-) -> None:
+@pytest.mark.parametrize("form", ["markers", "template", "template with a header"])
+def test_the_loss_is_the_divergence_over_the_top_and_the_rest(tmp_path: Path, form: str) -> None:
     """By hand: the teacher reads the whole text without a cache, sums go token by token."""
-    old = load_causal(tiny_causal(tmp_path / "a", chat_template=chat_template), device="cpu")
-    new = load_causal(
-        tiny_causal(tmp_path / "b", chat_template=chat_template, seed=1), device="cpu"
-    )
-    for loaded in (old, new):  # distributions that differ from uniform ones
-        loaded.model.requires_grad_(False)
-        loaded.model.lm_head.weight *= 30
-    texts = encode(old, new, PROMPT, dialogues(6), DistilSettings(held_out=1), 0)
+    loaded = [
+        load_causal(
+            tiny_causal(tmp_path / str(seed), chat_template=form != "markers", seed=seed),
+            device="cpu",
+        )
+        for seed in (0, 1)
+    ]
+    for one in loaded:  # distributions that differ from uniform ones
+        one.model.requires_grad_(False)
+        one.model.lm_head.weight *= 30
+        if form == "template with a header":
+            start = "{{ '<|end|>Be good.<|end|>' }}" + one.tokenizer.chat_template
+            one.tokenizer.chat_template = start
+    old, new = loaded
+    texts = encode(old, new, PROMPT, [*dialogues(6), ()], DistilSettings(held_out=1), 0)
+    assert bool(texts.header) is (form == "template with a header")
+    assert texts.dropped == {"empty": 1}
     batch = padded(texts.learned[:3], old.tokenizer.pad_token_id)
-    found = token_divergence(
-        Teacher(old.model, texts.prompt, 50).targets(batch["ids"], batch["mask"]),
-        new.model(input_ids=batch["ids"], attention_mask=batch["mask"]).logits,
+    found = mean_divergence(
+        new.model,
+        Teacher(old.model, texts.prompt, 50),
+        texts.header,
+        batch["ids"],
+        batch["mask"],
     )
-    for row, ids in enumerate(texts.learned[:3]):
+    by_hand = list[float]()
+    for ids in texts.learned[:3]:
         p = torch.softmax(old.model(torch.tensor([texts.prompt + ids])).logits[0].double(), -1)
-        q = torch.softmax(new.model(torch.tensor([ids])).logits[0].double(), -1)
+        q = torch.softmax(new.model(torch.tensor([texts.header + ids])).logits[0].double(), -1)
         for place in range(len(ids) - 1):
-            there = p[len(texts.prompt) + place]
+            there, here = p[len(texts.prompt) + place], q[len(texts.header) + place]
             top = sorted(range(len(there)), key=lambda i: -float(there[i]))[:50]
-            kept = [(float(there[i]), float(q[place, i])) for i in top]
+            kept = [(float(there[i]), float(here[i])) for i in top]
             rest = (1 - sum(a for a, _ in kept), 1 - sum(b for _, b in kept))
-            by_hand = sum(a * (torch.tensor(a / b).log().item()) for a, b in [*kept, rest])
-            assert float(found[row, place]) == pytest.approx(by_hand, rel=1e-3, abs=1e-5)
-    assert float(found[:, :10].mean()) > 0.005
+            by_hand.append(sum(a * math.log(a / b) for a, b in [*kept, rest]))
+    assert float(found) == pytest.approx(sum(by_hand) / len(by_hand), rel=1e-4)
+    assert float(found) > 0.005
 
 
 def test_equal_models_without_a_difference_do_not_diverge() -> None:

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gadfly.assistants.training.cards import DistilledCard, distilled_markdown, made
-from gadfly.assistants.training.divergence import Teacher, token_divergence
-from gadfly.assistants.training.folders import Part, finish, start
+from gadfly.assistants.training.divergence import Teacher, mean_divergence
+from gadfly.assistants.training.folders import Part, finish, refuse_existing, start
 from gadfly.assistants.training.lineages import (
     base_of,
     checkpoint_lineage,
@@ -72,9 +72,18 @@ def train_distilled(
     :raises PersonError: models that do not fit together, no conversation that fits, a folder that
         holds something else, or an unfinished training with other settings or data.
     """
-    import transformers
-
+    micro = settings.micro_batch or settings.batch_size
+    if settings.batch_size % micro:
+        raise PersonError(
+            f"micro_batch: got {micro}; allowed: a divisor of batch_size, {settings.batch_size}"
+        )
+    refuse_existing(folder, force=force)
     origin = teacher if student is None else student
+    device = str(best_device(settings.device))
+    old = load_causal(teacher, device=device, dtype=settings.dtype)
+    new = load_causal(origin, device=device)
+    _same_vocabulary(old, new)
+    texts = encode(old, new, prompt, [tuple(c) for c in conversations], settings, seed)
     texts_hash = conversations_hash([prompt, *conversations])
     asked: dict[str, Any] = {
         "kind": KIND,
@@ -84,12 +93,7 @@ def train_distilled(
         "student": source_hash(origin),
         "texts": texts_hash,
     }
-    part = start(folder, asked, force=force)
-    device = str(best_device(settings.device))
-    old, new = load_causal(teacher, device=device), load_causal(origin, device=device)
-    _same_vocabulary(old, new)
-    texts = encode(old, new, prompt, [tuple(c) for c in conversations], settings, seed)
-    transformers.set_seed(seed)
+    part = start(folder, asked)
     taught = Teacher(old.model, texts.prompt, settings.top)
     with quietly():
         log = _train(new, taught, texts, part, settings, seed, progress)
@@ -159,16 +163,12 @@ def _train(
         loss_is_scaled_for_ga = False
 
         def compute_loss(self, model: Any, inputs: Any, *rest: Any, **others: Any) -> torch.Tensor:
-            return _loss(model, teacher, texts.header, inputs["ids"], inputs["mask"])
+            return mean_divergence(model, teacher, texts.header, inputs["ids"], inputs["mask"])
 
     def measure(step: int) -> Row:
         return {"divergence": _measured(student.model, teacher, texts, settings, pad)}
 
     micro = settings.micro_batch or settings.batch_size
-    if settings.batch_size % micro:
-        raise PersonError(
-            f"micro_batch: got {micro}; allowed: a divisor of batch_size, {settings.batch_size}"
-        )
     arguments = TrainingArguments(
         output_dir=str(part.path),
         per_device_train_batch_size=micro,
@@ -214,24 +214,6 @@ def _row(entry: Row) -> Row | None:
     return found if len(found) > 1 and "train_runtime" not in entry else None
 
 
-def _loss(
-    model: Any, teacher: Teacher, header: list[int], ids: torch.Tensor, mask: torch.Tensor
-) -> torch.Tensor:
-    """Mean divergence over the places of a batch that expect a token of a conversation."""
-    import torch
-
-    targets = teacher.targets(ids, mask)
-    first = torch.tensor([header], dtype=ids.dtype, device=ids.device).expand(len(ids), -1)
-    logits = model(
-        input_ids=torch.cat([first, ids], 1),
-        attention_mask=torch.cat([torch.ones_like(first), mask], 1),
-        use_cache=False,
-    ).logits[:, len(header) :]
-    expects = mask[:, 1:]
-    divergence = token_divergence(targets, logits)[:, :-1]
-    return (divergence * expects).sum() / expects.sum()
-
-
 def _measured(
     model: Any, teacher: Teacher, texts: Texts, settings: DistilSettings, pad: int
 ) -> float:
@@ -247,7 +229,7 @@ def _measured(
             batch = padded(held[start_at : start_at + size], pad)
             ids, mask = batch["ids"].to(model.device), batch["mask"].to(model.device)
             n = int(mask[:, 1:].sum())
-            total += n * float(_loss(model, teacher, texts.header, ids, mask))
+            total += n * float(mean_divergence(model, teacher, texts.header, ids, mask))
             places += n
     model.train(training)
     return total / places

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Targets", "Teacher", "token_divergence"]
+__all__ = ["Targets", "Teacher", "mean_divergence", "token_divergence"]
 
 _LEAST_REST = 1e-6  # of a student's mass outside the top, so that its logarithm stays finite
 
@@ -77,3 +77,26 @@ def token_divergence(targets: Targets, logits: torch.Tensor) -> torch.Tensor:
     rest = (1 - targets.log_probs.exp().sum(-1)).clamp(min=_LEAST_REST)
     student_rest = (1 - chosen.exp().sum(-1)).clamp(min=_LEAST_REST)
     return divergence + rest * (rest.log() - student_rest.log())
+
+
+def mean_divergence(
+    model: Any, teacher: Teacher, header: list[int], ids: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """Mean divergence over the places of a batch that expect a token of a conversation, in nats.
+
+    :param header: what the student reads before every sequence.
+    :param ids: the sequences, padded on the right; (sequences, places). ``mask`` is 1 where they
+        hold a token.
+    """
+    import torch
+
+    targets = teacher.targets(ids, mask)
+    first = torch.tensor([header], dtype=ids.dtype, device=ids.device).expand(len(ids), -1)
+    logits = model(
+        input_ids=torch.cat([first, ids], 1),
+        attention_mask=torch.cat([torch.ones_like(first), mask], 1),
+        use_cache=False,
+    ).logits[:, len(header) :]
+    expects = mask[:, 1:]
+    divergence = token_divergence(targets, logits)[:, :-1]
+    return (divergence * expects).sum() / expects.sum()

@@ -26,7 +26,7 @@ from gadfly.preference.lineage import Lineage
 from gadfly.preference.neural.work import begin, last_checkpoint, work_folder
 from gadfly.records.output import write_chunks
 
-__all__ = ["CARD", "LINEAGE", "LOG", "README", "Part", "finish", "start"]
+__all__ = ["CARD", "LINEAGE", "LOG", "README", "Part", "finish", "refuse_existing", "start"]
 
 LOG = "training.jsonl"
 LINEAGE, CARD, README = "lineage.json", "card.json", "README.md"
@@ -51,21 +51,20 @@ class Part:
         return self.path / LOG
 
 
-def start(folder: Path, asked: dict[str, Any], *, force: bool = False) -> Part:
+def start(folder: Path, asked: dict[str, Any]) -> Part:
     """Begin a training, or go on with it where it stopped.
 
     :param asked: everything that the result follows from, as JSON values.
-    :param force: a finished checkpoint in the folder may be replaced.
-    :raises PersonError: the folder holds something else, or an unfinished training differs.
+    :raises PersonError: an unfinished training differs.
     :raises OperatorError: the disk refuses.
     """
-    _refuse_existing(folder, force=force)
     path = work_folder(folder)
     begin(path, _flat(asked))
     return Part(folder, path, last_checkpoint(path))
 
 
-def _refuse_existing(folder: Path, *, force: bool) -> None:
+def refuse_existing(folder: Path, *, force: bool = False) -> None:
+    """Refuse a folder that holds something; with ``force`` only one that was not trained here."""
     if folder.is_file():
         raise PersonError(f"{folder}: is a file; give a folder to make")
     if not folder.exists() or not any(folder.iterdir()):

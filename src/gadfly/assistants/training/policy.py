@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from gadfly.assistants.training.cards import PolicyCard, made, policy_markdown
-from gadfly.assistants.training.folders import finish, start
+from gadfly.assistants.training.folders import finish, refuse_existing, start
 from gadfly.assistants.training.lineages import (
     base_of,
     checkpoint_lineage,
@@ -85,7 +85,12 @@ def train_policy(
     :raises PersonError: no prompt that fits, settings that do not fit together, a folder that holds
         something else, or an unfinished training with other settings or data.
     """
+    _steps_fit(settings, len(attacks), len(benign), held_out)
+    refuse_existing(folder, force=force)
     reward_model = scorer or open_scorer(preference_model)
+    policy = load_causal(base, device=str(best_device(settings.device)))
+    encoder = Encoder(policy.tokenizer)
+    prompts, left_out = _prompts(policy, encoder, reward_model, attacks, benign, held_out, settings)
     texts_hash = conversations_hash([*attacks, (), *benign, (), *held_out])
     scored_by = _scorer_name(reward_model)
     asked: dict[str, Any] = {
@@ -96,11 +101,7 @@ def train_policy(
         "preference_model": scored_by,
         "texts": texts_hash,
     }
-    _steps_fit(settings, len(attacks), len(benign), held_out)
-    part = start(folder, asked, force=force)
-    policy = load_causal(base, device=str(best_device(settings.device)))
-    encoder = Encoder(policy.tokenizer)
-    prompts, left_out = _prompts(policy, encoder, reward_model, attacks, benign, held_out, settings)
+    part = start(folder, asked)
     measure = _Measure(policy, encoder, held_out, reward_model, judge or by_phrase, settings)
     reward = Reward(reward_model, encoder, prompts)
     with quietly():

@@ -38,10 +38,14 @@ def teller(
     from transformers import TrainerCallback
 
     class Teller(TrainerCallback):
+        written = 0  # entries of the history that the file has
+
         def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
             if not state.log_history:
                 state.log_history.append({"step": state.global_step, **evaluate(0)})
-            self.write(state)
+            if state.is_world_process_zero:
+                log.write_bytes(b"")
+                self.write(state)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
             step, last = state.global_step, state.global_step >= state.max_steps
@@ -51,13 +55,15 @@ def teller(
                 tell(step, state.max_steps)
 
         def on_log(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-            self.write(state)
+            if state.is_world_process_zero:
+                self.write(state)
 
         def write(self, state: Any) -> None:
-            if not state.is_world_process_zero:
-                return
-            rows = (row(entry) for entry in state.log_history)
-            log.write_bytes(b"".join(_line(one) for one in rows if one))
+            """Add what the file has not yet; a training that goes on writes its past again."""
+            rows = [row(entry) for entry in state.log_history[self.written :]]
+            self.written = len(state.log_history)
+            with log.open("ab") as file:
+                file.writelines(_line(one) for one in rows if one)
 
     return Teller()
 

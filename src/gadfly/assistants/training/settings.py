@@ -29,7 +29,7 @@ class DistilSettings(Record):
     held_out: Annotated[int, Field(gt=0)] = 64
     """Conversations that it is measured on; at most a fifth."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic: weights are float32 in both, products are bfloat16 in the second."""
+    """Arithmetic: in the second the teacher is bfloat16, and the student's products are."""
     device: str | None = None
     """Where: cpu, cuda; ``None`` for the best there is."""
     evaluate_every: Annotated[int, Field(gt=0)] = 100

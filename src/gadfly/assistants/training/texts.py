@@ -59,8 +59,12 @@ def encode(
     before = [token for ids in reads.messages(prompt) for token in ids]
     room = min(_context(student.model), _context(teacher.model) - len(before))
     headers = dict[tuple[Role, ...], list[int]]()  # an encoding depends on who speaks when, and
-    kept, dropped = dict[Conversation, list[int]](), Counter[str]()  # on what each message says
+    fits, dropped = list[Conversation](), Counter[str]()  # on what each message says
+    kept = dict[Conversation, list[int]]()
     for conversation in conversations:
+        if not conversation:
+            dropped["empty"] += 1
+            continue
         roles, whole = tuple(m.role for m in conversation), alone.conversation(conversation)
         if roles not in headers:
             after = reads.messages([*prompt, *conversation])[len(prompt) :]
@@ -73,12 +77,13 @@ def encode(
             dropped["empty" if len(ids) < 2 else "longer than the context"] += 1
         else:
             kept[conversation] = ids
-    if len(kept) < 2:
+            fits.append(conversation)
+    if len(fits) < 2:
         raise PersonError(
-            f"{len(kept)} of {len(conversations)} conversations can be learned from, and at least "
+            f"{len(fits)} of {len(conversations)} conversations can be learned from, and at least "
             f"2 are needed; beside the prompt of {len(before)} tokens there is room for {room}"
         )
-    learned, held = held_apart(list(kept), settings.held_out, seed)
+    learned, held = held_apart(fits, settings.held_out, seed)
     header = next(iter(headers.values()))
     return Texts(header, [kept[c] for c in learned], [kept[c] for c in held], before, dropped)
 
