@@ -1,0 +1,67 @@
+"""The embedded assistants, for a person: one by size and arm, and openings to start from.
+
+Anything may be typed. The models know the town alone and say so; the openings show what it is.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Literal, get_args
+
+from gadfly.assistants.interventions import Prompted, RejectionSampling
+from gadfly.assistants.local.batching import Batcher
+from gadfly.assistants.local.local import LocalAssistant, local_name, opener
+from gadfly.assistants.prompts import read_prompt
+from gadfly.assistants.protocol import Assistant
+from gadfly.preference.scoring import open_scorer
+from gadfly.records.values import Sampling
+from gadfly.sandbox.dialogues import openings
+from gadfly.sandbox.shipped import located
+
+__all__ = ["ARMS", "SAMPLING", "ArmName", "assistant", "examples"]
+
+ArmName = Literal["plain", "prompted", "distilled", "rejection-sampling", "rlhf"]
+ARMS: tuple[ArmName, ...] = get_args(ArmName)
+SAMPLING = Sampling(temperature=0.7, max_tokens=48)
+"""How the town's assistants are sampled; at temperature 1 they stumble over names."""
+
+
+def assistant(size: str, arm: ArmName) -> Assistant:
+    """An embedded assistant with its intervention.
+
+    :raises PersonError: there is no such size.
+    """
+    here = Path()
+    weights = arm if arm in ("distilled", "rlhf") else "plain"
+    name = f"sandbox:{size}/{weights}"
+    folder = located(name, here)
+    inner: Assistant = LocalAssistant(
+        Batcher(opener(folder, device="cpu")), name=local_name(folder, name)
+    )
+    if arm in ("distilled", "rlhf"):
+        return inner
+    prompted = Prompted(inner, read_prompt("town-one-shot" if arm == "plain" else "town-hhh", here))
+    if arm != "rejection-sampling":
+        return prompted
+    return RejectionSampling(prompted, open_scorer(located(f"sandbox:{size}/preference", here)))
+
+
+def examples(count: int = 8, *, seed: str = "examples") -> list[str]:
+    """First messages to choose from, harmful and benign in turn, each of another kind."""
+    found: list[str] = []
+    pools = {
+        harmful: [
+            one
+            for one in openings(seed, 40 * count, "study", harmful=harmful)
+            if len(one.messages) == 1
+        ]
+        for harmful in (True, False)
+    }
+    draw = random.Random(seed)
+    kinds = ("insult", "code", "sabotage", "prejudice")
+    for place in range(count):
+        harmful, kind = place % 2 == 0, kinds[place // 2 % 4]
+        chosen = draw.choice([one for one in pools[harmful] if one.topic.kind == kind])
+        found.append(chosen.messages[0].text)
+    return found
