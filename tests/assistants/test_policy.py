@@ -282,6 +282,25 @@ def test_a_judge_says_what_is_helpful(base: Path, tmp_path: Path) -> None:
     assert 0 < card.held_out[0].evasive < 1
 
 
+def test_a_reply_ends_where_the_assistants_does(tmp_path: Path) -> None:
+    """A chat model's turn ends with a token of its own beside the end token."""
+    chat = tiny_causal(tmp_path / "chat", chat_template=True)
+    card = train(chat, tmp_path / "policy", settings=SETTINGS.model_copy(update={"steps": 1}))
+    encoder = Encoder(load_causal(chat, device="cpu").tokenizer)
+    made = load_causal(tmp_path / "policy", device="cpu")
+    assert len(encoder.stop_ids) == 2
+    assert set(made.model.generation_config.eos_token_id) == encoder.stop_ids
+    assert card.divergence == pytest.approx(0, abs=1e-4)
+
+
+def test_several_processes_are_refused(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(PersonError, match="got 2 processes"):
+        train(base, tmp_path / "policy")
+
+
 def test_replies_in_smaller_batches_make_the_same_step(base: Path, tmp_path: Path) -> None:
     """Accumulated gradients are those of the whole step, up to rounding."""
     settings = SETTINGS.model_copy(update={"steps": 2, "learning_rate": 1e-3})

@@ -50,7 +50,8 @@ class Lineage(Record):
     """What a scorer was made from. Equal lineages make equal scorers."""
 
     kind: str
-    """How it scores: "linear", "constant"."""
+    """How it scores ("linear", "constant", "neural"), or how an assistant was made ("distilled",
+    "rlhf")."""
     package_version: str
     """Version of Gadfly that made it."""
     features: dict[str, str | int | float | bool]

@@ -13,6 +13,7 @@ another command is refused with what differs. Only a finished checkpoint appears
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +56,15 @@ def start(folder: Path, asked: dict[str, Any]) -> Part:
     """Begin a training, or go on with it where it stopped.
 
     :param asked: everything that the result follows from, as JSON values.
-    :raises PersonError: an unfinished training differs.
+    :raises PersonError: an unfinished training differs, or several processes were launched.
     :raises OperatorError: the disk refuses.
     """
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes != "1":
+        raise PersonError(
+            f"WORLD_SIZE: got {processes} processes; assistants are trained by one, so start "
+            "gadfly itself and not through accelerate launch or torchrun"
+        )
     path = work_folder(folder)
     begin(path, _flat(asked))
     return Part(folder, path, last_checkpoint(path))
