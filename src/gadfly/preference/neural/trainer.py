@@ -51,9 +51,10 @@ def arguments_for(work: Path, settings: NeuralSettings, *, pairs: int, seed: int
             f"batch_size: got {settings.batch_size}, which {processes} processes that hold "
             f"{held or 1} at once cannot share; allowed: multiples of {processes * (held or 1)}"
         )
+    on_cpu = best_device(settings.device).type == "cpu"
+    _refuse_idle_cards(on_cpu, processes)
     steps = len(order([1] * pairs, epochs=settings.epochs, batch=settings.batch_size, seed=0))
     steps //= settings.batch_size
-    on_cpu = best_device(settings.device).type == "cpu"
     return RewardConfig(
         output_dir=str(work),
         per_device_train_batch_size=held,
@@ -79,6 +80,17 @@ def arguments_for(work: Path, settings: NeuralSettings, *, pairs: int, seed: int
         save_steps=max(1, steps // settings.checkpoints),
         save_total_limit=2,  # whenever it stops, one of them is whole
     )
+
+
+def _refuse_idle_cards(on_cpu: bool, processes: int) -> None:
+    """The trainer takes one card for each process, and none of the ways of torch to share."""
+    import torch
+
+    if not on_cpu and processes == 1 and torch.cuda.device_count() > 1:
+        raise PersonError(
+            f"this machine shows {torch.cuda.device_count()} CUDA devices to one process; put "
+            "accelerate launch -m gadfly.cli.main in place of gadfly, or set CUDA_VISIBLE_DEVICES=0"
+        )
 
 
 def wait(arguments: Any) -> None:
