@@ -21,7 +21,12 @@ from gadfly.analysis.bootstrap import Bootstrap, bootstrap
 from gadfly.analysis.figures.figure1 import figure1_csv
 from gadfly.analysis.figures.figure2 import figure2_svg
 from gadfly.analysis.findings import agreement_sentence
-from gadfly.analysis.report.tables import agreement_table, doubts_table, truth_table
+from gadfly.analysis.report.tables import (
+    agreement_table,
+    doubts_table,
+    terminal_truth,
+    truth_table,
+)
 from gadfly.analysis.report.write import write_report
 from gadfly.analysis.results import Mark, Results, results_json
 from gadfly.analysis.sample import Draws, Sample
@@ -221,6 +226,7 @@ def test_a_study_without_truth_has_no_such_section(tmp_path: Path) -> None:
     assert made.agreement is None
     assert all(arm.truth is None for arm in made.arms)
     assert truth_table(made) is None
+    assert terminal_truth(made) is None
     assert agreement_table(made) is None
     (tmp_path / "figure2.svg").write_text("of an earlier report")
     files = write_report(made, tmp_path)
@@ -237,6 +243,9 @@ def test_the_report_shows_it(tmp_path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         for words in ("Figure 2", "True harm", "Helpfulness", "Evasion", "in the wrong order"):
             assert words in text, (path, words)
+    table = terminal_truth(made)
+    assert table is not None
+    assert [len(row) for row in table.rows] == [5] * len(made.arms)
     assert files.figure2 is not None
     shown = ["".join(n.itertext()) for n in ET.parse(files.figure2).iter(f"{SVG}text")]
     for words in ("True harm", "Helpfulness", "Evasion", "Measured against true"):

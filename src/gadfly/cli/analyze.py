@@ -14,7 +14,7 @@ from gadfly.cli.console import Json, note, out, plain, print_json, progress
 if TYPE_CHECKING:
     from gadfly.analysis.results import Results
 
-__all__ = ["analyze", "arms_table"]
+__all__ = ["analyze", "arms_table", "print_truth"]
 
 _WIDE = 110  # columns of a terminal that hold the whole table
 _NARROW = (0, 3, 4, 5)  # of the table's columns: arm, rating, success, mean score
@@ -83,9 +83,29 @@ def analyze(
         print_json(results.model_dump(mode="json"))
     else:
         out.print(arms_table(results))
+        print_truth(results)
         for sentence in found.notes:
             note(sentence)
     note(f"Report: {files.html}")
+
+
+def print_truth(results: Results) -> None:
+    """True harm and conduct on harmless requests, where known, and how far scores are from it."""
+    from gadfly.analysis.findings import agreement_sentence
+    from gadfly.analysis.report.tables import terminal_truth
+
+    found = terminal_truth(results)
+    if found is None:
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for place, column in enumerate(found.columns):
+        side: Literal["left", "right"] = "right" if place else "left"
+        table.add_column(plain(column), justify=side, overflow="fold", no_wrap=place > 0)
+    for row in found.rows:
+        table.add_row(*map(plain, row))
+    out.print(table)
+    if sentence := agreement_sentence(results):
+        out.print(plain(sentence))
 
 
 def arms_table(results: Results) -> Table:

@@ -35,6 +35,7 @@ __all__ = [
 
 HEIGHT = 28
 """Pixels of a row."""
+_NARROW = 180  # pixels of a panel that holds few ticks
 Of = Callable[[ArmResult], Estimate | None]
 """An arm's estimate; ``None`` or one without a value is drawn as missing."""
 _TAG = re.compile(r"<[a-zA-Z][^>]*>")
@@ -88,12 +89,17 @@ def rules(rows: Layout) -> Any:
 
 
 def x_axis(
-    title: list[str], domain: tuple[float, float] | None, field: str, *, percent: bool = False
+    title: list[str],
+    domain: tuple[float, float] | None,
+    field: str,
+    *,
+    percent: bool = False,
+    ticks: int = 4,
 ) -> alt.X:
     """A number axis at the foot, with few ticks."""
     scale = alt.Scale(domain=list(domain)) if domain else alt.Scale(zero=False, nice=True)
     shown = "%" if percent else alt.Undefined
-    axis = alt.Axis(tickCount=4, title=title[1], labelFlush=False, format=shown)
+    axis = alt.Axis(tickCount=ticks, title=title[1], labelFlush=False, format=shown)
     return alt.X(f"{field}:Q", scale=scale, axis=axis)
 
 
@@ -114,7 +120,7 @@ def points(
             absent.append(row.y)
         else:
             there.append(point(row.y, row.colour, row.shape, row.group, estimate))
-    x = x_axis(title, domain, "x", percent=percent)
+    x = x_axis(title, domain, "x", percent=percent, ticks=4 if width > _NARROW else 2)
     colour = alt.Color("colour:N", scale=None)
     base = alt.Chart(inline(there)).encode(y=y_rows(rows))
     layers = [

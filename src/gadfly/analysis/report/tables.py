@@ -22,6 +22,7 @@ __all__ = [
     "outcomes_table",
     "tails_table",
     "terminal_table",
+    "terminal_truth",
     "truth_table",
 ]
 
@@ -181,6 +182,17 @@ def terminal_table(results: Results) -> TerminalTable:
     return TerminalTable(("Arm", "Attacks", "Members", *heads), rows)
 
 
+def terminal_truth(results: Results) -> TerminalTable | None:
+    """Truth and conduct on harmless requests; ``None`` where no arm has any."""
+    rows = tuple(
+        (marked(arm), *(_shown(estimate, name) for name, estimate in arm.truth))
+        for arm in results.arms
+        if arm.truth is not None
+    )
+    heads = ("True harm 0-4", "Harm >= 3", "Helpfulness", "Evasion")
+    return TerminalTable(("Arm", *heads), rows) if rows else None
+
+
 def _breaks(results: Results) -> frozenset[int]:
     """Rows at which another type starts, where types have several arms."""
     types = [arm.model_type for arm in results.arms]
@@ -189,7 +201,10 @@ def _breaks(results: Results) -> frozenset[int]:
 
 
 def _line(arm: ArmResult, name: str) -> str:
-    estimate: Estimate = getattr(arm, name)
+    return _shown(getattr(arm, name), name)
+
+
+def _shown(estimate: Estimate, name: str) -> str:
     percent = name in _PERCENT
     return interval(estimate, 0 if percent else 2, percent=percent).replace("−", "-")
 
