@@ -63,6 +63,7 @@ def main() -> None:
         analysis.main(replica, tenfold)
         scoring.main(replica)
     calls.main()
+    sampling.main()
 
 
 if __name__ == "__main__":
