@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import analysis, calls, reading, scoring
+from benchmarks import analysis, calls, reading, sampling, scoring
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 389_610
