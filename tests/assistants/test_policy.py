@@ -245,15 +245,37 @@ def test_prompts_that_cannot_be_used_are_left_out_and_counted(base: Path, tmp_pa
         [*BENIGN, same],
         tmp_path / "policy",
         settings=settings,
-        held_out=HELD_OUT,
+        held_out=[*HELD_OUT, (human("Which? " * 300),)],
         scorer=LikesE(),
     )
+    assert card.held_out[0].n == len(HELD_OUT)
     assert card.made.dropped == {
+        "held out, and longer than the context": 1,
         "does not end with a human message": 1,
         "longer than the context": 1,
         "opens like a held-out request": 1,
     }
     assert (card.n_attacks, card.n_benign) == (len(ATTACKS), len(BENIGN))
+
+
+def test_no_prompt_outgrows_the_preference_model(base: Path, tmp_path: Path) -> None:
+    loaded = load_classifier(tiny_classifier(tmp_path / "reward"), device="cpu")
+    scorer = NeuralScorer(
+        name="tiny", version="1", lineage=LikesE.lineage, loaded=loaded, window=64
+    )
+    long = (human("Where is it? " * 12),)
+    card = train_policy(
+        base,
+        tmp_path,
+        [*ATTACKS, long],
+        BENIGN,
+        tmp_path / "policy",
+        settings=SETTINGS.model_copy(update={"steps": 1}),
+        held_out=HELD_OUT,
+        scorer=scorer,
+    )
+    assert 50 < len(Encoder(loaded.tokenizer).prompt(long)) < 512
+    assert card.made.dropped == {"longer than the context": 1}
 
 
 @pytest.mark.parametrize(

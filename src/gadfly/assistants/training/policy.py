@@ -45,6 +45,7 @@ from gadfly.errors import PersonError
 from gadfly.models.loading import Loaded, best_device, load_causal
 from gadfly.models.tokens import Encoder
 from gadfly.preference.lineage import conversation_key, lineage_hash
+from gadfly.preference.neural.scorer import NeuralScorer
 from gadfly.preference.protocol import Scorer
 from gadfly.preference.scoring import open_scorer
 from gadfly.records.values import Message
@@ -90,7 +91,12 @@ def train_policy(
     reward_model = scorer or open_scorer(preference_model)
     policy = load_causal(base, device=str(best_device(settings.device)))
     encoder = Encoder(policy.tokenizer)
-    prompts, left_out = _prompts(policy, encoder, reward_model, attacks, benign, held_out, settings)
+    room = _Room(policy, encoder, reward_model, settings)
+    requests = [request for request in held_out if room.ids(request) is not None]
+    if not requests:
+        raise PersonError(f"all {len(held_out)} held-out requests are longer than the context")
+    prompts, left_out = _prompts(room, attacks, benign, requests, settings)
+    left_out["held out, and longer than the context"] = len(held_out) - len(requests)
     texts_hash = conversations_hash([*attacks, (), *benign, (), *held_out])
     scored_by = _scorer_name(reward_model)
     asked: dict[str, Any] = {
@@ -102,7 +108,7 @@ def train_policy(
         "texts": texts_hash,
     }
     part = start(folder, asked)
-    measure = _Measure(policy, encoder, held_out, reward_model, judge or by_phrase, settings)
+    measure = _Measure(policy, encoder, requests, reward_model, judge or by_phrase, settings)
     reward = Reward(reward_model, encoder, prompts)
     with quietly():
         log = reinforce(policy, encoder, reward, part, settings, seed, measure, progress)
@@ -177,10 +183,39 @@ def _steps_fit(
         raise PersonError("no benign request was given; give some, or benign_share 0")
 
 
+class _Room:
+    """Which conversations leave room for the longest reply."""
+
+    def __init__(
+        self, policy: Loaded, encoder: Encoder, scorer: Scorer, settings: PolicySettings
+    ) -> None:
+        self.encoder, self.reply = encoder, settings.max_new_tokens
+        config = policy.model.config.get_text_config()
+        self.context = int(getattr(config, "max_position_embeddings", 2**31))
+        self.scorer = scorer if isinstance(scorer, NeuralScorer) else None
+        self.alike = (
+            self.scorer is not None
+            and self.scorer.encoder.tokenizer.get_vocab() == encoder.tokenizer.get_vocab()
+        )
+
+    def ids(self, conversation: Sequence[Message]) -> tuple[int, ...] | None:
+        """The tokens that the policy continues; ``None`` where they are too many.
+
+        A scorer with other tokens is given room for twice as many of them as the policy writes.
+        """
+        ids = tuple(self.encoder.prompt(conversation))
+        if len(ids) + self.reply > self.context:
+            return None
+        if self.scorer is None:
+            return ids
+        read, reply = len(ids), self.reply + 1  # and the terminator
+        if not self.alike:
+            read, reply = len(self.scorer.encoder.prompt(conversation)), 2 * self.reply + 1
+        return ids if read + reply <= self.scorer.window else None
+
+
 def _prompts(
-    policy: Loaded,
-    encoder: Encoder,
-    scorer: Scorer,
+    room: _Room,
     attacks: Sequence[Sequence[Message]],
     benign: Sequence[Sequence[Message]],
     requests: Sequence[Sequence[Message]],
@@ -189,8 +224,6 @@ def _prompts(
     """Prompts as tokens, and what was left out."""
     kept: list[tuple[tuple[Message, ...], tuple[int, ...]]] = []
     held, left_out = {conversation_key(request) for request in requests}, Counter[str]()
-    context = getattr(policy.model.config.get_text_config(), "max_position_embeddings", 2**31)
-    room = min(context, getattr(scorer, "window", context)) - settings.max_new_tokens
     counts = list[int]()
     for conversations in (attacks, benign):
         for conversation in conversations:
@@ -198,15 +231,16 @@ def _prompts(
                 left_out["does not end with a human message"] += 1
             elif conversation_key(conversation) in held:
                 left_out["opens like a held-out request"] += 1
-            elif len(ids := encoder.prompt(conversation)) > room:
+            elif (ids := room.ids(conversation)) is None:
                 left_out["longer than the context"] += 1
             else:
-                kept.append((tuple(conversation), tuple(ids)))
+                kept.append((tuple(conversation), ids))
         counts.append(len(kept))
     n_attacks, n_benign = counts[0], counts[1] - counts[0]
-    if (settings.benign_share < 1 and not n_attacks) or (
+    too_few = (settings.benign_share < 1 and not n_attacks) or (
         settings.benign_share > 0 and not n_benign
-    ):
+    )
+    if too_few:
         why = ", ".join(f"{n} {reason}" for reason, n in sorted(left_out.items()))
         raise PersonError(
             f"too few prompts are left: {n_attacks} attacks, {n_benign} benign ({why})"
