@@ -197,7 +197,7 @@ def pretrain(
             seed=seed,
             save_steps=250,
             save_total_limit=1,
-            logging_steps=25,
+            logging_steps=5,
             report_to=[],
             disable_tqdm=True,
             remove_unused_columns=False,

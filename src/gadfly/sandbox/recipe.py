@@ -198,5 +198,5 @@ def cut_down(recipe: Recipe, *, share: float) -> Recipe:
         update={"model": tiny.model.model_copy(update={"name": recipe.scorer.model.name})}
     )
     return recipe.model_copy(
-        update={"sizes": (tiny,), "scorer": scorer, "judged": less(recipe.judged, 40)}
+        update={"sizes": (tiny,), "scorer": scorer, "judged": less(recipe.judged, 12)}
     )
