@@ -44,6 +44,8 @@ def collected(path: Path, url: str, *, amend: bool = False, **options: Any) -> C
 
 def replies(path: Path, url: str) -> dict[tuple[str, int], Reply]:
     with closing(Store(url)) as store:
+        if store.study_id(load_study(path).study.name) is None:  # killed before it began
+            return {}
         return answered(open_study(load_study(path), store, create=False))
 
 
@@ -202,7 +204,7 @@ def test_killed_it_asks_nothing_twice(
     before: dict[tuple[str, int], Reply] = {}
     while True:
         runner = runners.start(path, database_url, 2)
-        time.sleep(draw.uniform(0.3, 0.6))
+        time.sleep(draw.uniform(0.3, 0.6) * (1 + kills / 10))  # a busy machine gets on too
         if runners.ended(runner):
             assert runners.wait(runner) == 0
             break

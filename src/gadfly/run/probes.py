@@ -36,29 +36,36 @@ Place = tuple[str, int]
 
 def answered(study: OpenStudy) -> dict[Place, Reply]:
     """The replies that count for the study's file as it is, by arm and number of the request."""
-    now = study.version(study.file.protocol_hash)
-    wanted = {
-        (arm.arm.name, number): _asked(now, arm.arm.name, number)
-        for arm in now.study.arms
-        for number in range(1, len(now.requests) + 1)
-    }
+    newest = study.file.protocol_hash
+    now = study.version(newest)
+    if not now.requests:
+        return {}
     found: dict[Place, Reply] = {}
-    for probe in study.store.probes(study.id) if wanted else ():
-        place, version = (probe.arm, probe.number), study.version(probe.protocol_hash)
-        same = place in wanted and wanted[place] == _asked(version, *place)
-        if same and place not in found and probe.body is not None:
+    same: dict[tuple[str, str], bool] = {}  # by version and arm
+    for probe in study.store.probes(study.id):
+        version, place = study.version(probe.protocol_hash), (probe.arm, probe.number)
+        made = (probe.protocol_hash, probe.arm)
+        if made not in same:
+            asked = _answers(now, probe.arm)
+            same[made] = asked is not None and asked == _answers(version, probe.arm)
+        if place in found or probe.body is None or not same[made]:
+            continue
+        if _request(version, probe.number) == _request(now, probe.number) is not None:
             found[place] = Reply.model_validate_json(probe.body)
     return found
 
 
-def _asked(version: Version, name: str, number: int) -> tuple[object, ...]:
-    """All that a reply depends on: the request, the arm but for its quota, its prompt, the seed."""
+def _request(version: Version, number: int) -> str | None:
+    return version.requests[number - 1] if number <= len(version.requests) else None
+
+
+def _answers(version: Version, name: str) -> tuple[object, ...] | None:
+    """All that an arm's replies depend on: the arm but for its quota, its prompt, the seed."""
     arm = next((arm for arm in version.study.arms if arm.arm.name == name), None)
-    if arm is None or number > len(version.requests):
-        return ()
+    if arm is None:
+        return None
     prompt = version.prompts.get(getattr(arm.intervention, "prompt", ""))
-    whole = arm.model_dump(mode="json", exclude={"quota"})
-    return version.requests[number - 1], whole, prompt, version.study.seed
+    return arm.model_dump(mode="json", exclude={"quota"}), prompt, version.study.seed
 
 
 @dataclass
