@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from gadfly.preference.neural.scorer import NeuralScorer
 from gadfly.preference.neural.settings import NeuralSettings
 from gadfly.preference.neural.training import train_neural
 from gadfly.preference.protocol import attack_scores
-from gadfly.preference.scoring import open_scorer, score_attacks
+from gadfly.preference.scoring import open_scorer, score_attacks, score_file
+from gadfly.records.reading import read_attacks
 from gadfly.records.transcript import to_turns
 from gadfly.records.values import Arm, Attack, Attacker, Message, PreferencePair, SelfRating
+from gadfly.records.writing import write_attacks
 from tests.preference.worlds import planted
 from tests.tiny import tiny_classifier, tiny_tokenizer
 
@@ -199,6 +202,19 @@ def test_a_conversation_past_the_window_has_no_score_and_is_counted(model: Path)
     pairs[2] = pairs[2].model_copy(update={"rejected": " never" * 100})
     found = evaluate(scorer, pairs)
     assert (found.n, found.dropped) == (5, {"past the context window": 1})
+
+
+def test_a_file_is_scored_and_what_was_not_is_said(model: Path, tmp_path: Path) -> None:
+    write_attacks(tmp_path / "in.jsonl", [attack("a", "b"), attack("c" * 200, "d"), attack("e")])
+    done = score_file(tmp_path / "in.jsonl", model, tmp_path / "out.jsonl")
+    counts = done.summary()
+    assert (counts["n_too_long"], counts["n_without_reply"], counts["n_replies"]) == (1, 1, 1)
+    assert re.fullmatch("one pass, padding [0-9]+% of the tokens fed", counts["how"])
+    first, second, _ = read_attacks(tmp_path / "out.jsonl").attacks
+    assert first.scores[0].turns == pytest.approx(
+        open_scorer(model).score([talk("a", "b")])[0], abs=1e-5
+    )
+    assert second.scores[0].turns is None
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])

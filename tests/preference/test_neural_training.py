@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import numpy as np
 import orjson
 import pytest
 
+from gadfly.cli.train import preference
 from gadfly.errors import PersonError
 from gadfly.preference.making import make_neural
 from gadfly.preference.neural.sequences import held_out, mixed, order
@@ -157,6 +160,20 @@ def test_the_verb_says_what_it_made_and_what_it_left_out(place: Path, tmp_path: 
         )  # fmt: skip
         assert (done.returncode, done.stdout) == (2, "")
         assert said in " ".join(done.stderr.split())
+
+
+def test_the_help_names_the_defaults() -> None:
+    parameters = inspect.signature(preference).parameters
+    for name, field in NeuralSettings.model_fields.items():
+        if field.default is None or name in {"dtype", "saved_as", "gradient_checkpointing"}:
+            continue
+        if name == "checkpoints":  # not for the command line
+            continue
+        [option] = inspect.get_annotations(preference, eval_str=True)[name].__metadata__
+        shown = re.search(r"\[(.*)\]", option.help)
+        assert shown is not None, name
+        assert float(shown[1]) == field.default, name
+        assert parameters[name].default is None
 
 
 def test_saved_in_half_precision_it_is_judged_so(place: Path, tmp_path: Path) -> None:
