@@ -196,14 +196,14 @@ def test_killed_it_asks_nothing_twice(
     make_study: MakeStudy, logged_stub: LoggedStub, runners: Zygote, database_url: str
 ) -> None:
     path = make_study(
-        arms=[served("one", logged_stub.url, 1), served("two", logged_stub.url, 1)],
+        arms=[served("one", logged_stub.url, 1)],
         benign={"requests": "everyday"},
         launch=allowed(logged_stub.url),
     )
     draw, at, kills = random.Random(3), 0, 0
     before: dict[tuple[str, int], Reply] = {}
     while True:
-        runner = runners.start(path, database_url, 2)
+        runner = runners.start(path, database_url, 1)
         time.sleep(draw.uniform(0.3, 0.6) * (1 + kills / 10))  # a busy machine gets on too
         if runners.ended(runner):
             assert runners.wait(runner) == 0
@@ -218,11 +218,11 @@ def test_killed_it_asks_nothing_twice(
             for (_, number), reply in before.items()
             for text in [load_study(path).requests[number - 1]]
         }
-        twice = Counter(logged_stub.asked()[at:mark])
-        assert max((twice[one] for one in asked), default=0) <= 1  # the other arm's, at the most
+        assert not asked & set(logged_stub.asked()[at:mark]), "a kept reply was asked for again"
         before, at = now, mark
-    assert kills >= 2
-    assert len(replies(path, database_url)) == 80
+    assert kills >= 1
+    assert before, "no kill fell among the harmless requests"
+    assert len(replies(path, database_url)) == 40
 
 
 def test_what_it_takes_is_in_the_estimate(make_study: MakeStudy) -> None:
