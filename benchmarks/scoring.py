@@ -110,8 +110,8 @@ def main(replica: Path) -> None:
     assert apart <= 1e-4, apart
     print(
         f"scoring {len(talks):,} attacks ({replies:,} replies): one pass {seconds:.1f} s of CPU, "
-        f"prefixes {slow:.1f} s, {ratio:.2f} times as long (at least {BOUND_RATIO:g} wanted); scores differ "
-        f"by {apart:.1e} at most (allowed 1e-4)"
+        f"prefixes {slow:.1f} s, {ratio:.2f} times as long (at least {BOUND_RATIO:g} wanted); "
+        f"scores differ by {apart:.1e} at most (allowed 1e-4)"
     )
     print(
         f"padding of what was fed: {whole.padding.waste:.1%} in one pass, "
