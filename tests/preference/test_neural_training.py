@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,34 @@ def test_killed_and_started_again_it_makes_the_same_model(place: Path, tmp_path:
         assert (into / name).read_bytes() == (place / "whole" / name).read_bytes(), name
     mine, theirs = open_scorer(into), open_scorer(place / "whole")
     assert (mine.version, mine.lineage) == (theirs.version, theirs.lineage)
+
+
+def test_a_checkpoint_cut_short_is_passed_over(place: Path, tmp_path: Path) -> None:
+    """Stopped by Ctrl-C, the newest checkpoint half written: it goes on from the one before."""
+
+    def stop(done: int, total: int) -> None:
+        if done == 30:
+            raise KeyboardInterrupt
+
+    def make(progress: Callable[[int, int], None]) -> None:
+        make_neural(
+            [place / "pairs.jsonl"], tmp_path / "model", base=place / "base", settings=SETTINGS,
+            sources=["harmless"], progress=progress,
+        )  # fmt: skip
+
+    with pytest.raises(KeyboardInterrupt):
+        make(stop)
+    work = tmp_path / "model.part"
+    assert sorted(path.name for path in work.glob("checkpoint-*")) == [
+        "checkpoint-24", "checkpoint-28",
+    ]  # fmt: skip
+    (work / "checkpoint-28" / "trainer_state.json").write_text('{"half')
+    seen: list[int] = []
+    make(lambda done, total: seen.append(done))
+    assert seen[0] == 25
+    for name in ("model.safetensors", "training_log.json"):
+        same = (tmp_path / "model" / name).read_bytes() == (place / "whole" / name).read_bytes()
+        assert same, name
 
 
 def test_two_processes_give_the_curve_of_one(place: Path, tmp_path: Path) -> None:
