@@ -92,12 +92,57 @@ def test_a_draw_too_close_to_call_is_settled(
 ) -> None:
     """With the noise thought to be large, nearly every draw is, and comes out as before."""
     sampler = Sampler(load())
-    asked = [Request(prompt, (1, 2), 8) for prompt in prompts(sampler.loaded, 4)]
+    asked = [Request(p, (1, 2), 8, None, 0.9) for p in prompts(sampler.loaded, 4)]
     before = sampler.generate(asked)
-    assert sampler.settled < 3
+    assert sampler.settled < 6
     sampler._noise = 0.05
     assert sampler.generate(asked) == before
-    assert sampler.settled > 20
+    assert sampler.settled > 30
+
+
+@pytest.mark.parametrize(("temperature", "top_p"), [(0.7, 1.0), (0.7, 0.8), (0.0, 1.0)])
+def test_replies_stay_the_same_under_the_noise_that_is_reckoned_with(
+    load: Callable[..., Loaded], temperature: float, top_p: float
+) -> None:
+    """Logits of batches are blurred as much as the sampler thinks they may be; half of that, with
+    the sampler told that there is none, changes replies.
+    """
+    sampler = Sampler(load())
+    ends = prompts(sampler.loaded, 40)
+    asked = [Request(p, (i, i + 99), 20, temperature, top_p) for i, p in enumerate(ends)]
+    clear = sampler.generate(asked)
+    forward, noise, draws = sampler._forward, 2e-3, torch.Generator().manual_seed(1)
+
+    def blurred(*given: Any, **named: Any) -> Any:
+        logits = forward(*given, **named)
+        spread = (logits.amax(-1) - logits.median(-1).values)[:, None]
+        return logits + 0.9 * noise * spread * (2 * torch.rand(logits.shape, generator=draws) - 1)
+
+    sampler._forward = blurred  # type: ignore[method-assign]
+    sampler._noise = noise
+    assert sampler.generate(asked) == clear
+    sampler._noise, noise = 0.0, noise / 2
+    assert sampler.generate(asked) != clear
+
+
+@pytest.mark.parametrize("arch", ["llama", "gpt2", "qwen2"])
+def test_what_is_read_alone_is_the_same_to_the_last_digit(
+    load: Callable[..., Loaded], arch: str
+) -> None:
+    """Whether its beginning was read before or not; and it is what the model says."""
+    loaded = load(arch)
+    tokens = Encoder(loaded.tokenizer).conversation(LONGER * 6)[:200]
+    fresh, used = Sampler(loaded), Sampler(loaded)
+    with torch.inference_mode():
+        for end in (200, 129, 128):
+            used._alone.logits([*tokens[: end - 1], 7])
+        for end in (1, 64, 65, 128, 190):
+            found = used._alone.logits(tokens[:end])
+            assert torch.equal(found, fresh._alone.logits(tokens[:end]))
+            whole = loaded.model(torch.tensor([tokens[:end]])).logits[:, -1]
+            assert torch.allclose(found, whole, atol=1e-4)
+    assert len(tokens) == 200
+    assert fresh.passes == 1 + 1 + 2 + 1 + 2  # a block is kept once a longer text goes past it
 
 
 @pytest.mark.parametrize("arch", ["llama", "gpt2"])

@@ -5,6 +5,7 @@ Import from the defining modules. None of them loads torch before it is used, bu
 """
 
 __all__ = [
+    "alone",
     "batch",
     "batching",
     "drawing",

@@ -9,7 +9,8 @@ the order of their ids:
 The same tokens give logits that differ in their last digits with the shape of the batch, the more
 the larger they are. Where no logit moves by more than e, F moves by at most 2·(e/T)·F·(1−F); a
 chance closer to F than that might fall on either side, and is called close. Whoever asks settles it
-by logits that do not depend on the batch.
+by logits that do not depend on the batch. Where the border of the nucleus is in doubt, F may be off
+by the mass of the tokens at it too.
 """
 
 from __future__ import annotations
@@ -53,9 +54,9 @@ def draw(
     off = noise * (logits.amax(-1) - logits.median(-1).values)
     shift = (off / heat)[:, None]
     probs = torch.softmax(logits / heat[:, None], dim=-1)
-    close = torch.zeros_like(greedy)
+    close, doubtful = torch.zeros_like(greedy), torch.zeros_like(shift)
     if bool((top_p < 1).any()):
-        probs, close = _nucleus(probs, top_p[:, None], shift)
+        probs, doubtful = _nucleus(probs, top_p[:, None], shift)
     ends = probs.cumsum(-1)
     ends = ends / ends[:, -1:]
     chances = chances.contiguous()[:, None]
@@ -64,7 +65,7 @@ def draw(
     upper = ends.gather(1, tokens)
     lower = torch.where(tokens > 0, ends.gather(1, (tokens - 1).clamp(min=0)), 0.0)
     for edge in (lower, upper):
-        close |= ((chances - edge).abs() <= _slack(edge, shift))[:, 0]
+        close |= ((chances - edge).abs() <= _slack(edge, shift) + doubtful)[:, 0]
     two = logits.topk(2, dim=-1)
     return Drawn(
         torch.where(greedy, two.indices[:, 0], tokens[:, 0]),
@@ -78,7 +79,7 @@ def _slack(mass: Tensor, shift: Tensor) -> Tensor:
 
 
 def _nucleus(probs: Tensor, top_p: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """The probabilities of the nucleus alone, and whether its border is too close to call."""
+    """The probabilities of the nucleus alone, and the mass that may be in it or not, [rows, 1]."""
     import torch
 
     ranked, order = probs.sort(dim=-1, descending=True, stable=True)
@@ -89,8 +90,11 @@ def _nucleus(probs: Tensor, top_p: Tensor, shift: Tensor) -> tuple[Tensor, Tenso
     inside, outside = before.gather(1, last), before.gather(1, after)
     near = (top_p - inside <= _slack(inside, shift)) & (last > 0)
     near |= (outside - top_p).abs() <= _slack(outside, shift)
-    gap = ranked.gather(1, last).log() - ranked.gather(1, after).log()
-    near |= (gap <= 2 * shift) & (after > last)
+    lowest, next_one = ranked.gather(1, last), ranked.gather(1, after)
+    near |= (lowest.log() - next_one.log() <= 2 * shift) & (after > last)
+    alike = (ranked.log() - lowest.log()).abs() <= 2 * shift
+    doubtful = torch.where(alike, ranked, 0.0).sum(-1, keepdim=True) + next_one
     nucleus = torch.zeros_like(probs).scatter(1, order, torch.where(kept, ranked, 0.0))
     whole = top_p >= 1
-    return torch.where(whole, probs, nucleus), (near & ~whole)[:, 0]
+    mass = torch.where(kept, ranked, 0.0).sum(-1, keepdim=True)
+    return torch.where(whole, probs, nucleus), torch.where(near & ~whole, doubtful / mass, 0.0)

@@ -5,6 +5,7 @@ Imported inside functions only, because it loads torch and transformers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from transformers.cache_utils import DynamicLayer
 
 from gadfly.errors import ProgrammerError
 
-__all__ = ["Roomy", "new_cache"]
+__all__ = ["Roomy", "filled", "new_cache", "roomy"]
 
 _ROOM = 64  # columns that are added at once
 
@@ -62,6 +63,20 @@ class Roomy(DynamicLayer):  # type: ignore[no-untyped-call]
         if old is not None and old.numel():
             made[:, :, : old.shape[-2]] = old
         return made
+
+
+def filled(config: Any, layers: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> DynamicCache:
+    """A cache of one row that holds these keys and values, each [heads, tokens, width]."""
+    cache = new_cache(config)
+    for layer, (keys, values) in zip(roomy(cache), layers, strict=True):
+        layer.update(keys[None], values[None])
+    return cache
+
+
+def roomy(cache: DynamicCache) -> list[Roomy]:
+    """Its layers; none where any of them keeps other states than those of plain attention."""
+    found = [layer for layer in cache.layers if isinstance(layer, Roomy)]
+    return found if len(found) == len(cache.layers) else []
 
 
 def new_cache(config: Any) -> DynamicCache:

@@ -23,6 +23,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gadfly.assistants.local.alone import Alone
 from gadfly.assistants.local.batch import Row, State, padded
 from gadfly.assistants.local.drawing import draw
 from gadfly.assistants.local.prefixes import Group, Prefixes
@@ -43,7 +44,7 @@ MAX_TOKENS = 128
 ROWS = 64
 """Replies that are sampled side by side."""
 _STAY = 7 / 8  # of the rows of a batch must be live, else the others leave it
-_NOISE = 4e-6  # of float32 logits between batches: four times the most that was seen
+_NOISE = 3e-6  # of float32 logits between batches; up to 2e-6 were seen to count
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Sampler:
         self._noise = _NOISE if full else 0.0
         self._accepts = frozenset(inspect.signature(loaded.model.forward).parameters)
         self._pieces: dict[int, bool] = {}
+        self._alone = Alone(self._forward, loaded.model.config, loaded.device)
         self._prefixes = Prefixes(self._read_shared)
         self._shares: bool | None = None
 
@@ -232,14 +234,6 @@ class Sampler:
         logits: Tensor = found.logits[:, -1]
         return logits
 
-    def _alone(self, ids: Sequence[int]) -> Tensor:
-        """The logits after tokens that are read alone, from the first: the same in every batch."""
-        import torch
-
-        row = torch.tensor([list(ids)], device=self.loaded.device)
-        positions = torch.arange(row.shape[1], device=row.device)[None]
-        return self._forward(row, torch.ones_like(row), positions, shared=())
-
     def _draw(self, logits: Tensor, state: State) -> list[int]:
         """A token for each row, that of a row which is over being of no account."""
         how = {"temperature": state.temperature, "top_p": state.top_p}
@@ -252,7 +246,8 @@ class Sampler:
                 self.settled += 1
                 here = slice(place, place + 1)
                 own = {name: values[here] for name, values in how.items()}
-                settled = draw(self._alone([*row.prompt, *row.ids]), chances[here], **own, noise=0)
+                logits = self._alone.logits([*row.prompt, *row.ids])
+                settled = draw(logits, chances[here], **own, noise=0)
                 tokens[place] = int(settled.tokens[0])
         return tokens
 
@@ -283,7 +278,7 @@ class Sampler:
         ids, mask = padded(rests, int(self.loaded.tokenizer.pad_token_id), self.loaded.device)
         positions = (mask.cumsum(-1) - 1).clamp(min=0) + 12
         both = self._forward(ids, mask, positions, shared=layers).float()
-        whole = torch.cat([self._alone(tokens[:12] + rest) for rest in rests]).float()
+        whole = torch.cat([self._alone.logits(tokens[:12] + rest) for rest in rests]).float()
         most = (1e-4 if self._noise else 0.03) * float(whole.max() - whole.min())
         return bool((both - whole).abs().max() <= most)
 

@@ -18,7 +18,7 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
-from gadfly.assistants.local.kv import Roomy, new_cache
+from gadfly.assistants.local.kv import new_cache, roomy
 
 __all__ = ["Layers", "read_shared", "sharing"]
 
@@ -86,8 +86,8 @@ def read_shared(model: Any, ids: Sequence[int]) -> Layers:
     than those of plain attention.
     """
     cache = new_cache(model.config)
-    layers = [layer for layer in cache.layers if isinstance(layer, Roomy)]
-    if len(layers) < len(cache.layers):
+    layers = roomy(cache)
+    if not layers:
         return ()
     row = torch.tensor([list(ids)], device=model.device)
     model(input_ids=row, attention_mask=torch.ones_like(row), past_key_values=cache, use_cache=True)
