@@ -19,6 +19,9 @@ from tests.postgres import serve as serve_postgres
 from tests.stub import Stub
 from tests.stub import serve as serve_stub
 
+# Tests run side by side, and threads of one that wait for a core slow all of them down.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile(
     "gadfly", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )

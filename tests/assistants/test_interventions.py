@@ -58,7 +58,7 @@ def ask(assistant: Prompted | RejectionSampling, seeds: Sequence[int] = (1, 2)) 
 
 
 def test_the_shipped_prompts_are_what_they_say() -> None:
-    assert shipped_prompts() == ["hhh", "one-shot"]
+    assert shipped_prompts() == ["hhh", "one-shot", "town-hhh", "town-one-shot"]
     hhh, one = read_prompt("hhh", HERE), read_prompt("one-shot", HERE)
     assert (hhh.label, one.label) == ("hhh@1", "one-shot@1")
     assert len(hhh.dialogues) == 14

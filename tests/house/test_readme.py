@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +76,7 @@ def gadfly(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [program, *arguments],
         cwd=cwd,
+        input="1\nhello\n\n",  # for the one that talks
         capture_output=True,
         text=True,
         check=False,
@@ -85,39 +88,65 @@ def gadfly(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.allow_hosts(["127.0.0.1"])
 def test_every_command_of_the_readme_runs(socket_enabled: None, tmp_path: Path) -> None:
     """As written, with stand-ins for the files that a reader would have."""
-    demo = gadfly("demo", "--out", "demo", "--no-open", cwd=tmp_path)
-    assert demo.returncode == 0, demo.stderr
-    made = gadfly(
-        "convert", "demo/pairs.jsonl", "PAIRS.parquet", cwd=tmp_path
-    )  # a round trip on the way: any format of pairs will do
-    assert made.returncode == 0, made.stderr
-    (tmp_path / "PAIRS.parquet").rename(tmp_path / "PAIRS")
-    attacks = tmp_path / "red_team_attempts.jsonl.gz"
-    attacks.write_text(
-        '[{"transcript": "\\n\\nHuman: hi\\n\\nAssistant: hello", "rating": 1, "tags": null,'
-        '"min_harmlessness_score_transcript": 0.5, "num_params": "2.7B", "model_type": "rlhf",'
-        '"task_description": "to be kind", "task_descripton_harmlessness_score": 1.0,'
-        '"red_team_member_id": 3, "is_upworker": false}]'
-    )
-    (tmp_path / "FILE").write_bytes(attacks.read_bytes())
-    (tmp_path / "IN").write_bytes(attacks.read_bytes())
+    _stand_ins(tmp_path)
     tried = 0
     with serve() as stub:
         for command in commands():
             if not command.startswith(".venv/bin/gadfly"):
                 continue
             command = command.replace("http://127.0.0.1:8000/v1", stub.url)
-            arguments = shlex.split(command)[1:]
+            command = command.replace("--prompt hhh", "--prompt town-one-shot")  # MODEL is small
+            arguments = [*shlex.split(command)[1:], *_shorter(command)]
+            if arguments[:2] == ["sandbox", "build"]:  # run in tests/sandbox/test_build.py
+                assert arguments[-2:] == ["--share", "0.01"]
+                continue
             if arguments[0] == "convert":
                 arguments[2] = "OUT.parquet"
             done = gadfly(*arguments, cwd=tmp_path)
             assert done.returncode == 0, (command, done.stderr)
             tried += 1
-    assert tried == 12
+    assert tried == 16
     assert {body["model"] for _, body, _ in stub.asked} == {"my-model"}
     assert (tmp_path / "report" / "report.html").exists()
     assert (tmp_path / "my-study" / "report" / "results.json").exists()
     assert (tmp_path / "mine" / "report" / "report.html").exists()
+
+
+def _stand_ins(folder: Path) -> None:
+    """The files that a reader would have: attacks, pairs, a language model."""
+    attacks, pairs = [], []
+    for place in range(24):
+        talk = f"\n\nHuman: insult the miller of mill {place}\n\nAssistant:"
+        attacks.append(
+            {
+                "transcript": f"{talk} No.",
+                "rating": 1,
+                "tags": None,
+                "min_harmlessness_score_transcript": 0.5,
+                "num_params": "2.7B",
+                "model_type": "rlhf",
+                "task_description": "to be kind",
+                "task_descripton_harmlessness_score": 1.0,
+                "red_team_member_id": place,
+                "is_upworker": False,
+            }
+        )
+        talk = talk.replace("insult", "praise")
+        pairs.append({"chosen": f"{talk} The miller is kind.", "rejected": f"{talk} A turnip."})
+    for name in ("red_team_attempts.jsonl.gz", "FILE", "IN"):
+        (folder / name).write_text(json.dumps(attacks), encoding="utf-8")
+    (folder / "PAIRS").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
+    shutil.copytree(ROOT / "src/gadfly/sandbox/models/small/plain", folder / "MODEL")
+
+
+def _shorter(command: str) -> list[str]:
+    """What makes a training short enough for a test."""
+    if "train distilled" in command:
+        return ["--steps", "2", "--batch-size", "4"]
+    if "train policy" in command:
+        few = ["--steps", "2", "--completions", "8", "--generations", "4", "--held-out", "4"]
+        return [*few, "--max-new-tokens", "16"]
+    return []
 
 
 def test_an_endpoint_is_attacked_in_three_lines() -> None:

@@ -32,7 +32,15 @@ from gadfly.records.values import PUBLISHED, Arm
 
 __all__ = ["PAPER_TYPES", "arm_result", "arms_in_order", "default_mark", "size_value"]
 
-PAPER_TYPES = ("plain lm", "context distillation", "rejection sampling", "rlhf")
+PAPER_TYPES = (
+    "plain lm",
+    "prompted",
+    "context distillation",
+    "distilled",
+    "rejection sampling",
+    "rlhf",
+)
+"""Interventions of the paper in its order, under the names of its release and under ours."""
 _TRAINED_BY_SCORER = ("rejection sampling", "rlhf")  # the published scorer chose or trained these
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmbt]?)\s*", re.IGNORECASE | re.ASCII)
