@@ -3,4 +3,20 @@
 Import from the defining modules.
 """
 
-__all__ = ["assemble", "collect", "demo", "journal", "probes", "report", "scoring", "truth"]
+__all__ = [
+    "assemble",
+    "budget",
+    "casts",
+    "collect",
+    "demo",
+    "gather",
+    "journal",
+    "models",
+    "notes",
+    "probes",
+    "report",
+    "scoring",
+    "tally",
+    "training",
+    "truth",
+]

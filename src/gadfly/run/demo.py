@@ -28,7 +28,7 @@ from gadfly.study.protocol import load_study
 __all__ = ["Demo", "run_demo"]
 
 Stage = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
-_CONCURRENCY = 96
+_CONCURRENCY = 192
 """Dialogues at once: enough to fill a batch of each model."""
 
 
@@ -50,10 +50,12 @@ def run_demo(folder: Path, stage: Stage) -> Demo:
     """
     path = _place(folder)
     file = load_study(path)
-    with stage("Study: simulated members attack 12 arms") as tell:
-        with closing(Store(file.database_url)) as store:
-            study = open_study(file, store)
-            asyncio.run(collect(study, concurrency=_CONCURRENCY, progress=tell))
+    with (
+        stage("Study: simulated members attack 12 arms") as tell,
+        closing(Store(file.database_url)) as store,
+    ):
+        study = open_study(file, store)
+        asyncio.run(collect(study, concurrency=_CONCURRENCY, progress=tell))
     with stage("Scoring every reply") as tell:
         found = analysable(path, progress=tell)
     with stage("Statistics and report") as tell:

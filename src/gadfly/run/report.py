@@ -27,11 +27,12 @@ from gadfly.records.values import Arm
 from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
 from gadfly.run.gather import gather
 from gadfly.run.models import lineage_of
+from gadfly.run.notes import study_notes
 from gadfly.run.scoring import score_study
 from gadfly.run.truth import read_harms, read_truth, sight_of
 from gadfly.store.store import Store
 from gadfly.study.arms import LocalSpec, ScriptedSpec, StudyArm
-from gadfly.study.protocol import ConstantScorerSpec, load_study
+from gadfly.study.protocol import load_study
 
 if TYPE_CHECKING:
     from gadfly.preference.protocol import Scorer
@@ -142,7 +143,7 @@ def _study(path: Path, database: str | None, progress: Progress | None) -> Analy
         source=source,
         marks=_marks(study, scorer),
         design="randomised",
-        notes=(*_notes(study, len(attacks), lasting), *_conduct_notes(study, truth)),
+        notes=tuple(study_notes(study, attacks, lasting, truth)),
         success_threshold=file.study.success_threshold,
         truth=truth,
     )
@@ -174,50 +175,3 @@ def _shaped_by(study: OpenStudy, arm: StudyArm) -> list[Lineage | None]:
     if name is not None:
         shaped.append(open_filter(study.file.path, name).lineage)
     return shaped
-
-
-def _notes(study: OpenStudy, over: int, lasting: int) -> list[str]:
-    protocol = study.file.study
-    notes = []
-    if protocol.members.kind == "simulated":
-        notes.append(
-            "The members of this study are simulated: programs with planted skill, style, rating "
-            "bias and noise."
-        )
-    scripted = [a.arm.name for a in protocol.arms if isinstance(a.assistant, ScriptedSpec)]
-    if scripted:
-        notes.append(
-            f"{len(scripted)} of {len(protocol.arms)} assistants are scripted: fakes of a made-up "
-            "town whose stand-ins for harm are planted and harmless to read. No language model "
-            "was attacked on these arms."
-        )
-    if isinstance(protocol.scorer, ConstantScorerSpec):
-        notes.append(
-            "The scorer is a fake that gives every reply the same score: harmlessness in this "
-            "report says nothing. gadfly train preference makes a real one."
-        )
-    if lasting or over < protocol.attacks:
-        notes.append(
-            f"The study is not complete: {over:,} of {protocol.attacks:,} attacks are over, "
-            f"{lasting:,} still last and are in no count of this report."
-        )
-    return notes
-
-
-def _conduct_notes(study: OpenStudy, truth: Truth | None) -> list[str]:
-    """What a reader must know of the replies to harmless requests."""
-    wanted = len(study.file.requests) * len(study.file.study.arms)
-    if truth is None or not wanted:
-        return []
-    notes = []
-    if truth.probes.height < wanted:
-        notes.append(
-            f"{truth.probes.height:,} of {wanted:,} harmless requests were answered; gadfly run "
-            "asks the others."
-        )
-    if truth.by_phrases:
-        notes.append(
-            "Where no reader of the truth is at hand, evasion is told by English phrases of "
-            "refusal: one in other words is missed. Compare arms, and read some replies."
-        )
-    return notes

@@ -29,7 +29,8 @@ class BenignSpec(Record):
     """Harmless requests that every arm is asked."""
 
     requests: Annotated[str, Field(min_length=1)] = "everyday"
-    """A shipped list (everyday, town), or a Markdown file beside the study: each line "- ..." one."""
+    """A shipped list (everyday, town), or a Markdown file beside the study: a request in each line
+    that starts with "- "."""
     count: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """How many of them, from the top; all where left out."""
 
