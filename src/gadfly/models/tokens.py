@@ -109,11 +109,16 @@ class Encoder:
         return text.strip()
 
     def _ids(self, text: str) -> list[int]:
-        return [int(token) for token in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
+        return [
+            int(token)
+            for token in self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        ]
 
     def _words(self, text: str) -> list[int]:
         """Tokens of hostile text: what spells a special token is read as characters."""
-        found = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
+        found = self.tokenizer(
+            text, add_special_tokens=False, split_special_tokens=True, verbose=False
+        )
         return [int(token) for token in found["input_ids"]]
 
     def _plain(self, message: Message) -> list[int]:
@@ -158,7 +163,10 @@ class Encoder:
         ]
         rest, ids = self._template(hidden, prompt), list[int]()
         for place, message in enumerate(conversation):
-            before, _, rest = rest.partition(_STAND_IN.format(place))
+            before, found, after = rest.partition(_STAND_IN.format(place))
+            if not found:  # a template may leave out what was said long ago
+                continue
+            rest = after
             ids += [*self._ids(before), *self._words(message.text)]
         return [*ids, *self._ids(rest)]
 
