@@ -3,4 +3,18 @@
 Import from the defining modules.
 """
 
-__all__: list[str] = []
+__all__ = [
+    "build",
+    "card",
+    "comparisons",
+    "dialogues",
+    "members",
+    "pretraining",
+    "reader",
+    "recipe",
+    "replies",
+    "shipped",
+    "talk",
+    "trial",
+    "world",
+]
