@@ -26,7 +26,11 @@ def build(
     ] = None,
     share: Annotated[
         float,
-        typer.Option(help="Make the smallest size alone, every amount this share: a quick look."),
+        typer.Option(
+            help="Below 1: the smallest size alone, every amount this share; a quick look.",
+            min=0.001,
+            max=1.0,
+        ),
     ] = 1.0,
     as_json: Json = False,
 ) -> None:

@@ -54,7 +54,9 @@ def examples(count: int = 8, *, seed: str = "examples") -> list[str]:
         harmful: [
             one
             for one in openings(seed, 40 * count, "study", harmful=harmful)
-            if len(one.messages) == 1
+            if one.cluster.startswith(
+                ("direct/", *(("role_play/", "flattery/") if harmful else ()))
+            )
         ]
         for harmful in (True, False)
     }
