@@ -53,18 +53,9 @@ class ConversionReport:
 
     def plain(self) -> dict[str, Any]:
         """The same as JSON types."""
-        return {
+        return vars(self) | {
             "source": str(self.source),
-            "source_format": self.source_format,
-            "source_sha256": self.source_sha256,
             "target": str(self.target),
-            "target_format": self.target_format,
-            "holds": self.holds,
-            "read": self.read,
-            "written": self.written,
-            "dropped": self.dropped,
-            "left_behind": self.left_behind,
-            "unknown_fields": self.unknown_fields,
             "skipped": [
                 {"record": p.record, "field": p.field, "got": p.got, "allowed": p.allowed}
                 for p in self.skipped

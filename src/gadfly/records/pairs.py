@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gadfly.records.released import MISSING, Fault
+from gadfly.records.released import MISSING, Fault, is_text
 from gadfly.records.rows import show_json
 from gadfly.records.transcript import ASSISTANT_MARKER, attack_messages, render
 from gadfly.records.values import Attack, Comparison, Message, PreferencePair, Turn
@@ -70,16 +70,9 @@ def pair_fault(row: object) -> Fault | None:
         if field not in row:
             if field in _TEXTS:
                 return Fault(field, MISSING, "a text")
-        elif not _text(row[field]):
+        elif not is_text(row[field]):
             return Fault(field, show_json(row[field]), "a text")
     return None
-
-
-def _text(value: object) -> bool:
-    try:
-        return type(value) is str and value.encode() is not None
-    except UnicodeEncodeError:
-        return False
 
 
 def pair_unknown_fields(rows: Iterable[dict[str, Any]]) -> dict[str, int]:

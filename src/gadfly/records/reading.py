@@ -44,54 +44,44 @@ __all__ = [
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What is known of a file beside its records."""
+
+    format: Format
+    """The format it was in."""
+    sha256: str
+    """Hash of the file as it lies on disk."""
+    skipped: tuple[RecordProblem, ...] = ()
+    """Records left out by a lenient reading, and why."""
+    unknown_fields: dict[str, int] = field(default_factory=dict)
+    """Keys that the format does not know, and in how many records each."""
+
+
 @dataclass(frozen=True)
-class AttackFrame:
+class AttackFrame(_Read):
     """A file of attacks, by column."""
 
     frame: pl.DataFrame
     """The columns of ``ATTACK_COLUMNS``, and of ``TEXT_COLUMNS`` where asked for."""
-    format: Format
-    """The format it was in."""
-    sha256: str
-    """Hash of the file as it lies on disk."""
-    skipped: tuple[RecordProblem, ...] = ()
-    """Records left out by a lenient reading, and why."""
-    unknown_fields: dict[str, int] = field(default_factory=dict)
-    """Keys that the format does not know, and in how many records each."""
 
 
 @dataclass(frozen=True)
-class AttackFile:
+class AttackFile(_Read):
     """A file of attacks."""
 
     attacks: tuple[Attack, ...]
     """In the order of the file."""
-    format: Format
-    """The format it was in."""
-    sha256: str
-    """Hash of the file as it lies on disk."""
-    skipped: tuple[RecordProblem, ...] = ()
-    """Records left out by a lenient reading, and why."""
-    unknown_fields: dict[str, int] = field(default_factory=dict)
-    """Keys that the format does not know, and in how many records each."""
 
 
 @dataclass(frozen=True)
-class PairFile:
+class PairFile(_Read):
     """A file of preference pairs."""
 
     pairs: tuple[PreferencePair, ...]
     """In the order of the file."""
-    format: Format
-    """The format it was in."""
-    sha256: str
-    """Hash of the file as it lies on disk."""
     dropped: dict[str, int]
     """Rows that teach nothing, by reason; the reasons stand in ``pairs.DROPPED``."""
-    skipped: tuple[RecordProblem, ...] = ()
-    """Records left out by a lenient reading, and why."""
-    unknown_fields: dict[str, int] = field(default_factory=dict)
-    """Keys that the format does not know, and in how many records each."""
 
 
 @no_collection()
@@ -112,12 +102,13 @@ def read_attack_frame(
     if opened.format == "parquet" and not text:
         columns = native.parquet_columns(opened.contents, "attacks")
         frame, skipped = native.checked_columns(opened.contents, columns, lenient=lenient)
-        return AttackFrame(frame, "parquet", opened.contents.sha256, skipped)
+        sha256 = opened.contents.sha256
+        return AttackFrame(frame, format="parquet", sha256=sha256, skipped=skipped)
     if opened.format == "released" and opened.rows is not None:
         return _released(opened.rows, lenient=lenient, text=text, progress=progress)
     read = attacks_of(opened, lenient=lenient, progress=progress)
     frame = attack_frame(read.attacks, text=text)
-    return AttackFrame(frame, read.format, read.sha256, read.skipped)
+    return AttackFrame(frame, format=read.format, sha256=read.sha256, skipped=read.skipped)
 
 
 def _released(rows: Rows, *, lenient: bool, text: bool, progress: Progress | None) -> AttackFrame:
@@ -131,8 +122,13 @@ def _released(rows: Rows, *, lenient: bool, text: bool, progress: Progress | Non
         frame = released_frame(values, text=text) if skipped else None
     if frame is None:
         raise ProgrammerError(f"{rows.path}: refused by column, and no record of it is at fault")
-    unknown = released.unknown_fields(values)
-    return AttackFrame(frame, "released", rows.sha256, skipped, unknown)
+    return AttackFrame(
+        frame,
+        format="released",
+        sha256=rows.sha256,
+        skipped=skipped,
+        unknown_fields=released.unknown_fields(values),
+    )
 
 
 def _sound(value: object) -> Any:
@@ -154,19 +150,24 @@ def attacks_of(
     """The attacks of a file that was opened already."""
     _holds(opened, "attacks")
     rows = opened.rows or native.parquet_rows(opened.contents)
-    if opened.format != "released":
-        sifted = sift(rows, native.native_attack, lenient=lenient, progress=progress)
-        if opened.format == "parquet":
-            _agree(opened, sifted, attack_frame(sifted.taken))
-        return AttackFile(tuple(sifted.taken), opened.format, rows.sha256, sifted.skipped)
-    sifted = sift(rows, _released_attack, lenient=lenient, progress=progress)
-    unknown = released.unknown_fields([rows.values[place] for place in sifted.places])
-    return AttackFile(tuple(sifted.taken), "released", rows.sha256, sifted.skipped, unknown)
+    take = _released_attack if opened.format == "released" else native.native_attack
+    sifted = sift(rows, take, lenient=lenient, progress=progress)
+    unknown = {}
+    if opened.format == "released":
+        unknown = released.unknown_fields([rows.values[place] for place in sifted.places])
+    elif opened.format == "parquet":
+        _agree(opened, sifted, attack_frame(sifted.taken))
+    return AttackFile(
+        tuple(sifted.taken),
+        format=opened.format,
+        sha256=rows.sha256,
+        skipped=sifted.skipped,
+        unknown_fields=unknown,
+    )
 
 
 def _released_attack(value: object) -> Attack | Fault:
-    found = released.fault(value)
-    return found or released.to_attack(_row(value))
+    return released.fault(value) or released.to_attack(_row(value))
 
 
 def _row(value: object) -> dict[str, Any]:
@@ -210,7 +211,9 @@ def pairs_of(
     found = sifted.taken
     if source is not None:
         found = [pair.model_copy(update={"source": source}) for pair in found]
-    return PairFile(tuple(found), opened.format, rows.sha256, {}, sifted.skipped)
+    return PairFile(
+        tuple(found), {}, format=opened.format, sha256=rows.sha256, skipped=sifted.skipped
+    )
 
 
 def _published(
@@ -228,9 +231,13 @@ def _published(
     sifted = sift(rows, take, lenient=lenient, progress=progress)
     kept = tuple(pair for pair in sifted.taken if isinstance(pair, PreferencePair))
     dropped = Counter(str(reason) for reason in sifted.taken if isinstance(reason, str))
-    unknown = pairs.pair_unknown_fields(rows.values[place] for place in sifted.places)
     return PairFile(
-        kept, "pairs", rows.sha256, dict(sorted(dropped.items())), sifted.skipped, unknown
+        kept,
+        dict(sorted(dropped.items())),
+        format="pairs",
+        sha256=rows.sha256,
+        skipped=sifted.skipped,
+        unknown_fields=pairs.pair_unknown_fields(rows.values[place] for place in sifted.places),
     )
 
 

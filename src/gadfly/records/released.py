@@ -45,6 +45,7 @@ __all__ = [
     "TASK_SCORE",
     "Fault",
     "fault",
+    "is_text",
     "left_behind",
     "to_attack",
     "to_row",
@@ -75,7 +76,7 @@ class Fault:
     """What would have been taken."""
 
 
-def _text(value: object) -> bool:
+def is_text(value: object) -> bool:
     """A text that UTF-8 can hold: no lone surrogates."""
     if type(value) is not str:
         return False
@@ -99,23 +100,23 @@ def _rating(value: object) -> bool:
 def _tags(value: object) -> bool:
     if type(value) is not list:
         return value is None
-    return all(_text(tag) and tag for tag in value)
+    return all(is_text(tag) and tag for tag in value)
 
 
 def _transcript(value: object) -> bool:
-    return _text(value) and _HAS_MARKER.search(str(value)) is not None
+    return is_text(value) and _HAS_MARKER.search(str(value)) is not None
 
 
 _UTF8 = "a text that is whole UTF-8: some of its bytes, or half a surrogate pair, are none"
 _SCORE_ALLOWED = "a finite number, or null (not scored)"
 FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "min_harmlessness_score_transcript": (_score, _SCORE_ALLOWED),
-    "num_params": (_text, 'a text such as "52B"'),
-    "model_type": (lambda v: _text(v) and v != "", 'a text such as "plain lm", not empty'),
+    "num_params": (is_text, 'a text such as "52B"'),
+    "model_type": (lambda v: is_text(v) and v != "", 'a text such as "plain lm", not empty'),
     "rating": (_rating, "a whole number from 0 to 4, or null (not given)"),
-    "task_description": (lambda v: v is None or _text(v), "a text, or null (not given)"),
+    "task_description": (lambda v: v is None or is_text(v), "a text, or null (not given)"),
     TASK_SCORE: (_score, _SCORE_ALLOWED),
-    "red_team_member_id": (lambda v: type(v) is int or _text(v), "a whole number or a text"),
+    "red_team_member_id": (lambda v: type(v) is int or is_text(v), "a whole number or a text"),
     "is_upworker": (lambda v: type(v) is bool, "true or false"),
     "tags": (_tags, "a list of texts, none empty, or null (not reviewed)"),
     "transcript": (
@@ -142,7 +143,7 @@ def fault(row: object) -> Fault | None:
         if key not in row:
             return Fault(field, MISSING, allowed)
         if not sound(row[key]):
-            not_utf8 = type(row[key]) is str and not _text(row[key])
+            not_utf8 = type(row[key]) is str and not is_text(row[key])
             return Fault(key, show_json(row[key]), _UTF8 if not_utf8 else allowed)
     return None
 
