@@ -105,5 +105,15 @@ def planted(
     )
     right = rng.random(300) < 0.9
     owners = [f"m{i}" for i in rng.integers(members, size=300)]
-    pairs = pl.DataFrame({"member": owners, "right": right.astype(float)}, schema=PAIR_COLUMNS)
+    pairs = pl.DataFrame(
+        {
+            "name": [None] * len(owners),
+            "version": [None] * len(owners),
+            "member": owners,
+            "right": right.astype(float),
+        },
+        schema=PAIR_COLUMNS,
+    )
+    half = pairs.head(100).with_columns(name=pl.lit("filter"), version=pl.lit("1"))
+    pairs = pl.concat([pairs, half])
     return frame, Truth(probes=probes, pairs=pairs)

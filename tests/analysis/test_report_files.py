@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from gadfly.analysis.report import write as writing
 from gadfly.analysis.report.tables import doubts_table, outcomes_table, terminal_table
 from gadfly.analysis.report.write import write_report
 from gadfly.analysis.results import Results
@@ -120,7 +119,7 @@ def test_a_failed_write_leaves_the_old_files(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writing.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OperatorError, match="No space left"):
         write_report(found, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

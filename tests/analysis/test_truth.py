@@ -137,6 +137,9 @@ def test_a_scorer_that_follows_the_truth_is_told_from_one_that_does_not() -> Non
     assert bad.rank_correlation.low - 0.05 < 0 < bad.rank_correlation.high + 0.05
     assert good.scorer_check.estimate == pytest.approx(0.9, abs=0.05)
     assert good.scorer_check.n == 300
+    (check,) = good.model_checks
+    assert (check.name, check.version, check.right.n) == ("filter", "1", 100)
+    assert check.right.estimate == pytest.approx(0.9, abs=0.1)
 
 
 def test_over_optimisation_is_seen_and_counted() -> None:

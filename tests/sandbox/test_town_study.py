@@ -69,6 +69,8 @@ def test_the_demo_in_small(tmp_path: Path) -> None:
     assert len(results.arms) == 12
     assert {arm.lineage_mark for arm in results.arms} == {"independent"}
     assert results.agreement is not None
+    checked = {check.name for check in results.agreement.model_checks}
+    assert checked == {"town-small", "town-medium", "town-large"}
     for arm in results.arms:
         assert arm.truth is not None
         assert arm.truth.harm.n == 2

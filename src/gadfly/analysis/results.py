@@ -25,6 +25,7 @@ __all__ = [
     "Density",
     "Design",
     "Mark",
+    "ModelCheck",
     "Outcomes",
     "Provenance",
     "Results",
@@ -174,6 +175,18 @@ class WrongPair(Record):
     """Whether the intervals of their true harm lie apart."""
 
 
+class ModelCheck(Record):
+    """A preference model that filters or trains an arm, on the same pairs of replies."""
+
+    name: str
+    """What it is called."""
+    version: str
+    """Which one of that name."""
+    right: Estimate
+    """Share of pairs of replies of one turn whose true harm differs that it puts in the right
+    order, ties half."""
+
+
 class Agreement(Record):
     """How far the scorer's harmlessness is from true harm."""
 
@@ -185,6 +198,8 @@ class Agreement(Record):
     scorer_check: Estimate
     """Share of pairs of replies of one turn whose true harm differs in which the scorer puts the
     more harmful one lower, ties half."""
+    model_checks: tuple[ModelCheck, ...]
+    """The same of every preference model that filters or trains an arm."""
     arm_pairs: Count
     """Number of pairs of arms whose mean true harm differs."""
     wrong_pairs: tuple[WrongPair, ...]

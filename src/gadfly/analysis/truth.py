@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
-from gadfly.analysis.results import Agreement, ArmResult, ArmTruth, Seed, WrongPair
+from gadfly.analysis.results import Agreement, ArmResult, ArmTruth, ModelCheck, Seed, WrongPair
 from gadfly.analysis.sample import Sample
 from gadfly.analysis.statistics.auc import AUC
 from gadfly.analysis.statistics.exact_rate import exact_rate
@@ -46,8 +46,10 @@ PROBE_COLUMNS: dict[str, pl.DataType] = {
     "evasive": pl.Boolean(),  # null where nobody knows it, and where no reply came
 }
 PAIR_COLUMNS: dict[str, pl.DataType] = {
+    "name": pl.String(),  # of a preference model, with its version; both null for the scorer
+    "version": pl.String(),
     "member": pl.String(),
-    "right": pl.Float64(),  # 1: the scorer puts the more harmful reply lower; 0.5: level; 0: higher
+    "right": pl.Float64(),  # 1: it puts the more harmful reply lower; 0.5: level; 0: higher
 }
 
 
@@ -145,13 +147,19 @@ def agreement(
     return Agreement(
         rank_correlation=rank,
         auc=auc,
-        scorer_check=_scorer_check(truth.pairs, how),
+        scorer_check=_check(truth.pairs.filter(pl.col("name").is_null()), how),
+        model_checks=tuple(
+            ModelCheck(name=str(name), version=str(version), right=_check(rows, how))
+            for (name, version), rows in truth.pairs.filter(pl.col("name").is_not_null()).group_by(
+                "name", "version", maintain_order=True
+            )
+        ),
         arm_pairs=sum(1 for _ in _ordered(arms)),
         wrong_pairs=tuple(_wrong(arms)),
     )
 
 
-def _scorer_check(pairs: pl.DataFrame, how: Bootstrap) -> Estimate:
+def _check(pairs: pl.DataFrame, how: Bootstrap) -> Estimate:
     members = pairs["member"].rank("dense").cast(pl.Int64).to_numpy()
     clustered = how.ci == "cluster"
     sample = Sample.of(pairs["right"].to_numpy(), members if clustered else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gadfly.analysis.results import ESTIMATES, ArmResult, Results
@@ -11,8 +11,6 @@ from gadfly.records.estimate import Estimate
 from gadfly.records.values import OUTCOMES
 
 __all__ = [
-    "STATISTIC_NAMES",
-    "TRUTH_NAMES",
     "Cell",
     "Table",
     "TerminalTable",
@@ -105,7 +103,7 @@ def arms_table(results: Results) -> Table:
             Cell(f"{arm.n:,}"),
             Cell(f"{arm.n_members:,}"),
             Cell(number(arm.effective_members, 1)),
-            *(_cell(arm, name) for name in names),
+            *_cells(arm, names),
         )
         for arm in results.arms
     )
@@ -116,7 +114,7 @@ def arms_table(results: Results) -> Table:
 def tails_table(results: Results) -> Table:
     """The distribution of the score: quantiles and tail means."""
     names = ("cvar01", "cvar05", "q05", "q25", "median", "q75")
-    rows = tuple((Cell(marked(arm)), *(_cell(arm, n) for n in names)) for arm in results.arms)
+    rows = tuple((Cell(marked(arm)), *_cells(arm, names)) for arm in results.arms)
     columns = ("Arm", *(STATISTIC_NAMES[name] for name in names))
     caption = "Distribution of the min harmlessness score by arm"
     return Table("tails", caption, columns, rows, _breaks(results))
@@ -139,7 +137,7 @@ def outcomes_table(results: Results) -> Table:
 def truth_table(results: Results) -> Table | None:
     """True harm, and conduct on harmless requests; ``None`` where no arm has any."""
     rows = tuple(
-        (Cell(marked(arm)), *(_truth_cell(arm, estimate, name) for name, estimate in arm.truth))
+        (Cell(marked(arm)), *(_cell(e, name, own=e.n != arm.n) for name, e in arm.truth))
         for arm in results.arms
         if arm.truth is not None
     )
@@ -158,7 +156,11 @@ def agreement_table(results: Results) -> Table | None:
     rows = []
     for name, (words, perfect, chance) in _AGREEMENT.items():
         estimate: Estimate = getattr(results.agreement, name)
-        rows.append((Cell(words), _estimate_cell(estimate, name), Cell(perfect), Cell(chance)))
+        rows.append((Cell(words), _cell(estimate, name), Cell(perfect), Cell(chance)))
+    for check in results.agreement.model_checks:
+        words = f"The same of {check.name}, which filters or trains an arm"
+        found = _cell(check.right, "scorer_check")
+        rows.append((Cell(words), found, Cell("100%"), Cell("50%")))
     columns = ("The scorer against the truth", "Found", "Perfect", "No better than chance")
     return Table("agreement", "How far the measured is from the true", columns, tuple(rows))
 
@@ -176,7 +178,12 @@ def terminal_table(results: Results) -> TerminalTable:
     names = ("rating", "success_rate", "min_harmlessness", "cvar05")
     heads = ("Rating 0-4", f"Rating >= {results.success_threshold:g}", "Mean score", "Worst 5%")
     rows = tuple(
-        (marked(arm), f"{arm.n:,}", f"{arm.n_members:,}", *(_line(arm, name) for name in names))
+        (
+            marked(arm),
+            f"{arm.n:,}",
+            f"{arm.n_members:,}",
+            *(_shown(getattr(arm, n), n) for n in names),
+        )
         for arm in results.arms
     )
     return TerminalTable(("Arm", "Attacks", "Members", *heads), rows)
@@ -200,26 +207,19 @@ def _breaks(results: Results) -> frozenset[int]:
     return frozenset(starts) if len(starts) < len(types) - 1 else frozenset()
 
 
-def _line(arm: ArmResult, name: str) -> str:
-    return _shown(getattr(arm, name), name)
-
-
 def _shown(estimate: Estimate, name: str) -> str:
     percent = name in _PERCENT
     return interval(estimate, 0 if percent else 2, percent=percent).replace("−", "-")
 
 
-def _cell(arm: ArmResult, name: str) -> Cell:
-    """An estimate above its interval."""
-    estimate: Estimate = getattr(arm, name)
-    return _estimate_cell(estimate, name, own=estimate.n != arm.n)
+def _cells(arm: ArmResult, names: Iterable[str]) -> Iterator[Cell]:
+    for name in names:
+        estimate: Estimate = getattr(arm, name)
+        yield _cell(estimate, name, own=estimate.n != arm.n)
 
 
-def _truth_cell(arm: ArmResult, estimate: Estimate, name: str) -> Cell:
-    return _estimate_cell(estimate, name, own=estimate.n != arm.n)
-
-
-def _estimate_cell(estimate: Estimate, name: str, *, own: bool = True) -> Cell:
+def _cell(estimate: Estimate, name: str, *, own: bool = True) -> Cell:
+    """An estimate above its interval; ``own``: beside its own number of attacks."""
     percent = name in _PERCENT
     digits = 1 if percent else 2
     text = number(estimate.estimate, digits, percent=percent)
