@@ -171,3 +171,17 @@ def test_replies_are_varied() -> None:
     )
     assert len(texts) > 1_950
     assert all(not start.endswith(".") for start in REFUSALS)
+
+
+def test_a_cluster_is_style_kind_and_wording() -> None:
+    found = openings("clusters", 400, "study", harmful=True, held_out=True)
+    clusters = {one.cluster for one in found}
+    wordings = {wording for texts in HELD_OUT.values() for wording in texts} | {"do you know"}
+    for cluster in clusters:
+        style, kind, wording = cluster.split("/")
+        assert style in STYLES
+        assert kind in KINDS
+        assert wording in wordings
+    assert 40 <= len(clusters) <= 6 * 4 * 3
+    one, other = (next(o for o in found if o.cluster == c) for c in sorted(clusters)[:2])
+    assert one.messages != other.messages

@@ -249,7 +249,7 @@ class Opening:
     topic: Topic
     """What it is about."""
     cluster: str
-    """Kind, wording and style: what tells it from its likes beside the name."""
+    """Style, kind and wording: what tells it from its likes beside the name."""
 
 
 def opening(draw: random.Random, pool: Pool, *, harmful: bool, held_out: bool = False) -> Opening:
@@ -271,8 +271,11 @@ def opening(draw: random.Random, pool: Pool, *, harmful: bool, held_out: bool = 
                 else refusal(draw, topic, offer=draw.random() < temper.offer)
             )
             said.append(Message(role="assistant", text=earlier))
-    wording = said[-1].text.replace(topic.name, "").strip("?!. ").lower()
-    return Opening(tuple(said), topic, f"{style}/{wording}")
+    last = said[-1].text.lower()
+    table = (HELD_OUT if held_out else WORDINGS)[topic.kind, harmful]
+    spoken = [wording for wording in table if topic.asked(wording).lower() in last]
+    wording = max(spoken, key=len, default="do you know")  # the innocent question of a split
+    return Opening(tuple(said), topic, f"{style}/{topic.kind}/{wording}")
 
 
 def openings(
