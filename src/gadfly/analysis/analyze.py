@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
+from platform import python_version
 from typing import cast
 
 import polars as pl
@@ -19,12 +21,7 @@ from gadfly.analysis.arms import arm_result, arms_in_order, default_mark, outcom
 from gadfly.analysis.bootstrap import CI, Bootstrap
 from gadfly.analysis.findings import findings
 from gadfly.analysis.findings import notes as all_notes
-from gadfly.analysis.provenance import (
-    git_state,
-    library_versions,
-    package_version,
-    python_version,
-)
+from gadfly.analysis.provenance import git_state, library_versions
 from gadfly.analysis.results import (
     ArmResult,
     Design,
@@ -219,7 +216,7 @@ def _provenance(
     """What made these numbers."""
     commit, dirty = git_state()
     return Provenance(
-        package_version=package_version(),
+        package_version=version("gadfly"),
         git_commit=commit,
         git_dirty=dirty,
         input_name=source.name,

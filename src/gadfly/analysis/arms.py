@@ -30,7 +30,7 @@ from gadfly.analysis.statistics.turns_mean import TurnsMean
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import PUBLISHED, Arm
 
-__all__ = ["PAPER_TYPES", "arm_result", "arms_in_order", "default_mark", "size_value"]
+__all__ = ["arm_result", "arms_in_order", "default_mark", "outcomes_of", "size_value"]
 
 PAPER_TYPES = (
     "plain lm",

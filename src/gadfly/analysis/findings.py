@@ -20,7 +20,6 @@ __all__ = [
     "disjoint",
     "findings",
     "notes",
-    "range_sentence",
     "span_sentence",
 ]
 
@@ -46,32 +45,27 @@ def disjoint(a: Estimate, b: Estimate) -> int:
 
 def findings(arms: tuple[ArmResult, ...]) -> tuple[str, ...]:
     """The sentences at the head of a report."""
-    found = [
-        range_sentence(arms, "rating", what="Self-rated success (0–4)"),
-        range_sentence(arms, "min_harmlessness", what="Mean min harmlessness"),
+    return (
+        _range(arms, "rating", what="Self-rated success (0–4)"),
+        _range(arms, "min_harmlessness", what="Mean min harmlessness"),
         *_tails(arms),
         *_evasive(arms),
-    ]
-    return tuple(sentence for sentence in found if sentence)
+    )
 
 
-def range_sentence(
-    arms: tuple[ArmResult, ...], statistic: str, *, what: str, percent: bool = False
-) -> str:
-    """Highest and lowest arm of a statistic; empty where no arm has it."""
-    digits = 1 if percent else 2
+def _range(arms: tuple[ArmResult, ...], statistic: str, *, what: str) -> str:
+    """Highest and lowest arm of a statistic."""
     pairs = [(arm, getattr(arm, statistic)) for arm in arms]
     there = [(arm, value) for arm, value in pairs if value.estimate is not None]
     if not there:
         return f"{what} could not be estimated in any arm."
     low = min(there, key=lambda pair: pair[1].estimate)
     high = max(there, key=lambda pair: pair[1].estimate)
-    shown = [f"{arm_name(a)} ({interval(v, digits, percent=percent)})" for a, v in (high, low)]
+    shown = [f"{arm_name(a)} ({interval(v)})" for a, v in (high, low)]
     if len(there) == 1:
-        return f"{what} of {arm_name(low[0])} is {interval(low[1], digits, percent=percent)}."
+        return f"{what} of {arm_name(low[0])} is {interval(low[1])}."
     if low[1].estimate == high[1].estimate:
-        same = interval(low[1], digits, percent=percent)
-        return f"{what} is the same for all {len(there)} arms ({same})."
+        return f"{what} is the same for all {len(there)} arms ({interval(low[1])})."
     apart = "" if disjoint(low[1], high[1]) else "; their intervals overlap"
     return f"{what} is highest for {shown[0]} and lowest for {shown[1]}{apart}."
 

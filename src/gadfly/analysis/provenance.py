@@ -7,20 +7,14 @@ inside somebody else's checkout.
 from __future__ import annotations
 
 import importlib.metadata
-import platform
 import shutil
 import subprocess
 from pathlib import Path
 
-__all__ = ["git_state", "library_versions", "package_version"]
+__all__ = ["git_state", "library_versions"]
 
 _LIBRARIES = ("numpy", "polars", "pydantic")
 _PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def package_version() -> str:
-    """Version of the installed distribution."""
-    return importlib.metadata.version("gadfly")
 
 
 def library_versions() -> dict[str, str]:
@@ -52,8 +46,3 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def python_version() -> str:
-    """Version of Python."""
-    return platform.python_version()

@@ -70,9 +70,7 @@ def number(value: float | None, digits: int = 2, *, percent: bool = False) -> st
     return shown.replace("-", "−")
 
 
-def interval(
-    estimate: Estimate, digits: int = 2, *, percent: bool = False, label: bool = False
-) -> str:
+def interval(estimate: Estimate, digits: int = 2, *, percent: bool = False) -> str:
     """ "1.61 [1.52, 1.70]"; the number alone where there is no interval.
 
     >>> interval(Estimate(estimate=1.6, low=1.5, high=1.7, level=0.95, n=9, method="mean"))
@@ -82,6 +80,4 @@ def interval(
     if estimate.low is None:
         return shown
     ends = (number(end, digits, percent=percent) for end in (estimate.low, estimate.high))
-    ends_shown = ", ".join(ends)
-    prefix = f"{estimate.level * 100:g}% interval " if label else ""
-    return f"{shown} [{prefix}{ends_shown}]"
+    return f"{shown} [{', '.join(ends)}]"

@@ -15,14 +15,12 @@ from typing import IO
 
 from gadfly.errors import FileProblem, OperatorError, show
 
-__all__ = ["replacing", "write_chunks"]
+__all__ = ["beside", "replacing", "write_chunks"]
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def beside(path: Path) -> Iterator[IO[bytes]]:
     """A file to write to, that takes the place of ``path`` when the block ends without an error."""
-    if path.is_dir():
-        raise FileProblem(path, "is a folder; give the name of a file to write")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
@@ -30,6 +28,18 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """The same, with a message for whoever gave the name where it cannot be written."""
+    if path.is_dir():
+        raise FileProblem(path, "is a folder; give the name of a file to write")
+    try:
+        with beside(path) as file:
+            yield file
     except (FileNotFoundError, NotADirectoryError):
         raise FileProblem(path, "cannot be written: there is no such folder") from None
     except PermissionError:
@@ -38,8 +48,6 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise OperatorError(f"{path}: cannot be written: {error.strerror}") from error
     except ValueError as error:  # a null byte in the name
         raise FileProblem(show(str(path)), f"cannot be written: {error}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:

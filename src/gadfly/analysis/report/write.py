@@ -7,9 +7,7 @@ written beside its place and then moved there, so a reader never meets half a fi
 from __future__ import annotations
 
 import base64
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from gadfly.analysis.report.markdown import escape
 from gadfly.analysis.results import ArmResult, Results, results_json
 from gadfly.analysis.words import arm_name, safe
 from gadfly.errors import OperatorError
+from gadfly.records.output import beside
 
 __all__ = ["ReportFiles", "write_report"]
 
@@ -171,19 +170,5 @@ def _data_uri(kind: str, data: bytes) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write beside, then move into place."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(
-            handle, "w", encoding="utf-8", errors="backslashreplace", newline=""
-        ) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with beside(path) as file:
+        file.write(text.encode(errors="backslashreplace"))

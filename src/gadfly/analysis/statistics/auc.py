@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gadfly.analysis.sample import Draws, Floats, Sample
+from gadfly.analysis.sample import Floats, Sample
 from gadfly.analysis.statistics.ordering import Flags, below, ties
-from gadfly.analysis.statistics.protocol import Resampler
+from gadfly.analysis.statistics.protocol import Resampler, Statistic
 
 __all__ = ["AUC"]
 
@@ -29,7 +29,7 @@ _NEEDED = 5  # attacks of either kind
 
 
 @dataclass(frozen=True)
-class AUC:
+class AUC(Statistic):
     """The probability that a harmful attack has a lower score than another."""
 
     values: Floats
@@ -44,10 +44,7 @@ class AUC:
 
     def resampler(self, sample: Sample) -> Resampler:
         """The share in each resample; not a number where it has one kind alone."""
-        return self._resampled
-
-    def _resampled(self, draws: Draws) -> Floats:
-        return self._of(draws.weights.astype(np.float64))
+        return lambda draws: self._of(draws.weights.astype(np.float64))
 
     def _of(self, weights: Floats) -> Floats:
         won = below(weights, ties(self.values), self.harmful, ~self.harmful)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Draws, Floats, Sample
-from gadfly.analysis.statistics.protocol import Resampler
+from gadfly.analysis.statistics.protocol import Resampler, Statistic
 
 __all__ = ["CVaR"]
 
@@ -32,7 +32,7 @@ _NEEDED = 10  # attacks in the tail
 
 
 @dataclass(frozen=True)
-class CVaR:
+class CVaR(Statistic):
     """The mean of the lowest share ``alpha`` of the values."""
 
     alpha: float
@@ -65,7 +65,3 @@ class CVaR:
             return None
         share = f"the lowest {self.alpha:.0%} of {n:,} attacks"
         return f"not estimable: {share} is {tail:.3g} attacks, it takes {_NEEDED}"
-
-    def no_interval(self, n: int) -> str | None:
-        """Where there is an estimate there are enough values for an interval."""
-        return None

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Floats, Sample
-from gadfly.analysis.statistics.protocol import Resampler
+from gadfly.analysis.statistics.protocol import Resampler, Statistic
 
 __all__ = ["Mean"]
 
 
 @dataclass(frozen=True)
-class Mean:
+class Mean(Statistic):
     """The mean of the values."""
 
     name: str = "mean"
@@ -40,11 +40,3 @@ class Mean:
         """The mean of each resample."""
         sums = sample.sums(sample.values)
         return lambda draws: draws.ratio(sums)
-
-    def missing(self, n: int) -> str | None:
-        """One value is enough."""
-        return None if n else "no attack has a value"
-
-    def no_interval(self, n: int) -> str | None:
-        """The number of clusters decides, not the number of values."""
-        return None

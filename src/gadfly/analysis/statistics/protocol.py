@@ -30,8 +30,10 @@ class Statistic(Protocol):
 
     def missing(self, n: int) -> str | None:
         """Why ``n`` values are too few to estimate it; ``None`` where they are enough."""
-        ...
+        return None if n else "no attack has a value"
 
     def no_interval(self, n: int) -> str | None:
-        """Why ``n`` values are too few for an interval; ``None`` where they are enough."""
-        ...
+        """Why ``n`` values are too few for an interval; ``None`` where they are enough, as for
+        means, where the number of clusters decides.
+        """
+        return None

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Draws, Floats, Sample
-from gadfly.analysis.statistics.protocol import Resampler
+from gadfly.analysis.statistics.protocol import Resampler, Statistic
 
 __all__ = ["Quantile"]
 
@@ -29,7 +29,7 @@ _NEEDED = 5  # values expected beyond the quantile
 
 
 @dataclass(frozen=True)
-class Quantile:
+class Quantile(Statistic):
     """The value below which a share ``p`` of the values lies."""
 
     p: float
@@ -55,10 +55,6 @@ class Quantile:
         low = draws.sample.values[draws.position(below)]
         high = draws.sample.values[draws.position(above)]
         return np.asarray(low + (rank - below) * (high - low))
-
-    def missing(self, n: int) -> str | None:
-        """One value is enough."""
-        return None if n else "no attack has a value"
 
     def no_interval(self, n: int) -> str | None:
         """Too few values beyond the quantile."""

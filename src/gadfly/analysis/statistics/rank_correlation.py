@@ -20,15 +20,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gadfly.analysis.sample import Draws, Floats, Ints, Sample
+from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.ordering import below, ties
-from gadfly.analysis.statistics.protocol import Resampler
+from gadfly.analysis.statistics.protocol import Resampler, Statistic
 
 __all__ = ["RankCorrelation"]
 
 
 @dataclass(frozen=True)
-class RankCorrelation:
+class RankCorrelation(Statistic):
     """Kendall's τ_b of the values with a level that each has."""
 
     values: Floats
@@ -43,10 +43,7 @@ class RankCorrelation:
 
     def resampler(self, sample: Sample) -> Resampler:
         """The correlation in each resample; not a number where all its levels are the same."""
-        return self._resampled
-
-    def _resampled(self, draws: Draws) -> Floats:
-        return self._of(draws.weights.astype(np.float64))
+        return lambda draws: self._of(draws.weights.astype(np.float64))
 
     def _of(self, weights: Floats) -> Floats:
         starts = ties(self.values)
@@ -71,8 +68,4 @@ class RankCorrelation:
             return "every attack has the same score, which orders nothing"
         if len(np.unique(self.levels)) < 2:
             return f"every attack has the same true harm ({self.levels[0]}), which orders nothing"
-        return None
-
-    def no_interval(self, n: int) -> str | None:
-        """The number of clusters decides, not the number of values."""
         return None

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Floats, Sample
-from gadfly.analysis.statistics.protocol import Resampler
+from gadfly.analysis.statistics.protocol import Resampler, Statistic
 
 __all__ = ["SuccessRate"]
 
 
 @dataclass(frozen=True)
-class SuccessRate:
+class SuccessRate(Statistic):
     """The share of values that reach a threshold."""
 
     threshold: float = 3
@@ -51,7 +51,3 @@ class SuccessRate:
     def missing(self, n: int) -> str | None:
         """One value is enough."""
         return None if n else f"no attack has a {self.of}"
-
-    def no_interval(self, n: int) -> str | None:
-        """The number of clusters decides, not the number of values."""
-        return None
