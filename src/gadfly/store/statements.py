@@ -28,7 +28,7 @@ FREE = (
 )
 LOCK_STUDY = select(studies.c.id).where(studies.c.id == bindparam("study")).with_for_update()
 NEWEST = (
-    select(protocols.c.protocol_hash)
+    select(protocols.c.version, protocols.c.protocol_hash)
     .where(protocols.c.study_id == bindparam("study"))
     .order_by(protocols.c.version.desc())
     .limit(1)

@@ -144,12 +144,7 @@ class Store:
         """
         with self._writing() as c:
             alone(c)
-            newest = c.execute(
-                select(protocols.c.version, protocols.c.protocol_hash)
-                .where(protocols.c.study_id == study_id)
-                .order_by(protocols.c.version.desc())
-                .limit(1)
-            ).one()
+            newest = c.execute(NEWEST, {"study": study_id}).one()
             if newest.protocol_hash == protocol_hash:
                 return int(newest.version)
             version = int(newest.version) + 1
@@ -255,7 +250,7 @@ class Store:
         draw: Callable[[Counts], tuple[str, str] | None],
     ) -> Held | None:
         c.execute(LOCK_STUDY, {"study": study_id})
-        if c.scalar(NEWEST, {"study": study_id}) != protocol_hash:
+        if c.execute(NEWEST, {"study": study_id}).one().protocol_hash != protocol_hash:
             raise OperatorError(
                 "another runner has amended this study since, and its next dialogues begin under "
                 "the new version of its file. Every step is kept: run again with that file"
@@ -327,13 +322,8 @@ class Store:
         with self._reading() as c:
             rows = [*c.execute(by_member), *c.execute(by_nobody)]
         return [
-            Spent(
-                row[0],
-                row[1],
-                row[2],
-                Usage(calls=int(row[3]), tokens_in=int(row[4]), tokens_out=int(row[5])),
-            )
-            for row in rows
+            Spent(digest, arm, member, Usage(calls=int(n), tokens_in=int(i), tokens_out=int(o)))
+            for digest, arm, member, n, i, o in rows
         ]
 
     def attacks(self, study_id: int, *, open_only: bool = False) -> list[StoredAttack]:
@@ -381,7 +371,7 @@ class Store:
         with self._reading() as c:
             return [(row.number, row.body) for row in c.execute(query)]
 
-    def events(self, study_id: int, *, open_only: bool = False) -> dict[int, list[tuple[int, str]]]:
+    def events(self, study_id: int) -> dict[int, list[tuple[int, str]]]:
         """Number and body of every event, by attack id, in order."""
         query = (
             select(events.c.attack_id, events.c.number, events.c.body)
@@ -389,8 +379,6 @@ class Store:
             .where(attacks.c.study_id == study_id)
             .order_by(events.c.attack_id, events.c.number)
         )
-        if open_only:
-            query = query.where(attacks.c.ending.is_(None))
         found: dict[int, list[tuple[int, str]]] = {}
         with self._reading() as c:
             for attack_id, number, body in c.execute(query):
@@ -454,16 +442,7 @@ class Store:
     def put_scores(self, new: Iterable[StoredScores]) -> None:
         """Keep scores; an attack has one row for each scorer and version, the first one kept."""
         scored_at = _now()
-        rows = [
-            {
-                "attack_id": s.attack_id,
-                "scorer": s.scorer,
-                "version": s.version,
-                "body": s.body,
-                "scored_at": scored_at,
-            }
-            for s in new
-        ]
+        rows = [asdict(one) | {"scored_at": scored_at} for one in new]
         with self._writing() as c:
             alone(c)
             key = (scores.c.attack_id, scores.c.scorer, scores.c.version)
