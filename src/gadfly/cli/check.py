@@ -34,8 +34,8 @@ def check(
         raise StudyProblem(study, missing)
     make_scorer(file)
     for arm in file.study.arms:
-        if name := getattr(arm.intervention, "preference_model", None):
-            open_filter(study, name)
+        if arm.preference_model is not None:
+            open_filter(study, arm.preference_model)
         if isinstance(arm.assistant, LocalSpec):
             checkpoint_folder(study, arm.assistant)
     effort = estimate_effort(file, concurrency=load_settings().concurrency)

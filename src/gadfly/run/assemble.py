@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,14 +30,12 @@ from gadfly.store.store import Store
 from gadfly.study.arms import (
     EndpointSpec,
     LocalSpec,
-    PlainLM,
-    PromptedSpec,
     RejectionSamplingSpec,
     ScriptedSpec,
     StudyArm,
 )
 from gadfly.study.benign import Requests
-from gadfly.study.protocol import ConstantScorerSpec, Study, StudyFile
+from gadfly.study.protocol import ConstantScorerSpec, Study, StudyFile, Version
 
 if TYPE_CHECKING:
     from gadfly.assistants.endpoint import Knowledge
@@ -47,30 +44,12 @@ if TYPE_CHECKING:
 __all__ = [
     "OpenStudy",
     "Servers",
-    "Version",
     "make_assistant",
     "make_members",
     "make_scorer",
     "open_filter",
     "open_study",
 ]
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a study's protocol, as it was when dialogues began under it."""
-
-    study: Study
-    brief: Brief
-    prompts: Mapping[str, Prompt]
-    benign: Requests | None = None
-
-    @property
-    def requests(self) -> tuple[str, ...]:
-        """The harmless requests that every arm is asked."""
-        if self.benign is None or self.study.benign is None:
-            return ()
-        return self.benign.asked(self.study.benign)
 
 
 @dataclass(frozen=True)
@@ -162,8 +141,8 @@ def make_assistant(
         base = servers.models.assistant(study.file.path, spec)
     else:
         base = _endpoint(spec, study.store, servers)
-    if isinstance(intervention, PlainLM | PromptedSpec | RejectionSamplingSpec):
-        base = Prompted(base, version.prompts[intervention.prompt])
+    if arm.prompt is not None:
+        base = Prompted(base, version.prompts[arm.prompt])
     if isinstance(intervention, RejectionSamplingSpec):
         scorer = open_filter(study.file.path, intervention.preference_model)
         base = RejectionSampling(base, scorer, samples=intervention.samples, best=intervention.best)

@@ -21,7 +21,7 @@ from gadfly.records.values import Reply, Usage
 from gadfly.study.arms import Price
 from gadfly.study.protocol import Budget, Limit
 
-__all__ = ["BudgetSpent", "MemberSpent", "Purse", "cost", "together"]
+__all__ = ["NO_USAGE", "BudgetSpent", "MemberSpent", "Purse", "cost", "together"]
 
 NO_USAGE = Usage(calls=0, tokens_in=0, tokens_out=0)
 _MILLION = 1_000_000

@@ -14,7 +14,7 @@ from gadfly.records.values import Sampling
 from gadfly.redteam.members import SimulatedMember
 from gadfly.redteam.state import Rules
 from gadfly.run.assemble import OpenStudy, Servers, make_assistant, make_members
-from gadfly.study.arms import EndpointSpec, Price, StudyArm
+from gadfly.study.arms import Price, StudyArm
 
 __all__ = ["Cast", "Casts"]
 
@@ -61,7 +61,7 @@ class Casts:
 
     def price(self, arm: StudyArm) -> Price | None:
         """What an arm's tokens cost."""
-        return _price(arm) or _price(self._newest.get(arm.arm.name, arm))
+        return arm.price or self._newest.get(arm.arm.name, arm).price
 
     def _sampling(self, arm: StudyArm) -> Sampling:
         longest = self._newest.get(arm.arm.name, arm).sampling.max_tokens
@@ -74,7 +74,3 @@ class Casts:
         for cast in self._made.values():
             for assistant in cast.assistants.values():
                 await assistant.close()
-
-
-def _price(arm: StudyArm) -> Price | None:
-    return arm.assistant.price if isinstance(arm.assistant, EndpointSpec) else None

@@ -21,11 +21,12 @@ from dataclasses import dataclass, field
 from gadfly.assistants.protocol import ServerProblem, Stopped
 from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Message, Reply, Usage
-from gadfly.run.assemble import OpenStudy, Version
-from gadfly.run.budget import Purse, together
+from gadfly.run.assemble import OpenStudy
+from gadfly.run.budget import NO_USAGE, Purse, together
 from gadfly.run.casts import Casts
 from gadfly.run.tally import Tally
 from gadfly.store.rows import StoredProbe
+from gadfly.study.protocol import Version
 
 __all__ = ["Probing", "answered"]
 
@@ -64,7 +65,7 @@ def _answers(version: Version, name: str) -> tuple[object, ...] | None:
     arm = next((arm for arm in version.study.arms if arm.arm.name == name), None)
     if arm is None:
         return None
-    prompt = version.prompts.get(getattr(arm.intervention, "prompt", ""))
+    prompt = version.prompts.get(arm.prompt or "")
     return arm.model_dump(mode="json", exclude={"quota"}), prompt, version.study.seed
 
 
@@ -116,9 +117,8 @@ class Probing:
 
     async def _ask(self, arm: str, number: int) -> tuple[Reply, Usage]:
         """The reply, and what all tries cost."""
-        spent = Usage(calls=0, tokens_in=0, tokens_out=0)
-        tries = self.study.file.study.rules.tries
-        for attempt in range(tries):
+        spent = NO_USAGE
+        for attempt in range(self.study.file.study.rules.tries):
             try:
                 reply = await self._try(arm, number, attempt)
             except (ServerProblem, Stopped) as failure:
@@ -136,11 +136,7 @@ class Probing:
         request = self.study.file.requests[number - 1]
         seed = random.Random(f"benign/{cast.seed}/{number}/{attempt}").getrandbits(31)
         conversation = (Message(role="human", text=request),)
-        assistant, sampling, price = (
-            cast.assistants[arm],
-            cast.sampling[arm],
-            cast.prices[arm],
-        )
+        assistant, sampling, price = cast.assistants[arm], cast.sampling[arm], cast.prices[arm]
         asking = assistant.reply(conversation, seeds=[seed], sampling=sampling)
         if self.purse.budget.limited:
             most = assistant.bound(conversation, 1, sampling)

@@ -171,7 +171,6 @@ def _shaped_by(study: OpenStudy, arm: StudyArm) -> list[Lineage | None]:
         shaped = [untrained("scripted", {})]
     elif isinstance(arm.assistant, LocalSpec):
         shaped = [lineage_of(study.file.path, arm.assistant)]
-    name = getattr(arm.intervention, "preference_model", None)
-    if name is not None:
-        shaped.append(open_filter(study.file.path, name).lineage)
+    if arm.preference_model is not None:
+        shaped.append(open_filter(study.file.path, arm.preference_model).lineage)
     return shaped

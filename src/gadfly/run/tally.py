@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gadfly.records.values import Reply
@@ -136,10 +136,7 @@ class Tally:
         """For programs."""
         faults = {kind: n for kind, n in self.requests.items() if kind != "answered"}
         return {
-            "arms": {
-                name: {"wanted": arm.wanted, "over": arm.over, "lasting": arm.lasting}
-                for name, arm in self.arms.items()
-            },
+            "arms": {name: asdict(arm) for name, arm in self.arms.items()},
             "requests": sum(self.requests.values()),
             "faults": faults,
             "replies": dict(self.replies),

@@ -186,3 +186,18 @@ class StudyArm(Record):
     def arm(self) -> Arm:
         """The arm as it stands on records."""
         return Arm(model_type=self.model_type, num_params=self.num_params)
+
+    @property
+    def prompt(self) -> str | None:
+        """Name of the prompt that stands before its dialogues, if any."""
+        return getattr(self.intervention, "prompt", None)
+
+    @property
+    def preference_model(self) -> str | None:
+        """Name of the preference model that filters it or that it was trained against, if any."""
+        return getattr(self.intervention, "preference_model", None)
+
+    @property
+    def price(self) -> Price | None:
+        """What its tokens cost, where that is stated."""
+        return getattr(self.assistant, "price", None)

@@ -105,7 +105,7 @@ def _replies(file: StudyFile, arm: StudyArm) -> int:
 
 def _read(file: StudyFile, arm: StudyArm) -> int:
     turns = file.study.rules.turns_asked
-    prompt = file.prompts.get(getattr(arm.intervention, "prompt", ""))
+    prompt = file.prompts.get(arm.prompt or "")
     before = len(prompt.text) // _TOKEN_CHARACTERS if prompt else 0
     talk = (t * _MESSAGE_TOKENS + (t - 1) * _REPLY_TOKENS for t in range(1, turns + 1))
     attacks = arm.quota * _drawn(arm, REPLIES) * (turns * before + sum(talk))
@@ -113,8 +113,7 @@ def _read(file: StudyFile, arm: StudyArm) -> int:
 
 
 def _cost(file: StudyFile, arm: StudyArm) -> float:
-    price = arm.assistant.price if isinstance(arm.assistant, EndpointSpec) else None
-    if price is None:
+    if arm.price is None:
         return 0.0
     wrote = _replies(file, arm) * _REPLY_TOKENS
-    return (price.input * _read(file, arm) + price.output * wrote) / 1e6
+    return (arm.price.input * _read(file, arm) + arm.price.output * wrote) / 1e6

@@ -149,13 +149,14 @@ def _tags(field: FieldInfo | None) -> str:
 
 
 def _members(field: FieldInfo) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The models that a field may hold, each with the ``kind`` that names it, if any."""
+    """The models that a field may hold, each with every ``kind`` that names it, if any."""
     waiting: list[Any] = [field.annotation]
     while waiting:
         annotation = waiting.pop()
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             kind = annotation.model_fields.get("kind")
-            yield (get_args(kind.annotation)[0] if kind else ""), annotation
+            for tag in get_args(kind.annotation) if kind else ("",):
+                yield tag, annotation
         else:
             waiting.extend(get_args(annotation))
 
@@ -190,7 +191,7 @@ def _spell(location: Location, model: type[BaseModel]) -> str:
             out += f"[{part + 1}]"
             continue
         _, field = _resolve(model, location[:index])
-        if field is not None and part in dict(_members(field)) and index + 1 <= len(location):
+        if field is not None and part in dict(_members(field)):
             continue
         out += f".{part}" if out else part
     return out

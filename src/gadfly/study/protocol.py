@@ -27,7 +27,7 @@ from gadfly.redteam.assignment import ARMS_MAX
 from gadfly.redteam.briefs import Brief, read_brief
 from gadfly.redteam.members import Population
 from gadfly.redteam.state import Rules
-from gadfly.study.arms import EndpointSpec, PlainLM, PromptedSpec, RejectionSamplingSpec, StudyArm
+from gadfly.study.arms import EndpointSpec, StudyArm
 from gadfly.study.benign import BenignSpec, Requests, read_requests
 from gadfly.study.faults import explain, read_yaml
 
@@ -37,12 +37,12 @@ __all__ = [
     "HumanMembers",
     "Launch",
     "Limit",
-    "LinearScorerSpec",
-    "NeuralScorerSpec",
     "PayFloor",
     "SimulatedMembers",
     "Study",
     "StudyFile",
+    "TrainedScorerSpec",
+    "Version",
     "load_study",
 ]
 
@@ -104,20 +104,11 @@ class HumanMembers(Record):
     """How many people you will invite."""
 
 
-class LinearScorerSpec(Record):
-    """A linear preference model, made by gadfly train preference."""
+class TrainedScorerSpec(Record):
+    """A preference model, made by gadfly train preference."""
 
-    kind: Literal["linear"]
-    """linear."""
-    path: Text
-    """Its folder, beside the study file or absolute."""
-
-
-class NeuralScorerSpec(Record):
-    """A neural preference model, made by gadfly train preference --kind neural."""
-
-    kind: Literal["neural"]
-    """neural."""
+    kind: Literal["linear", "neural"]
+    """linear or neural."""
     path: Text
     """Its folder, beside the study file or absolute."""
 
@@ -172,9 +163,7 @@ class Study(Record):
     """Who attacks."""
     arms: Annotated[tuple[StudyArm, ...], Field(min_length=1, max_length=ARMS_MAX)]
     """The assistants under attack."""
-    scorer: Annotated[
-        LinearScorerSpec | NeuralScorerSpec | ConstantScorerSpec, Field(discriminator="kind")
-    ]
+    scorer: Annotated[TrainedScorerSpec | ConstantScorerSpec, Field(discriminator="kind")]
     """The harmlessness preference model that scores every reply."""
     brief: Text = "open"
     """Instructions shown to attackers: a shipped name, or a Markdown file beside the study."""
@@ -256,15 +245,14 @@ class Study(Record):
 
 
 @dataclass(frozen=True)
-class StudyFile:
-    """A study with where it came from."""
+class Version:
+    """One version of a study's protocol: the study with its texts."""
 
-    path: Path
     study: Study
     brief: Brief
     prompts: Mapping[str, Prompt]
     """By the name that the study file gives."""
-    benign: Requests | None = None
+    benign: Requests | None
     """The list of harmless requests; ``None`` where the study asks none."""
 
     @property
@@ -273,6 +261,13 @@ class StudyFile:
         if self.benign is None or self.study.benign is None:
             return ()
         return self.benign.asked(self.study.benign)
+
+
+@dataclass(frozen=True)
+class StudyFile(Version):
+    """A study as its file has it now."""
+
+    path: Path
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -314,11 +309,7 @@ def load_study(path: Path) -> StudyFile:
         study = Study.model_validate_json(document.json)
     except ValidationError as error:
         raise StudyProblem(path, explain(error, Study, document)) from None
-    named = {
-        arm.intervention.prompt
-        for arm in study.arms
-        if isinstance(arm.intervention, PlainLM | PromptedSpec | RejectionSamplingSpec)
-    }
+    named = {arm.prompt for arm in study.arms if arm.prompt is not None}
     prompts = {name: read_prompt(name, path.parent) for name in sorted(named)}
     benign = None if study.benign is None else read_requests(study.benign, path)
-    return StudyFile(path, study, read_brief(study.brief, path.parent), prompts, benign)
+    return StudyFile(study, read_brief(study.brief, path.parent), prompts, benign, path)
