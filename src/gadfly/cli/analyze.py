@@ -12,12 +12,18 @@ from rich.table import Table
 from gadfly.cli.console import Json, note, out, plain, print_json, progress
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.text import Text
+
+    from gadfly.analysis.report.tables import TerminalTable
     from gadfly.analysis.results import Results
 
 __all__ = ["analyze", "arms_table", "print_truth"]
 
 _WIDE = 110  # columns of a terminal that hold the whole table
 _NARROW = (0, 3, 4, 5)  # of the table's columns: arm, rating, success, mean score
+_NARROW_TRUTH = (0, 1, 3, 4)  # all but the success rate
 
 
 def analyze(
@@ -52,7 +58,6 @@ def analyze(
     json: Json = False,
 ) -> None:
     """Write results.json, report.html and report.md for a study or a file of attacks."""
-    from gadfly.analysis.analyze import analyze as compute
     from gadfly.analysis.report.write import write_report
     from gadfly.run.report import analysable
     from gadfly.settings import load_settings
@@ -62,20 +67,12 @@ def analyze(
             source, database=database or load_settings().database, lenient=lenient, progress=tell
         )
     with progress("Arms") as tell:
-        results = compute(
-            found.frame,
-            source=found.source,
+        results = found.results(
             ci=ci,
             resamples=resamples,
             level=level,
-            success_threshold=(
-                found.success_threshold if success_threshold is None else success_threshold
-            ),
+            success_threshold=success_threshold,
             attacker_kind=attacker_kind,
-            marks=found.marks,
-            design=found.design,
-            notes=found.notes,
-            truth=found.truth,
             progress=tell,
         )
     files = write_report(results, out_folder)
@@ -97,13 +94,8 @@ def print_truth(results: Results) -> None:
     found = terminal_truth(results)
     if found is None:
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for place, column in enumerate(found.columns):
-        side: Literal["left", "right"] = "right" if place else "left"
-        table.add_column(plain(column), justify=side, overflow="fold", no_wrap=place > 0)
-    for row in found.rows:
-        table.add_row(*map(plain, row))
-    out.print(table)
+    shown = range(len(found.columns)) if out.width >= _WIDE else _NARROW_TRUTH
+    out.print(_table(found, shown))
     if sentence := agreement_sentence(results):
         out.print(plain(sentence))
 
@@ -114,14 +106,16 @@ def arms_table(results: Results) -> Table:
 
     found = terminal_table(results)
     shown = range(len(found.columns)) if out.width >= _WIDE else _NARROW
-    table = Table(title=plain(results.title), title_justify="left", box=box.SIMPLE_HEAD)
+    return _table(found, shown, plain(results.title))
+
+
+def _table(found: TerminalTable, shown: Sequence[int], title: Text | None = None) -> Table:
+    """Some columns of a table, the first to the left and folded, the others to the right."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for place in shown:
-        first = place == 0
+        side: Literal["left", "right"] = "right" if place else "left"
         table.add_column(
-            plain(found.columns[place]),
-            justify="left" if first else "right",
-            overflow="fold",
-            no_wrap=not first,
+            plain(found.columns[place]), justify=side, overflow="fold", no_wrap=place > 0
         )
     for row in found.rows:
         table.add_row(*(plain(row[place]) for place in shown))
