@@ -1,4 +1,4 @@
-"""What every verb shares: two consoles, one progress bar, one way to print JSON.
+"""What verbs share: two consoles, one progress bar, one way to print JSON, common options.
 
 Results go to standard output, everything else (progress, notes) to standard error, so that a pipe
 holds results alone. On a terminal progress is a bar with an ETA; elsewhere it is a line every ten
@@ -9,12 +9,13 @@ characters and never reads rich's markup.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 import typer
@@ -29,12 +30,30 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ["Json", "command", "err", "note", "out", "plain", "print_json", "progress"]
+from gadfly.errors import PersonError, show
+
+__all__ = [
+    "Json",
+    "Lenient",
+    "command",
+    "err",
+    "invocation",
+    "note",
+    "out",
+    "plain",
+    "print_json",
+    "progress",
+    "settings",
+]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON for programs.")]
+Lenient = Annotated[
+    bool, typer.Option("--lenient", help="Leave out records with a problem, and say which.")
+]
+Made = TypeVar("Made")
 
 _QUIET_SECONDS = 10.0
 _OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -64,6 +83,23 @@ def command() -> str:
     """How this command was called, for hints that can be pasted back."""
     called = sys.argv[0]
     return "gadfly" if shutil.which("gadfly") == called or "/" not in called else called
+
+
+def invocation() -> str:
+    """This command with its arguments, for provenance."""
+    return shlex.join(["gadfly", *sys.argv[1:]])
+
+
+def settings(kind: type[Made], **options: Any) -> Made:
+    """Settings with the options that were given; the others have their defaults."""
+    from pydantic import ValidationError
+
+    try:
+        return kind(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        option = "--" + "".join(map(str, fault["loc"][:1])).replace("_", "-")
+        raise PersonError(f"{option}: got {show(fault['input'])}; {fault['msg']}") from None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gadfly.cli.console import Json, note, out, plain, print_json, progress
+from gadfly.cli.console import Json, Lenient, note, out, plain, print_json, progress
 
 __all__ = ["convert"]
 
@@ -30,9 +30,7 @@ def convert(
         Literal["released", "jsonl", "parquet", "pairs"] | None,
         typer.Option(help="Format to write, whatever the name of OUT says."),
     ] = None,
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Leave out records with a problem, and say which.")
-    ] = False,
+    lenient: Lenient = False,
     as_json: Json = False,
 ) -> None:
     """Convert attacks or preference pairs; what OUT cannot hold is counted and said."""

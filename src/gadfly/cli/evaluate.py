@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gadfly.cli.console import Json, note, out, plain, print_json, progress
+from gadfly.cli.console import Json, Lenient, note, out, plain, print_json, progress
 
 __all__ = ["evaluate_app"]
 
@@ -27,9 +27,7 @@ def preference(
     model: Annotated[
         Path, typer.Option("--preference-model", metavar="DIR", help="Folder of the model.")
     ],
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Leave out records with a problem, and say which.")
-    ] = False,
+    lenient: Lenient = False,
     as_json: Json = False,
 ) -> None:
     """Accuracy, calibration and length bias of a preference model on pairs."""

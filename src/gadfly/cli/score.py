@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gadfly.cli.console import Json, note, out, plain, print_json, progress
+from gadfly.cli.console import Json, Lenient, note, out, plain, print_json, progress
 
 __all__ = ["score"]
 
@@ -23,9 +23,7 @@ def score(
             "--out", metavar="FILE", help="File to write; its name says the format, else FILE's."
         ),
     ],
-    lenient: Annotated[
-        bool, typer.Option("--lenient", help="Leave out records with a problem, and say which.")
-    ] = False,
+    lenient: Lenient = False,
     as_json: Json = False,
 ) -> None:
     """Score every assistant turn of every attack; the new scores stand first."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from gadfly.cli.console import Json, out, plain, print_json, progress
+from gadfly.cli.console import Json, invocation, out, plain, print_json, progress, settings
 from gadfly.cli.train_assistants import distilled, policy
 from gadfly.errors import PersonError, show
 
@@ -96,18 +94,17 @@ def preference(
         "device": device,
         "gradient_checkpointing": gradient_checkpointing,
     }
-    given = {option: value for option, value in neural.items() if value is not None}
     common: dict[str, Any] = {
         "sources": source,
         "seed": seed,
         "force": force,
-        "command": shlex.join(["gadfly", *sys.argv[1:]]),
+        "command": invocation(),
     }
     with progress("Training") as tell:
         if kind == "linear":
-            card = _linear(pairs, into, common, {"base": base, "name": name, **given}, tell)
+            card = _linear(pairs, into, common, {"base": base, "name": name, **neural}, tell)
         else:
-            card = _neural(pairs, into, {**common, "name": name}, base, given, tell)
+            card = _neural(pairs, into, {**common, "name": name}, base, neural, tell)
     if os.environ.get("RANK", "0") == "0":  # one of the processes that train together speaks
         _print(card, into, as_json=as_json)
 
@@ -133,11 +130,9 @@ def _neural(
     into: Path,
     common: dict[str, Any],
     base: str | None,
-    given: dict[str, Any],
+    options: dict[str, Any],
     tell: Callable[[int, int], None],
 ) -> Card:
-    from pydantic import ValidationError
-
     from gadfly.preference.making import make_neural
     from gadfly.preference.neural.settings import NeuralSettings
 
@@ -145,13 +140,8 @@ def _neural(
         raise PersonError(
             "--kind neural needs --base MODEL: the folder or hub id of a transformers checkpoint"
         )
-    try:
-        settings = NeuralSettings.model_validate(given)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        option = "--" + str(fault["loc"][0]).replace("_", "-")
-        raise PersonError(f"{option}: got {show(fault['input'])}; {fault['msg']}") from None
-    return make_neural(pairs, into, base=base, settings=settings, **common, progress=tell)
+    made = settings(NeuralSettings, **options)
+    return make_neural(pairs, into, base=base, settings=made, **common, progress=tell)
 
 
 def _share(text: str) -> tuple[str, float]:

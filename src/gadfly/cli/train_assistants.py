@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 import typer
 
-from gadfly.cli.console import Json, out, plain, print_json, progress
-from gadfly.errors import PersonError, show
+from gadfly.cli.console import Json, invocation, out, plain, print_json, progress, settings
 
 __all__ = ["distilled", "policy"]
 
-Made = TypeVar("Made")
 _FILES = "Files of attacks or pairs."
 Into = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to make.")]
 Steps = Annotated[int | None, typer.Option(help="Steps of the optimiser.", min=1)]
@@ -52,7 +48,7 @@ def distilled(
     """
     from gadfly.run.training import DistilSettings, distil_files
 
-    settings = _settings(
+    made = settings(
         DistilSettings,
         steps=steps,
         learning_rate=learning_rate,
@@ -67,11 +63,11 @@ def distilled(
             prompt,
             conversations,
             into,
-            settings=settings,
+            settings=made,
             student=student,
             seed=seed,
             force=force,
-            command=_command(),
+            command=invocation(),
             progress=tell,
         )
     if as_json:
@@ -115,7 +111,7 @@ def policy(
     """
     from gadfly.run.training import PolicySettings, reinforce_files
 
-    settings = _settings(
+    made = settings(
         PolicySettings,
         steps=steps,
         learning_rate=learning_rate,
@@ -136,11 +132,11 @@ def policy(
             attacks,
             benign,
             into,
-            settings=settings,
+            settings=made,
             held_out=held_out,
             seed=seed,
             force=force,
-            command=_command(),
+            command=invocation(),
             progress=tell,
         )
     if as_json:
@@ -161,19 +157,3 @@ def policy(
         f"  evades benign requests: {first.evasive:.1%} before, {last.evasive:.1%} after "
         f"(of {last.n:,} not trained on)"
     )
-
-
-def _settings(kind: type[Made], **options: Any) -> Made:
-    """Settings with the options that were given; the others have their defaults."""
-    from pydantic import ValidationError
-
-    try:
-        return kind(**{name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "-".join(map(str, first["loc"])).replace("_", "-")
-        raise PersonError(f"--{name}: got {show(first['input'])}; {first['msg']}") from error
-
-
-def _command() -> str:
-    return shlex.join(["gadfly", *sys.argv[1:]])

@@ -30,7 +30,7 @@ from gadfly.redteam.events import Abandoned, Continued, Event, Replied, Shown, r
 from gadfly.redteam.members import member_of_task
 from gadfly.redteam.state import REPLIES, Dialogue, Needed, needed
 from gadfly.run.assemble import OpenStudy, Servers
-from gadfly.run.budget import BudgetSpent, MemberSpent, Purse, cost
+from gadfly.run.budget import NO_USAGE, BudgetSpent, MemberSpent, Purse, cost
 from gadfly.run.casts import Cast, Casts
 from gadfly.run.journal import Journal, TakenOver
 from gadfly.run.probes import Probing, answered
@@ -208,9 +208,9 @@ async def _look(run: _Run) -> None:
         price = next(run.casts.price(arm) for arm in arms if arm.arm.name == row.arm)
         booked.append((row.member, row.usage, price))
     run.purse.know(booked)
-    tokens = [(usage.tokens_in, usage.tokens_out) for _, usage, _ in booked]
+    total = sum((usage for _, usage, _ in booked), start=NO_USAGE)
     money = sum(cost(price, usage.tokens_in, usage.tokens_out) for _, usage, price in booked)
-    run.tally.recount(counts, sum(t[0] for t in tokens), sum(t[1] for t in tokens), money)
+    run.tally.recount(counts, total.tokens_in, total.tokens_out, money)
     run.progress(*run.tally.progress)
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from gadfly.analysis.analyze import analyze
 from gadfly.analysis.report.write import write_report
 from gadfly.analysis.results import Results
 from gadfly.errors import FileProblem
@@ -59,16 +58,7 @@ def run_demo(folder: Path, stage: Stage) -> Demo:
     with stage("Scoring every reply") as tell:
         found = analysable(path, progress=tell)
     with stage("Statistics and report") as tell:
-        results = analyze(
-            found.frame,
-            source=found.source,
-            success_threshold=found.success_threshold,
-            marks=found.marks,
-            design=found.design,
-            notes=found.notes,
-            truth=found.truth,
-            progress=tell,
-        )
+        results = found.results(progress=tell)
         report = write_report(results, folder)
     return Demo(path, report.html, results, found.notes)
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gadfly.analysis.results import Design, Mark, SourceInfo
+from gadfly.analysis.analyze import analyze
+from gadfly.analysis.results import Design, Mark, Results, SourceInfo
 from gadfly.analysis.results import Scorer as ScorerInfo
 from gadfly.analysis.truth import Truth
 from gadfly.errors import FileProblem
@@ -37,9 +38,8 @@ from gadfly.study.protocol import load_study
 if TYPE_CHECKING:
     from gadfly.preference.protocol import Scorer
 
-__all__ = ["STUDY_SUFFIXES", "Analysable", "analysable"]
+__all__ = ["Analysable", "analysable"]
 
-STUDY_SUFFIXES = (".yaml", ".yml")
 Progress = Callable[[int, int], None]
 
 
@@ -57,6 +57,21 @@ class Analysable:
     truth: Truth | None = None
     """What is known beyond ratings and scores; ``None`` where nothing is."""
 
+    def results(self, *, success_threshold: float | None = None, **options: Any) -> Results:
+        """Its analysis, with the options of :func:`gadfly.analysis.analyze.analyze`."""
+        return analyze(
+            self.frame,
+            source=self.source,
+            success_threshold=(
+                self.success_threshold if success_threshold is None else success_threshold
+            ),
+            marks=self.marks,
+            design=self.design,
+            notes=self.notes,
+            truth=self.truth,
+            **options,
+        )
+
 
 def analysable(
     path: Path,
@@ -71,7 +86,7 @@ def analysable(
     :param lenient: skip broken records of a file, and say so.
     :raises PersonError: it cannot be read, or holds no attack that is over.
     """
-    if path.suffix in STUDY_SUFFIXES:
+    if path.suffix in (".yaml", ".yml"):
         return _study(path, database, progress)
     return _file(path, lenient)
 
