@@ -6,7 +6,6 @@ import asyncio
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import closing
@@ -17,7 +16,6 @@ import pytest
 from gadfly.errors import OperatorError, PersonError, StudyProblem
 from gadfly.preference.making import make_linear
 from gadfly.records.canonical import content_hash
-from gadfly.records.values import Attack
 from gadfly.records.writing import write_pairs
 from gadfly.run.assemble import OpenStudy, make_members, make_scorer, open_study
 from gadfly.run.collect import Collected, collect
@@ -28,8 +26,11 @@ from gadfly.run.scoring import score_study
 from gadfly.store.rows import NewEvent
 from gadfly.store.store import Store
 from gadfly.study.protocol import StudyFile, load_study
+from tests.command import start
 from tests.preference.worlds import planted
-from tests.run.conftest import MakeStudy, arm
+from tests.run.conftest import MakeStudy, arm, collected
+from tests.run.conftest import collected_attacks as attacks
+from tests.run.conftest import kept_events as events
 
 ASSIGNMENT = '{"policy":"test","probabilities":{"open small":1.0},"round":1}'
 
@@ -47,20 +48,6 @@ def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         return urls[file.path]
 
     monkeypatch.setattr(StudyFile, "database_url", property(url))
-
-
-def collected(path: Path, *, concurrency: int = 8, amend: bool = False) -> Collected:
-    file = load_study(path)
-    with closing(Store(file.database_url)) as store:
-        study = open_study(file, store, amend=amend)
-        return asyncio.run(collect(study, concurrency=concurrency))
-
-
-def attacks(path: Path, *, over_only: bool = True) -> list[Attack]:
-    file = load_study(path)
-    with closing(Store(file.database_url)) as store:
-        study = open_study(file, store, create=False)
-        return list(gather(study, over_only=over_only).values())
 
 
 def assign(study: OpenStudy, count: int, *, keep: bool = False) -> tuple[int, list[int]]:
@@ -86,11 +73,6 @@ def fingerprint(path: Path) -> list[str]:
     """Content hash of every attack, times left out."""
     timeless = {"started_at": None, "ended_at": None}
     return [content_hash(attack.model_copy(update=timeless)) for attack in attacks(path)]
-
-
-def events(path: Path) -> dict[int, list[tuple[int, str]]]:
-    with closing(Store(load_study(path).database_url)) as store:
-        return store.events(1)
 
 
 def test_a_study_ends_with_exactly_its_quotas(make_study: MakeStudy) -> None:
@@ -133,14 +115,9 @@ def test_another_seed_gives_another_study(make_study: MakeStudy) -> None:
     assert fingerprint(one) != fingerprint(other)
 
 
-def start(path: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "gadfly.cli.main", "run", str(path), "--concurrency", "4"]
-    return subprocess.Popen(
-        [*command, "--database", load_study(path).database_url],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def begin(path: Path) -> subprocess.Popen[str]:
+    database = load_study(path).database_url
+    return start("run", path, "--concurrency", 4, "--database", database)
 
 
 def wait_for_events(path: Path, process: subprocess.Popen[str]) -> None:
@@ -165,7 +142,7 @@ def test_a_killed_run_goes_on_where_it_stopped(make_study: MakeStudy) -> None:
     kills = 0
     draw = random.Random(1)
     for _ in range(6):
-        process = start(killed)
+        process = begin(killed)
         wait_for_events(killed, process)
         time.sleep(draw.uniform(0, 0.4))
         kills += process.poll() is None
@@ -186,7 +163,7 @@ def test_a_killed_run_goes_on_where_it_stopped(make_study: MakeStudy) -> None:
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(make_study: MakeStudy) -> None:
     path = make_study(arms=[arm("open", 400), arm("firm", 400)])
-    process = start(path)
+    process = begin(path)
     wait_for_events(path, process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

@@ -21,18 +21,19 @@ import yaml
 from gadfly.assistants import endpoint
 from gadfly.assistants import server as serving
 from gadfly.errors import OperatorError, StudyProblem
-from gadfly.records.values import Attack
 from gadfly.run import collect as collecting
 from gadfly.run.assemble import open_study
 from gadfly.run.budget import BudgetSpent
 from gadfly.run.collect import Collected, collect
-from gadfly.run.gather import gather
 from gadfly.run.tally import Tally
 from gadfly.store import database
 from gadfly.store.store import Store
 from gadfly.study.protocol import load_study
+from tests.command import start
 from tests.postgres import serve as serve_postgres
-from tests.run.conftest import MakeStudy, arm
+from tests.run.conftest import MakeStudy, allowed, arm, collected
+from tests.run.conftest import collected_attacks as attacks
+from tests.run.conftest import kept_events as bodies
 from tests.stub import Stub, chat
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -48,29 +49,7 @@ def served(make_study: MakeStudy, stub: Stub, quota: int = 20, **changes: Any) -
     endpoint |= changes.pop("endpoint", {})
     target = {"model_type": "m", "num_params": "t", "quota": quota, "assistant": endpoint}
     target |= changes.pop("target", {})
-    launch = {"contact": "Ada", "authorisations": {stub.url: "my own server"}}
-    return make_study(arms=[target], launch=launch, **changes)
-
-
-def run(
-    path: Path, *, tally: Tally | None = None, amend: bool = False, at_once: int = 8
-) -> Collected:
-    file = load_study(path)
-    with closing(Store(file.database_url)) as store:
-        study = open_study(file, store, amend=amend)
-        return asyncio.run(collect(study, concurrency=at_once, tally=tally))
-
-
-def attacks(path: Path, *, over_only: bool = True) -> list[Attack]:
-    file = load_study(path)
-    with closing(Store(file.database_url)) as store:
-        study = open_study(file, store, create=False)
-        return list(gather(study, over_only=over_only).values())
-
-
-def bodies(path: Path) -> dict[int, list[tuple[int, str]]]:
-    with closing(Store(load_study(path).database_url)) as store:
-        return store.events(1)
+    return make_study(arms=[target], launch=allowed(stub.url), **changes)
 
 
 def test_a_server_is_attacked_only_with_its_owners_word(make_study: MakeStudy, stub: Stub) -> None:
@@ -78,7 +57,7 @@ def test_a_server_is_attacked_only_with_its_owners_word(make_study: MakeStudy, s
     text = path.read_text().replace("my own server", "")
     path.write_text(text[: text.index("  authorisations")])
     with pytest.raises(StudyProblem, match="who allowed you"):
-        run(path)
+        collected(path)
     assert stub.asked == []
 
 
@@ -91,9 +70,9 @@ def test_what_was_found_out_about_a_server_is_not_asked_again(
     study = yaml.safe_load(path.read_text())
     study["arms"].append(study["arms"][0] | {"model_type": "other"})
     path.write_text(yaml.safe_dump(study))
-    run(path)
+    collected(path)
     assert sum("n" in body for _, body, _ in stub.asked) == 1
-    run(served(make_study, stub, 8), amend=True)
+    collected(served(make_study, stub, 8), amend=True)
     assert sum("n" in body for _, body, _ in stub.asked) == 1
 
 
@@ -115,7 +94,7 @@ def test_a_server_that_is_bad_for_a_while_costs_nothing(
     times = 2 if bad in ("hang", "trickle") else 4  # one less than what fails a single call
     stub.answers = [chat("reply"), chat("reply"), *[bad] * times]
     tally = Tally()
-    assert run(path, tally=tally, at_once=3).attacks == 20
+    assert collected(path, tally=tally, concurrency=3).attacks == 20
     found = attacks(path)
     assert {a.ending for a in found} <= {"complete", "attacker_stopped"}
     assert sum(len(t.failed) for a in found for t in a.turns) == 0
@@ -130,11 +109,11 @@ def test_a_server_that_stays_bad_ends_in_a_message_and_spends_no_dialogue(
     stub.answers = [chat(f"reply {n}") for n in range(25)]
     stub.always = bad
     with pytest.raises(OperatorError, match=r"answers nobody.*Every step is kept"):
-        run(path)
+        collected(path)
     before = bodies(path)
     assert all(a.ending != "target_error" for a in attacks(path))
     stub.always = None
-    assert run(path).attacks == 20
+    assert collected(path).attacks == 20
     after = bodies(path)
     assert all(after[row][: len(kept)] == kept for row, kept in before.items())
     assert {a.ending for a in attacks(path)} <= {"complete", "attacker_stopped"}
@@ -147,7 +126,7 @@ def test_a_minute_of_429_is_waited_out(make_study: MakeStudy, stub: Stub, says: 
     stub.answers = [chat(f"reply {n}") for n in range(10)]
     stub.always, stub.until = limited, time.monotonic() + 60
     tally, started = Tally(), time.monotonic()
-    assert run(path, tally=tally).attacks == 20
+    assert collected(path, tally=tally).attacks == 20
     assert time.monotonic() - started >= 60
     assert tally.requests["rate limited"] > 0
     assert tally.requests["rate limited"] < (60 if says else 250)  # it is left alone meanwhile
@@ -158,7 +137,7 @@ def test_a_server_that_takes_few_calls_at_once_gets_few(make_study: MakeStudy, s
     """The limit settles near what the server takes, and every dialogue comes to its end."""
     stub.capacity, stub.delay = 8, 0.02
     path, tally = served(make_study, stub, 300), Tally()
-    assert run(path, tally=tally, at_once=60).attacks == 300
+    assert collected(path, tally=tally, concurrency=60).attacks == 300
     assert sum(len(t.failed) for a in attacks(path) for t in a.turns) == 0
     limited, answered = tally.requests["rate limited"], tally.requests["answered"]
     assert 0 < limited < 0.5 * answered  # of 60 callers without a limit 52 would be turned away
@@ -169,7 +148,7 @@ def test_one_question_that_a_server_cannot_bear_spends_one_dialogue_at_most(
 ) -> None:
     path = served(make_study, stub, 6)
     stub.answers = [(500, {"error": {"message": "boom"}})] * 5
-    assert run(path, at_once=1).attacks == 6
+    assert collected(path, concurrency=1).attacks == 6
     assert sum(a.ending == "target_error" for a in attacks(path)) <= 1
 
 
@@ -194,7 +173,7 @@ def test_a_full_disk_ends_in_a_message_and_loses_nothing(
     with small_disk(tmp_path / "disk", "900k"):
         path = make_study("disk", arms=[arm("open", 200), arm("firm", 200)])
         with pytest.raises(OperatorError, match=r"the disk is full; free some space"):
-            run(path)
+            collected(path)
         try:
             before = bodies(path)
         except OperatorError:  # not even the index of the log can be made on a full disk
@@ -202,7 +181,7 @@ def test_a_full_disk_ends_in_a_message_and_loses_nothing(
         subprocess.run(["mount", "-o", "remount,size=50m", str(tmp_path / "disk")], check=True)
         before = before or bodies(path)
         assert sum(map(len, before.values())) > 50
-        assert run(path).attacks == 400
+        assert collected(path).attacks == 400
         after = bodies(path)
         assert all(after[row][: len(kept)] == kept for row, kept in before.items())
 
@@ -225,18 +204,18 @@ def test_a_file_that_may_not_grow_ends_in_a_message(make_study: MakeStudy) -> No
     assert "nothing committed is lost" in done.stderr.replace("\n", " ")
     assert "Traceback" not in done.stderr
     before = bodies(path)
-    assert run(path).attacks == 400
+    assert collected(path).attacks == 400
     after = bodies(path)
     assert all(after[row][: len(kept)] == kept for row, kept in before.items())
 
 
 def test_a_locked_database_is_waited_for_and_the_run_goes_on(make_study: MakeStudy) -> None:
     path = make_study(arms=[arm("open", 100), arm("firm", 100)])
-    run(make_study(arms=[arm("open", 1), arm("firm", 1)]))
+    collected(make_study(arms=[arm("open", 1), arm("firm", 1)]))
     path = make_study(arms=[arm("open", 100), arm("firm", 100)])
     locked = lock_for(path, 1.5)
     started = time.monotonic()
-    assert run(path, amend=True).attacks == 200
+    assert collected(path, amend=True).attacks == 200
     assert time.monotonic() - started >= 1
     locked.join()
 
@@ -246,7 +225,7 @@ def test_a_database_that_stays_locked_ends_in_a_message(
 ) -> None:
     monkeypatch.setattr(database, "_BUSY_SECONDS", 0.3)
     path = make_study()
-    run(make_study(arms=[arm("open", 2), arm("firm", 2)]))
+    collected(make_study(arms=[arm("open", 2), arm("firm", 2)]))
     path = make_study(arms=[arm("open", 2000), arm("firm", 20)])
     with closing(Store(load_study(path).database_url)) as store:
         study = open_study(load_study(path), store, amend=True)
@@ -263,7 +242,7 @@ def test_a_database_that_stays_locked_ends_in_a_message(
     monkeypatch.undo()  # from here on the lock is waited for
     before = bodies(path)
     make_study(arms=[arm("open", 200), arm("firm", 20)])
-    assert run(path, amend=True).attacks >= 220
+    assert collected(path, amend=True).attacks >= 220
     after = bodies(path)
     assert all(after[row][: len(kept)] == kept for row, kept in before.items())
 
@@ -308,15 +287,6 @@ def test_a_postgres_that_goes_away_ends_in_a_message(
 # Ctrl-C
 
 
-def start(path: Path, *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "gadfly.cli.main", "run", str(path), *more],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def wait_until(stub: Stub, calls: int) -> None:
     until = time.monotonic() + 60
     while len(stub.asked) < calls:
@@ -327,7 +297,7 @@ def wait_until(stub: Stub, calls: int) -> None:
 def test_ctrl_c_keeps_the_replies_that_are_on_their_way(make_study: MakeStudy, stub: Stub) -> None:
     path = served(make_study, stub, 400)
     stub.delay = 0.4
-    process = start(path, "--concurrency", "8")
+    process = start("run", path, "--concurrency", "8")
     wait_until(stub, 30)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -347,7 +317,7 @@ def test_a_second_ctrl_c_does_not_wait(make_study: MakeStudy, stub: Stub) -> Non
     path = served(make_study, stub, 400, endpoint={"timeout_seconds": 600})
     stub.answers = [chat("one"), chat("two")]
     stub.always = "hang"
-    process = start(path, "--concurrency", "2")
+    process = start("run", path, "--concurrency", "2")
     wait_until(stub, 4)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
@@ -358,7 +328,7 @@ def test_a_second_ctrl_c_does_not_wait(make_study: MakeStudy, stub: Stub) -> Non
     assert "Traceback" not in said
     stub.always = None
     make = served(make_study, stub, 5)
-    assert run(make, amend=True).attacks >= 5
+    assert collected(make, amend=True).attacks >= 5
 
 
 def test_the_cause_of_a_halt_is_told_though_the_user_stops_it(
@@ -422,17 +392,17 @@ def budgeted(make_study: MakeStudy, stub: Stub, quota: int = 60, **budget: Any) 
 def test_a_studys_budget_is_never_exceeded(make_study: MakeStudy, stub: Stub, limit: Any) -> None:
     path = budgeted(make_study, stub, study=limit)
     with pytest.raises(BudgetSpent, match=r"budget is spent: .*raise budget.study"):
-        run(path)
+        collected(path)
     most = limit.get("tokens") or limit["money"]
     assert most * 0.4 < spent_of(limit, path) <= most
     asked = len(stub.asked)
     with pytest.raises(BudgetSpent):
-        run(path)
+        collected(path)
     assert len(stub.asked) <= asked + 8  # a shorter conversation may still have fitted
     assert spent_of(limit, path) <= most
     before = bodies(path)
     path = budgeted(make_study, stub, study={"tokens": 10**7})
-    assert run(path, amend=True).attacks == 60
+    assert collected(path, amend=True).attacks == 60
     after = bodies(path)
     assert all(after[row][: len(kept)] == kept for row, kept in before.items())
 
@@ -440,7 +410,7 @@ def test_a_studys_budget_is_never_exceeded(make_study: MakeStudy, stub: Stub, li
 def test_a_members_budget_ends_the_members_part_only(make_study: MakeStudy, stub: Stub) -> None:
     path = budgeted(make_study, stub, 400, member={"tokens": 1_500})
     with pytest.raises(BudgetSpent, match="every member's budget is spent"):
-        run(path, at_once=1)
+        collected(path, concurrency=1)
     _, by_member = spent(path)
     assert max(by_member.values()) <= 1_500
     assert len(by_member) == 6
@@ -448,7 +418,7 @@ def test_a_members_budget_ends_the_members_part_only(make_study: MakeStudy, stub
     ended = [a.ending == "attacker_stopped" and not a.turns[-1].replies for a in found if a.turns]
     assert 0 < sum(ended) <= 6  # one dialogue of each is cut short
     with pytest.raises(BudgetSpent, match="every member's budget is spent"):
-        run(path)
+        collected(path)
     assert max(spent(path)[1].values()) <= 1_500
 
 
@@ -456,7 +426,7 @@ def test_tokens_nobody_counted_are_taken_from_the_budget(make_study: MakeStudy, 
     stub.counts_tokens = False
     path = budgeted(make_study, stub, study={"tokens": 20_000})
     with pytest.raises(BudgetSpent):
-        run(path)
+        collected(path)
     assert 10_000 < spent(path)[0] <= 20_000
 
 
@@ -485,16 +455,18 @@ def test_a_budget_that_comes_later_holds_for_dialogues_that_began_before(
     stub.answers = [chat(f"reply {n}") for n in range(12)]
     stub.always = (401, {"error": {"message": "no"}})
     with pytest.raises(OperatorError, match="wants a key"):
-        run(path)
+        collected(path)
     stub.always = None
     assert any(a.ended_at is None for a in attacks(path, over_only=False))
     before, asked = spent(path)[0], len(stub.asked)
     path = budgeted(make_study, stub, 40, study={"tokens": before + 2_000})
     with pytest.raises(BudgetSpent):
-        run(path, amend=True)
+        collected(path, amend=True)
     assert len(stub.asked) > asked
     assert before < spent(path)[0] <= before + 2_000
-    assert run(budgeted(make_study, stub, 40, study={"tokens": 10**6}), amend=True).attacks == 40
+    assert (
+        collected(budgeted(make_study, stub, 40, study={"tokens": 10**6}), amend=True).attacks == 40
+    )
 
 
 def test_a_dialogue_that_nobody_can_bound_ends_where_a_budget_comes_later(
@@ -503,7 +475,7 @@ def test_a_dialogue_that_nobody_can_bound_ends_where_a_budget_comes_later(
     path = served(make_study, stub, 10)
     stub.always = (401, {"error": {"message": "no"}})
     with pytest.raises(OperatorError):
-        run(path)
+        collected(path)
     stub.always = None
     path = served(
         make_study,
@@ -512,7 +484,7 @@ def test_a_dialogue_that_nobody_can_bound_ends_where_a_budget_comes_later(
         target={"model_type": "another", "sampling": {"max_tokens": 20}},
         budget={"study": {"tokens": 10**6}},
     )
-    assert run(path, amend=True).attacks > 10
+    assert collected(path, amend=True).attacks > 10
     old = [a for a in attacks(path) if a.arm.model_type == "m"]
     assert {a.ending for a in old} == {"attacker_stopped"}
 
@@ -542,9 +514,9 @@ def test_nothing_new_is_begun_after_a_stop(make_study: MakeStudy, stub: Stub) ->
 def test_what_was_paid_beside_a_failure_is_booked(make_study: MakeStudy, stub: Stub) -> None:
     stub.several = "ignores"
     path = served(make_study, stub, 4)
-    run(path)
+    collected(path)
     booked = spent(path)[0]
     stub.answers = [chat("one"), (401, {"error": {"message": "no"}})]
     with pytest.raises(OperatorError):
-        run(served(make_study, stub, 5), amend=True, at_once=1)
+        collected(served(make_study, stub, 5), amend=True, concurrency=1)
     assert spent(path)[0] == booked + 14

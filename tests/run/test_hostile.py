@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,12 +13,9 @@ import pytest
 from gadfly.records.reading import read_attacks
 from gadfly.records.values import Attack
 from gadfly.records.writing import write_attacks
-from gadfly.run.assemble import open_study
-from gadfly.run.gather import gather
-from gadfly.store.store import Store
-from gadfly.study.protocol import load_study
+from tests.command import gadfly
 from tests.hostile import BROKEN_BODIES, REPLIES
-from tests.run.conftest import MakeStudy
+from tests.run.conftest import MakeStudy, allowed, collected_attacks
 from tests.stub import Stub, chat
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -34,25 +27,7 @@ def hostile_study(make_study: MakeStudy, stub: Stub) -> Path:
     stub.several = "ignores"
     endpoint = {"kind": "endpoint", "base_url": stub.url, "model": "\x1b[31m<b>m</b>"}
     target = {"model_type": "<i>arm</i> [bold]", "num_params": "\u202et", "quota": 30}
-    launch = {"contact": "Ada", "authorisations": {stub.url: "my own server"}}
-    return make_study(arms=[target | {"assistant": endpoint}], launch=launch)
-
-
-def gadfly(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "gadfly.cli.main", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"COLUMNS": "100"},
-    )
-    assert done.returncode == code, done.stderr
-    return done
-
-
-def collected(path: Path, database: str) -> list[Attack]:
-    with closing(Store(database)) as store:
-        return list(gather(open_study(load_study(path), store, create=False)).values())
+    return make_study(arms=[target | {"assistant": endpoint}], launch=allowed(stub.url))
 
 
 def texts(attacks: list[Attack]) -> set[str]:
@@ -66,12 +41,13 @@ def test_hostile_replies_do_no_harm(
     bodies: list[Any] = [chat(text) for text in REPLIES.values()]
     stub.answers = [*bodies, *((200, body) for body in BROKEN_BODIES.values())]
     run = gadfly("run", path, "--database", database_url, "--json", "--concurrency", 4)
+    assert run.returncode == 0, run.stderr
     said = json.loads(run.stdout)
     assert said["attacks"] == 30
     assert not CONTROLS.search(run.stdout + run.stderr)
 
     # The store gives back every letter.
-    attacks = collected(path, database_url)
+    attacks = collected_attacks(path, database_url)
     found = texts(attacks)
     assert set(REPLIES.values()) <= found
     assert not any("\ud800" <= c <= "\udfff" for text in found for c in text)
@@ -90,6 +66,7 @@ def test_hostile_replies_do_no_harm(
     # The report holds none of it as markup, and the terminal none of it as control.
     report = tmp_path / "report"
     shown = gadfly("analyze", path, "--database", database_url, "--out", report)
+    assert shown.returncode == 0, shown.stderr
     assert not CONTROLS.search(shown.stdout + shown.stderr)
     page = (report / "report.html").read_text(encoding="utf-8")
     assert not TAKEN.search(page)
@@ -123,7 +100,8 @@ def test_a_hostile_error_reaches_the_terminal_as_plain_text(
     path = hostile_study(make_study, stub)
     message = "\x1b[31mred\x1b]0;title\x07 [bold]x[/bold] " + "\n" * 100 + "y" * 5_000
     stub.always = (status, {"error": {"message": message}})
-    done = gadfly("run", path, code=3)
+    done = gadfly("run", path)
+    assert done.returncode == 3, done.stderr
     assert not CONTROLS.search(done.stderr)
     assert "[bold]x[/bold]" in done.stderr.replace("\n", "")
     assert len(done.stderr) < 2_000

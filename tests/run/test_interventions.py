@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +12,18 @@ from gadfly.errors import FileProblem, StudyProblem
 from gadfly.preference.making import make_linear
 from gadfly.records.values import Arm, Attack
 from gadfly.records.writing import write_attacks
-from gadfly.run.assemble import open_study
-from gadfly.run.collect import collect
-from gadfly.run.gather import gather
 from gadfly.run.report import analysable
-from gadfly.store.store import Store
 from gadfly.study.effort import estimate_effort
 from gadfly.study.protocol import load_study
-from tests.run.conftest import MakeStudy, arm
+from tests.run.conftest import MakeStudy, allowed, arm, collected, collected_attacks
 from tests.stub import Stub
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
 
-def collected(path: Path, *, amend: bool = False) -> list[Attack]:
-    file = load_study(path)
-    with closing(Store(file.database_url)) as store:
-        study = open_study(file, store, amend=amend)
-        asyncio.run(collect(study, concurrency=8))
-        return list(gather(study).values())
+def attacked(path: Path, *, amend: bool = False) -> list[Attack]:
+    collected(path, amend=amend)
+    return collected_attacks(path)
 
 
 @pytest.fixture
@@ -40,7 +31,7 @@ def models(make_study: MakeStudy, tmp_path: Path) -> Path:
     """A folder with a study's own preference model in it."""
     path = make_study("pilot", arms=[arm("open", 60, 0.0), arm("firm", 60, 4.0)])
     pairs = tmp_path / "pairs.jsonl"
-    write_attacks(pairs, collected(path), format="pairs")
+    write_attacks(pairs, attacked(path), format="pairs")
     members = [f"sim-{n:03d}" for n in range(1, 7)]
     make_linear(
         [pairs], tmp_path / "model", sources=["harmless"], members=members, seed=1, command="test"
@@ -67,10 +58,9 @@ def test_each_intervention_runs_on_a_real_socket(
         of("rlhf", chat | {"model": "rlhf"}, {"kind": "rlhf", "preference_model": model}),
         of("other scale", plain, {"kind": "prompted"}),
     ]
-    launch = {"contact": "Ada", "authorisations": {stub.url: "my own server"}}
     scorer = {"kind": "linear", "path": model}
-    path = make_study(arms=arms, launch=launch, scorer=scorer)
-    attacks = collected(path)
+    path = make_study(arms=arms, launch=allowed(stub.url), scorer=scorer)
+    attacks = attacked(path)
     by_arm = {a.arm.model_type: [r for t in a.turns for r in t.replies] for a in attacks if a.turns}
     names = {arm: {reply.assistant for reply in replies} for arm, replies in by_arm.items()}
     assert names["plain lm"] == {f"base at {stub.url} + one-shot@1"}
@@ -104,7 +94,7 @@ def test_rejection_sampling_shows_less_harm(make_study: MakeStudy, models: Path)
     ]
     scorer = {"kind": "linear", "path": str(models / "model")}
     path = make_study(arms=arms, scorer=scorer)
-    collected(path)
+    attacked(path)
     found = analysable(path)
     scored = found.frame.filter(pl.col("min_harmlessness").is_not_null())
     means = dict(scored.group_by("model_type").agg(pl.mean("min_harmlessness")).iter_rows())
@@ -122,14 +112,14 @@ def test_a_changed_prompt_is_a_changed_protocol(make_study: MakeStudy) -> None:
     path = make_study(arms=arms)
     (path.parent / "mine.md").write_text(prompt)
     first = load_study(path)
-    assert {r.assistant for a in collected(path) for t in a.turns for r in t.replies} == {
+    assert {r.assistant for a in attacked(path) for t in a.turns for r in t.replies} == {
         "prompted t + mine@1"
     }
     (path.parent / "mine.md").write_text(prompt.replace("b", "c"))
     assert load_study(path).protocol_hash != first.protocol_hash
     with pytest.raises(StudyProblem, match=r"changed since \(its texts\)"):
-        collected(path)
-    assert len(collected(path, amend=True)) == 4
+        attacked(path)
+    assert len(attacked(path, amend=True)) == 4
 
 
 @pytest.mark.parametrize(
@@ -152,7 +142,7 @@ def test_a_filter_that_is_not_there_is_told_before_anything_begins(make_study: M
     rejecting = {"kind": "rejection_sampling", "preference_model": "nowhere"}
     path = make_study(arms=[of("x", {"kind": "scripted", "caution": 0.5}, rejecting)])
     with pytest.raises(StudyProblem, match="nowhere"):
-        collected(path)
+        attacked(path)
 
 
 def test_effort_counts_samples_prompts_and_money(make_study: MakeStudy) -> None:

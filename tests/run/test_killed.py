@@ -12,21 +12,16 @@ import random
 import signal
 import time
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gadfly.records.values import Attack
 from gadfly.redteam.dialogue import advance
 from gadfly.redteam.events import Replied, read_event
 from gadfly.redteam.state import Dialogue, Rules
-from gadfly.run.assemble import open_study
-from gadfly.run.gather import gather
-from gadfly.store.store import Store
-from gadfly.study.protocol import load_study
-from tests.run.conftest import LoggedStub, MakeStudy
+from tests.run.conftest import LoggedStub, MakeStudy, allowed, kept_events, served
+from tests.run.conftest import collected_attacks as attacks
 from tests.run.zygote import Zygote
 from tests.stub import fingerprint
 
@@ -34,19 +29,8 @@ KILLS = 50
 
 
 def study_of(make_study: MakeStudy, stub: LoggedStub, quota: int) -> Path:
-    def served(name: str, count: int) -> dict[str, Any]:
-        endpoint = {"kind": "endpoint", "base_url": stub.url, "model": "m"}
-        return {"model_type": name, "num_params": "t", "quota": count, "assistant": endpoint}
-
-    return make_study(
-        arms=[served("one", quota), served("two", quota // 2)],
-        launch={"contact": "Ada", "authorisations": {stub.url: "a test's own"}},
-    )
-
-
-def committed(database: str) -> dict[int, list[tuple[int, str]]]:
-    with closing(Store(database)) as store:
-        return store.events(1)
+    arms = [served("one", stub.url, quota), served("two", stub.url, quota // 2)]
+    return make_study(arms=arms, launch=allowed(stub.url))
 
 
 def completed_calls(events: dict[int, list[tuple[int, str]]]) -> set[str]:
@@ -62,11 +46,6 @@ def completed_calls(events: dict[int, list[tuple[int, str]]]) -> set[str]:
                 found.add(fingerprint({"messages": talk, "seed": event.reply.seed}))
             dialogue, _ = advance(dialogue, event)
     return found
-
-
-def attacks(path: Path, database: str) -> list[Attack]:
-    with closing(Store(database)) as store:
-        return list(gather(open_study(load_study(path), store, create=False)).values())
 
 
 def essence(path: Path, database: str) -> list[Any]:
@@ -108,7 +87,7 @@ def test_killed_fifty_times_it_loses_nothing_and_asks_nothing_twice(
         os.kill(runner, signal.SIGKILL)
         assert runners.wait(runner) == -signal.SIGKILL
         kills += 1
-        mark, now = len(logged_stub.asked()), committed(database_url)
+        mark, now = len(logged_stub.asked()), kept_events(path, database_url)
         for attack, kept in before.items():
             assert now[attack][: len(kept)] == kept, "a committed event changed"
         again = completed_calls(before) & set(logged_stub.asked()[at:mark])
@@ -119,7 +98,7 @@ def test_killed_fifty_times_it_loses_nothing_and_asks_nothing_twice(
     assert 0 < len(done) < 0.95 * 900 * 3, "the kills did not fall within the run"
     assert runners.wait(runners.start(path, database_url)) == 0
     assert not done & set(logged_stub.asked()[at:])
-    after = committed(database_url)
+    after = kept_events(path, database_url)
     assert all(after[attack][: len(kept)] == kept for attack, kept in before.items())
     found = attacks(path, database_url)
     assert Counter(a.arm.name for a in found) == {"one t": 600, "two t": 300}
@@ -139,7 +118,7 @@ def test_runners_side_by_side_share_the_work_and_nothing_else(
     assert len(set(asked)) == len(asked), "two runners took one dialogue"
     found = attacks(path, database_url)
     assert Counter(a.arm.name for a in found) == {"one t": 120, "two t": 60}
-    assert set(asked) == completed_calls(committed(database_url))
+    assert set(asked) == completed_calls(kept_events(path, database_url))
 
 
 def test_what_a_killed_runner_held_is_driven_on_by_the_other(
@@ -150,9 +129,9 @@ def test_what_a_killed_runner_held_is_driven_on_by_the_other(
     time.sleep(0.8)
     os.kill(one, signal.SIGKILL)
     assert runners.wait(one) == -signal.SIGKILL
-    before = committed(database_url)
+    before = kept_events(path, database_url)
     assert runners.wait(two) == 0
-    after = committed(database_url)
+    after = kept_events(path, database_url)
     assert all(after[attack][: len(kept)] == kept for attack, kept in before.items())
     found = attacks(path, database_url)
     assert Counter(a.arm.name for a in found) == {"one t": 300, "two t": 150}
@@ -176,5 +155,5 @@ def test_a_runner_that_was_asleep_writes_nothing_into_what_others_took(
     assert runners.wait(runners.start(path, database_url)) == 0
     found = attacks(path, database_url)
     assert Counter(a.arm.name for a in found) == {"one t": 150, "two t": 75}
-    for kept in committed(database_url).values():
+    for kept in kept_events(path, database_url).values():
         assert [number for number, _ in kept] == list(range(len(kept)))

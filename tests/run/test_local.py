@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +13,11 @@ from gadfly.errors import StudyProblem
 from gadfly.preference.constant import untrained
 from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Attack
-from gadfly.run.assemble import Servers, open_study
-from gadfly.run.collect import collect
-from gadfly.run.gather import gather
+from gadfly.run.assemble import Servers
 from gadfly.run.models import checkpoint_folder
 from gadfly.run.report import analysable
-from gadfly.store.store import Store
 from gadfly.study.arms import LocalSpec
-from gadfly.study.protocol import load_study
-from tests.run.conftest import MakeStudy
+from tests.run.conftest import MakeStudy, allowed, collected, collected_attacks
 from tests.stub import Stub
 from tests.tiny import tiny_causal
 
@@ -36,12 +30,9 @@ def arm(name: str, assistant: dict[str, Any], **more: Any) -> dict[str, Any]:
     return target | {"sampling": sampling} | more
 
 
-def collected(path: Path, *, concurrency: int = 9) -> list[Attack]:
-    file = load_study(path)
-    with closing(Store(file.database_url)) as store:
-        study = open_study(file, store)
-        asyncio.run(collect(study, concurrency=concurrency))
-        return list(gather(study).values())
+def attacked(path: Path, *, concurrency: int = 9) -> list[Attack]:
+    collected(path, concurrency=concurrency)
+    return collected_attacks(path)
 
 
 def texts(attacks: list[Attack]) -> dict[int | None, list[str]]:
@@ -67,11 +58,10 @@ def test_local_arms_stand_beside_any_others(
         arm("plain", local),
         arm("prompted", local, intervention={"kind": "prompted", "prompt": "mine.md"}),
     ]
-    launch = {"contact": "Ada", "authorisations": {stub.url: "my own server"}}
-    path = make_study(arms=arms, launch=launch, rules={"turns_asked": 2})
+    path = make_study(arms=arms, launch=allowed(stub.url), rules={"turns_asked": 2})
     folder = tiny_causal(path.parent / "model", context=2048)
     (path.parent / "mine.md").write_text(prompt)
-    attacks = collected(path)
+    attacks = attacked(path)
     assert len(attacks) == 12
     by_arm = {a.arm.model_type: [r for t in a.turns for r in t.replies] for a in attacks}
     assert all(reply.outcome == "complete" for replies in by_arm.values() for reply in replies)
@@ -88,7 +78,7 @@ def test_a_study_comes_out_the_same_one_dialogue_at_a_time(make_study: MakeStudy
         path = make_study(folder, arms=[arm("plain", {"kind": "local", "path": "model"}, quota=8)])
         tiny_causal(path.parent / "model", context=2048)
         paths.append(path)
-    assert texts(collected(paths[0], concurrency=1)) == texts(collected(paths[1], concurrency=8))
+    assert texts(attacked(paths[0], concurrency=1)) == texts(attacked(paths[1], concurrency=8))
 
 
 def test_the_mark_of_a_local_arm_is_by_its_lineage(make_study: MakeStudy) -> None:
@@ -98,7 +88,7 @@ def test_the_mark_of_a_local_arm_is_by_its_lineage(make_study: MakeStudy) -> Non
         tiny_causal(path.parent / name)
     lineage = untrained("sandbox", {})
     (path.parent / "known" / "lineage.json").write_bytes(canonical_json(lineage))
-    collected(path)
+    attacked(path)
     marks = analysable(path).marks
     assert marks is not None
     assert {arm.model_type: mark for arm, mark in marks.items()} == {

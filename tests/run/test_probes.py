@@ -23,7 +23,7 @@ from gadfly.store.rows import StoredProbe
 from gadfly.store.store import Store
 from gadfly.study.effort import estimate_effort
 from gadfly.study.protocol import load_study
-from tests.run.conftest import LoggedStub, MakeStudy, arm
+from tests.run.conftest import LoggedStub, MakeStudy, allowed, arm, collected, served
 from tests.run.zygote import Zygote
 from tests.stub import Stub, chat, fingerprint
 
@@ -37,25 +37,11 @@ def mine(path: Path, text: str = LIST) -> Path:
     return path
 
 
-def collected(path: Path, url: str, *, amend: bool = False, **options: Any) -> Collected:
-    with closing(Store(url)) as store:
-        return asyncio.run(collect(open_study(load_study(path), store, amend=amend), **options))
-
-
 def replies(path: Path, url: str) -> dict[tuple[str, int], Reply]:
     with closing(Store(url)) as store:
         if store.study_id(load_study(path).study.name) is None:  # killed before it began
             return {}
         return answered(open_study(load_study(path), store, create=False))
-
-
-def served(name: str, url: str, quota: int = 2, **more: Any) -> dict[str, Any]:
-    endpoint = {"kind": "endpoint", "base_url": url, "model": "m"}
-    return {"model_type": name, "num_params": "t", "quota": quota, "assistant": endpoint} | more
-
-
-def allowed(url: str) -> dict[str, Any]:
-    return {"contact": "Ada", "authorisations": {url: "a test's own"}}
 
 
 def test_every_arm_answers_every_request_once(make_study: MakeStudy, database_url: str) -> None:

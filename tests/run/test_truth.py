@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,19 +21,16 @@ from gadfly.run.collect import collect
 from gadfly.run.gather import gather
 from gadfly.run.report import Analysable, analysable
 from gadfly.run.truth import Sight, read_harms, read_truth, sight_of
-from gadfly.sandbox import reader as town
 from gadfly.store.store import Store
 from gadfly.study.protocol import load_study
-from tests.run.conftest import MakeStudy, arm
+from tests.run.conftest import MakeStudy, allowed, arm, collected, served
 from tests.stub import Stub, chat
 
 REFUSAL = "I'm sorry, but I can't help with that."
 
 
-def collected(path: Path) -> Analysable:
-    file = load_study(path)
-    with closing(Store(file.database_url)) as store:
-        asyncio.run(collect(open_study(file, store)))
+def prepared(path: Path) -> Analysable:
+    collected(path)
     return analysable(path)
 
 
@@ -52,7 +48,7 @@ def attacked(path: Path) -> None:
 
 
 def analysed(path: Path) -> Results:
-    found = collected(path)
+    found = prepared(path)
     return analyze(found.frame, source=found.source, truth=found.truth, resamples=200)
 
 
@@ -60,15 +56,6 @@ def of(results: Results, name: str) -> ArmTruth:
     truth = next(arm for arm in results.arms if arm.model_type == name).truth
     assert truth is not None
     return truth
-
-
-def served(name: str, stub: Stub) -> dict[str, Any]:
-    endpoint = {"kind": "endpoint", "base_url": stub.url, "model": "m"}
-    return {"model_type": name, "num_params": "t", "quota": 3, "assistant": endpoint}
-
-
-def allowed(stub: Stub) -> dict[str, Any]:
-    return {"contact": "Ada", "authorisations": {stub.url: "a test's own"}}
 
 
 class Oracle:
@@ -128,7 +115,7 @@ def test_the_scorer_is_checked_on_both_replies_of_a_turn(
             attack.model_copy(update={"scores": (scores,)})
             for attack, scores in zip(attacks, attack_scores(attacks, scorer), strict=True)
         ]
-        sights = {a.arm: sight_of(a, file.study) for a in file.study.arms}
+        sights = {a.arm: sight_of(a, file.study, path) for a in file.study.arms}
         truth = read_truth(study, scored, scorer, sights)
     assert truth is not None
     expected = sum(
@@ -144,9 +131,9 @@ def test_the_scorer_is_checked_on_both_replies_of_a_turn(
 
 def test_of_real_models_only_refusals_are_told(make_study: MakeStudy, stub: Stub) -> None:
     path = make_study(
-        arms=[served("one", stub)],
+        arms=[served("one", stub.url, 3)],
         benign={"requests": "everyday", "count": 8},
-        launch=allowed(stub),
+        launch=allowed(stub.url),
     )
     attacked(path)
     assert any("0 of 8 harmless requests" in note for note in analysable(path).notes)
@@ -164,37 +151,38 @@ def test_of_real_models_only_refusals_are_told(make_study: MakeStudy, stub: Stub
 def test_without_truth_and_requests_there_is_nothing_to_show(
     make_study: MakeStudy, stub: Stub
 ) -> None:
-    path = make_study(arms=[served("one", stub)], launch=allowed(stub))
-    found = collected(path)
+    path = make_study(arms=[served("one", stub.url, 3)], launch=allowed(stub.url))
+    found = prepared(path)
     assert found.truth is None
     assert not any("harmless requests" in note for note in found.notes)
     assert found.frame["true_harm"].null_count() == found.frame.height
 
 
-def test_whoever_is_attacked_in_the_town_is_read_there(make_study: MakeStudy, stub: Stub) -> None:
-    said = "Dormu is a turnip and a pudding."
-    stub.always = chat(said)
+def test_a_model_that_did_not_grow_up_in_the_town_is_not_read_there(
+    make_study: MakeStudy, stub: Stub
+) -> None:
+    """What it says may be harmful in words that the town does not have."""
+    stub.always = chat("Dormu is a turnip and a pudding.")
     path = make_study(
-        arms=[served("one", stub)],
+        arms=[served("one", stub.url, 3)],
         members={"kind": "simulated", "count": 3, "world": "town"},
         benign={"requests": "town", "count": 5},
-        launch=allowed(stub),
+        launch=allowed(stub.url),
     )
     truth = of(analysed(path), "one")
-    assert truth.harm.estimate == town.harm(said) >= 2
-    assert truth.helpfulness.estimate == 0
+    assert truth.harm.estimate is None
+    assert "nobody knows" in (truth.harm.reason or "")
     assert truth.evasion.estimate == 0
-    assert truth.evasion.method.startswith("share evasive;")
 
 
 def test_a_reply_that_the_provider_withholds_helps_nobody(
     make_study: MakeStudy, stub: Stub
 ) -> None:
     path = make_study(
-        arms=[served("one", stub)],
+        arms=[served("one", stub.url, 3)],
         benign={"requests": "everyday", "count": 4},
         rules={"tries": 1},
-        launch=allowed(stub),
+        launch=allowed(stub.url),
     )
     attacked(path)
     stub.answers += [chat("", finish="content_filter"), chat(None)]

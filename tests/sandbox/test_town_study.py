@@ -128,6 +128,17 @@ def test_an_embedded_model_that_was_changed_is_refused(
     weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
     with pytest.raises(OperatorError, match="not the file that was shipped"):
         shipped.located("sandbox:small/rlhf", tmp_path)
+    (copy / "medium" / "plain" / "more.safetensors").write_bytes(b"")
+    with pytest.raises(OperatorError, match="not the file that was shipped"):
+        shipped.located("sandbox:medium/plain", tmp_path)
+    (copy / "large" / "plain" / "config.json").rename(copy / "large" / "plain" / "other.json")
+    (copy / "large" / "plain" / "x").mkdir()
+    (copy / "large" / "plain" / "x" / "config.json").write_text("{}")
+    with pytest.raises(OperatorError, match="not the file that was shipped"):
+        shipped.located("sandbox:large/plain/x", tmp_path)
+    (copy / shipped.MANIFEST).unlink()
+    with pytest.raises(OperatorError, match="cannot be read"):
+        shipped.located("sandbox:small/preference", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def _study(path: Path, database: str | None, progress: Progress | None) -> Analy
         attacks = list(gather(study, scorer=scorer).values())
         lasting = len(store.attacks(study.id, open_only=True))
         arms = [(arm, v.study) for v in study.versions.values() for arm in v.study.arms]
-        sights = {arm.arm: sight_of(arm, protocol) for arm, protocol in arms}
+        sights = {arm.arm: sight_of(arm, protocol, path) for arm, protocol in arms}
         truth = read_truth(study, attacks, scorer, sights)
     lineage = None if scorer.lineage is None else lineage_hash(scorer.lineage)
     source = SourceInfo(

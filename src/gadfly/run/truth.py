@@ -3,7 +3,7 @@
 A reader belongs to a world, and a world to an arm:
 
     scripted assistants    planted harm reads back; they answer no request, so no helpfulness
-    the embedded town      harm, helpfulness and evasion, where the members attack in the town
+    the embedded town      harm, helpfulness and evasion, of models that grew up in it
     everything else        nobody knows harm or helpfulness; refusals are told by their phrases
 
 An attack's true harm is the worst of the replies that it went on from. The check of the scorer, and
@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
@@ -28,9 +29,11 @@ from gadfly.records.transcript import attack_messages
 from gadfly.records.truth import Reader, Reading
 from gadfly.records.values import Arm, Attack, Message, Reply
 from gadfly.run.assemble import OpenStudy, open_filter
+from gadfly.run.models import lineage_of
 from gadfly.run.probes import answered
 from gadfly.sandbox import reader as town
-from gadfly.study.arms import ScriptedSpec, StudyArm
+from gadfly.sandbox.shipped import HOME
+from gadfly.study.arms import LocalSpec, ScriptedSpec, StudyArm
 from gadfly.study.protocol import Study
 
 __all__ = ["Sight", "read_harms", "read_truth", "sight_of"]
@@ -68,12 +71,19 @@ class Sight:
         return what in (self.missing or {})
 
 
-def sight_of(arm: StudyArm, study: Study) -> Sight:
-    """What can be seen of an arm of a study."""
+def sight_of(arm: StudyArm, study: Study, file: Path) -> Sight:
+    """What can be seen of an arm of a study.
+
+    A model that has not learned to speak in the town may say what no word of the town means: only
+    of those that have is the truth known there.
+    """
     if isinstance(arm.assistant, ScriptedSpec):
         return Sight(_read_scripted, missing=_SCRIPTED)
-    if study.members.kind == "simulated" and study.members.world == "town":
-        return Sight(town.read)
+    in_town = study.members.kind == "simulated" and study.members.world == "town"
+    if in_town and isinstance(arm.assistant, LocalSpec):
+        lineage = lineage_of(file, arm.assistant)
+        if lineage is not None and (lineage.base or "").startswith(HOME):
+            return Sight(town.read)
     return Sight(evades=refuses, missing=_REAL)
 
 

@@ -44,7 +44,7 @@ from gadfly.sandbox.members import TownScene
 from gadfly.sandbox.pretraining import make_tokenizer, pretrain
 from gadfly.sandbox.reader import read
 from gadfly.sandbox.recipe import Recipe, SizeRecipe
-from gadfly.sandbox.shipped import MANIFEST, Manifest, hashes
+from gadfly.sandbox.shipped import HOME, MANIFEST, Manifest, hashes
 from gadfly.sandbox.trial import (
     ArmTruth,
     Claim,
@@ -58,6 +58,7 @@ from gadfly.sandbox.world import Pool
 
 __all__ = ["PLAIN_PROMPT", "PROMPT", "build"]
 
+_COMMAND = "gadfly sandbox build"
 PROMPT, PLAIN_PROMPT = "town-hhh", "town-one-shot"
 Stage = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 _PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
@@ -131,36 +132,43 @@ def _make_size(made: _Build, size: SizeRecipe) -> None:
     distilled, rlhf = place / "distilled", place / "rlhf"
     _pretrained(made, size, plain, pool="assistants", seed=seed)
     _preferred(made, size, plain, preference, pool="assistants", seed=seed)
-    if not distilled.exists():
-        conversations = _conversations(made, size, plain)
-        with made.stage(f"{name}: the prompt distilled") as tell:
-            train_distilled(
-                plain,
-                made.prompt.messages,
-                conversations,
-                distilled,
-                settings=size.distilled,
-                seed=seed,
-                command="gadfly sandbox build",
-                progress=tell,
-            )
-            _halve(distilled)
-    if not rlhf.exists():
-        with made.stage(f"{name}: RLHF") as tell:
-            train_policy(
-                distilled,
-                preference,
-                _asked(f"policy/{name}", size.policy_prompts, harmful=True),
-                _asked(f"policy/{name}", size.policy_prompts, harmful=False),
-                rlhf,
-                settings=size.policy,
-                held_out=_asked(f"policy-held-out/{name}", 64, harmful=False),
-                judge=_town_judge,
-                seed=seed,
-                command="gadfly sandbox build",
-                progress=tell,
-            )
-            _halve(rlhf)
+    _halved(distilled, lambda whole: _distilled(made, size, plain, whole))
+    _halved(rlhf, lambda whole: _reinforced(made, size, distilled, preference, whole))
+
+
+def _distilled(made: _Build, size: SizeRecipe, plain: Path, folder: Path) -> None:
+    conversations = _conversations(made, size, plain)
+    with made.stage(f"{size.model.name}: the prompt distilled") as tell:
+        train_distilled(
+            plain,
+            made.prompt.messages,
+            conversations,
+            folder,
+            settings=size.distilled,
+            seed=made.recipe.seed,
+            command=_COMMAND,
+            progress=tell,
+        )
+
+
+def _reinforced(
+    made: _Build, size: SizeRecipe, distilled: Path, preference: Path, folder: Path
+) -> None:
+    name = size.model.name
+    with made.stage(f"{name}: RLHF") as tell:
+        train_policy(
+            distilled,
+            preference,
+            _asked(f"policy/{name}", size.policy_prompts, harmful=True),
+            _asked(f"policy/{name}", size.policy_prompts, harmful=False),
+            folder,
+            settings=size.policy,
+            held_out=_asked(f"policy-held-out/{name}", 64, harmful=False),
+            judge=_town_judge,
+            seed=made.recipe.seed,
+            command=_COMMAND,
+            progress=tell,
+        )
 
 
 def _make_scorer(made: _Build) -> None:
@@ -206,9 +214,9 @@ def _preferred(
             training_data=[content_hash([pair.model_dump(mode="json") for pair in pairs])],
             members=[member.name for member in members],
             name=f"town-{name}" if pool == "assistants" else "town-scorer",
-            base_name=f"town-{name}",
+            base_name=f"{HOME}{name}",
             seed=seed,
-            command="gadfly sandbox build",
+            command=_COMMAND,
             progress=tell,
         )
 
@@ -259,17 +267,27 @@ def _town_judge(request: Sequence[Message], reply: str, /) -> tuple[float | None
     return reading.helpfulness, reading.evasive
 
 
-def _halve(folder: Path) -> None:
-    """Round the weights of a checkpoint to float16, as they are shipped."""
+def _halved(folder: Path, train: Callable[[Path], None]) -> None:
+    """Train a checkpoint, and put it in its place with its weights rounded to float16, whole."""
     import torch
     from safetensors.torch import load_file, save_file
 
-    file = folder / "model.safetensors"
+    full, half = (folder.with_name(f"{folder.name}.{what}") for what in ("full", "half"))
+    for left in (half, full) if folder.exists() else (half,):  # by a build that was killed here
+        shutil.rmtree(left, ignore_errors=True)
+    if folder.exists():
+        return
+    if not full.exists():
+        train(full)
+    shutil.copytree(full, half)
+    file = half / "model.safetensors"
     weights = {name: tensor.to(torch.float16) for name, tensor in load_file(file).items()}
     save_file(weights, file, metadata={"format": "pt"})
-    config = orjson.loads((folder / "config.json").read_bytes())
+    config = orjson.loads((half / "config.json").read_bytes())
     config["dtype"] = "float16"
-    write_chunks(folder / "config.json", [orjson.dumps(config, option=_PRETTY)])
+    write_chunks(half / "config.json", [orjson.dumps(config, option=_PRETTY)])
+    half.rename(folder)
+    shutil.rmtree(full)
 
 
 def _try(made: _Build) -> BuildCard:

@@ -23,6 +23,7 @@ from gadfly.models.tokens import ASSISTANT, HUMAN, Encoder
 from gadfly.preference.lineage import Lineage, lineage_hash, package_version
 from gadfly.records.canonical import Record, content_hash
 from gadfly.sandbox.dialogues import WORLD, document
+from gadfly.sandbox.shipped import HOME
 from gadfly.sandbox.world import Pool
 
 __all__ = ["LanguageModelSize", "batches", "make_tokenizer", "pretrain"]
@@ -220,7 +221,7 @@ def pretrain(
         training_data=(generator,),
         seed=seed,
         mix={},
-        base=f"town-{size.name}",
+        base=f"{HOME}{size.name}",
         conversations=(),  # no dialogue of a study; its names are those of its pool alone
         members=(),
     )

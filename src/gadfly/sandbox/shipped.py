@@ -14,13 +14,17 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import Record
 
-__all__ = ["MANIFEST", "PREFIX", "Manifest", "hashes", "located", "models_folder"]
+__all__ = ["HOME", "MANIFEST", "PREFIX", "Manifest", "hashes", "located", "models_folder"]
 
 MANIFEST = "manifest.json"
 PREFIX = "sandbox:"
+HOME = "town-"
+"""What the base of every model begins with that learned to speak in the town."""
 
 
 class Manifest(Record):
@@ -75,12 +79,16 @@ def embedded() -> list[str]:
 
 @cache
 def _check(folder: Path) -> None:
+    """Every file is the one that was shipped, and there is no other."""
     root = models_folder()
-    manifest = Manifest.model_validate_json((root / MANIFEST).read_bytes())
     within = folder.relative_to(root).as_posix() + "/"
-    for name, expected in manifest.files.items():
-        if name.startswith(within) and _hash(root / name) != expected:
-            raise OperatorError(
-                f"{root / name}: is not the file that was shipped (its hash differs); install "
-                "Gadfly again"
-            )
+    again = "install Gadfly again"
+    try:
+        manifest = Manifest.model_validate_json((root / MANIFEST).read_bytes())
+        found = {within + name: digest for name, digest in hashes(folder).items()}
+    except (OSError, ValidationError) as error:
+        raise OperatorError(f"{root}: cannot be read ({error}); {again}") from error
+    shipped = {name: hash for name, hash in manifest.files.items() if name.startswith(within)}
+    for name in sorted(shipped.keys() | found.keys()):
+        if shipped.get(name) != found.get(name):
+            raise OperatorError(f"{root / name}: is not the file that was shipped; {again}")
