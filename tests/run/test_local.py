@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,17 @@ def test_a_name_on_the_hub_is_looked_up_when_the_run_begins(
     assert checkpoint_folder(study, spec) is None
     with pytest.raises(StudyProblem, match="nobody/nothing: no such folder, and the hub gives"):
         Servers().models.assistant(study, spec)
+
+
+def test_a_checkpoint_trained_anew_in_its_folder_is_refused(make_study: MakeStudy) -> None:
+    """Its replies would stand beside those of another model under one name."""
+    path = make_study(arms=[arm("one", {"kind": "local", "path": "model"})])
+    tiny_causal(path.parent / "model")
+    before = attacked(path)
+    shutil.rmtree(path.parent / "model")
+    tiny_causal(path.parent / "model", seed=1)
+    with pytest.raises(StudyProblem, match="no longer what the study began with"):
+        attacked(path)
+    shutil.rmtree(path.parent / "model")
+    tiny_causal(path.parent / "model")
+    assert texts(attacked(path)) == texts(before)

@@ -24,7 +24,7 @@ from gadfly.run.gather import gather
 from gadfly.run.report import analysable
 from gadfly.sandbox import shipped
 from gadfly.sandbox.reader import read
-from gadfly.sandbox.talk import ARMS, SAMPLING, assistant, examples
+from gadfly.sandbox.talk import ARMS, SAMPLING, assistant, converse, examples
 from gadfly.store.store import Store
 from gadfly.study.protocol import load_study
 from tests.stub import Stub
@@ -197,3 +197,22 @@ def test_the_independent_scorer_ranks_by_truth() -> None:
     )
     (one,), (two,) = scorer.score([good, bad])
     assert one > two + 1
+
+
+def test_a_conversation_that_is_full_begins_anew() -> None:
+    lines = iter(["2", "words " * 600, "1", ""])
+    said: list[str] = []
+    noted: list[str] = []
+    answering = assistant("small", "rlhf")
+    asyncio.run(
+        converse(
+            answering,
+            examples(),
+            seed=1,
+            ask=lambda: next(lines),
+            say=said.append,
+            note=noted.append,
+        )
+    )
+    assert len(said) == 2
+    assert sum("A new conversation begins" in text for text in noted) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +50,7 @@ def build(
         note("Stopped; the same command goes on.")
         raise typer.Exit(130) from None
     if as_json:
-        print_json(card.model_dump(mode="json"))
+        print_json(card)
         return
     out.print(plain(card_markdown(card)), soft_wrap=True)
 
@@ -62,38 +64,21 @@ def talk(
     seed: Annotated[int, typer.Option(help="Seed of the replies.", min=0)] = 0,
 ) -> None:
     """Talk to an embedded assistant: type anything, or the number of an example opening."""
-    import asyncio
-    import random
-    import sys
-
     from gadfly.errors import PersonError
-    from gadfly.records.values import Message
-    from gadfly.sandbox.reader import read
-    from gadfly.sandbox.talk import ARMS, SAMPLING, assistant, examples
+    from gadfly.sandbox.talk import ARMS, assistant, converse, examples
 
     chosen = next((one for one in ARMS if one == arm), None)
     if chosen is None:
         raise PersonError(f"arm: got {arm!r}; allowed: {', '.join(ARMS)}")
-    shown = examples()
-    for number, text in enumerate(shown, start=1):
-        note(f"  {number}  {text}")
-    note("Type a message, or a number from above; an empty line ends.")
+    asyncio.run(
+        converse(assistant(size, chosen), examples(), seed=seed, ask=_line, say=_say, note=note)
+    )
 
-    async def converse() -> None:
-        said: list[Message] = []
-        answering = assistant(size, chosen)
-        draw = random.Random(seed)
-        try:
-            while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
-                text = shown[int(line) - 1] if line in map(str, range(1, len(shown) + 1)) else line
-                said.append(Message(role="human", text=text))
-                (reply,) = await answering.reply(
-                    said, seeds=[draw.getrandbits(31)], sampling=SAMPLING
-                )
-                said.append(Message(role="assistant", text=reply.text))
-                out.print(plain(reply.text or f"({reply.detail})"), soft_wrap=True)
-                note(f"  true harm {read(said).harm} of 4, {reply.latency_seconds} s")
-        finally:
-            await answering.close()
 
-    asyncio.run(converse())
+def _say(text: str) -> None:
+    out.print(plain(text), soft_wrap=True)
+
+
+def _line() -> str:
+    """A line as it was typed; bytes that are no text are replaced."""
+    return sys.stdin.buffer.readline().decode("utf-8", "replace")

@@ -20,7 +20,7 @@ from gadfly.assistants.scripted import ScriptedAssistant
 from gadfly.errors import PersonError, StudyProblem
 from gadfly.preference.constant import ConstantScorer
 from gadfly.preference.protocol import Scorer
-from gadfly.records.canonical import canonical_json
+from gadfly.records.canonical import canonical_json, content_hash
 from gadfly.redteam.briefs import Brief
 from gadfly.redteam.members import SCRIPTED, SimulatedMember, draw_members
 from gadfly.run.models import Models
@@ -146,7 +146,25 @@ def make_assistant(
     if isinstance(intervention, RejectionSamplingSpec):
         scorer = open_filter(study.file.path, intervention.preference_model)
         base = RejectionSampling(base, scorer, samples=intervention.samples, best=intervention.best)
+    _as_it_was(study, arm, base.name)
     return base
+
+
+def _as_it_was(study: OpenStudy, arm: StudyArm, name: str) -> None:
+    """Refuse an assistant or a filter that was trained anew in its folder since the study began."""
+    place = (f"study:{study.id}", arm.arm.name, content_hash(arm))
+    known = study.store.dialect(*place)
+    if known is None:
+        study.store.put_dialect(*place, name)
+    elif known != name:
+        raise StudyProblem(
+            study.file.path,
+            [
+                f"arm {arm.arm.name}: its assistant is no longer what the study began with; it was "
+                f"{known}, now {name}. Bring the old one back, or put the new one into a folder of "
+                "its own and name that in the study file: gadfly run --amend"
+            ],
+        )
 
 
 def _endpoint(spec: EndpointSpec, store: Store, servers: Servers) -> Assistant:

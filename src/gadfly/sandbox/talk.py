@@ -5,7 +5,9 @@ Anything may be typed. The models know the town alone and say so; the openings s
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,11 +17,12 @@ from gadfly.assistants.local.local import LocalAssistant, local_name, opener
 from gadfly.assistants.prompts import read_prompt
 from gadfly.assistants.protocol import Assistant
 from gadfly.preference.scoring import open_scorer
-from gadfly.records.values import Sampling
+from gadfly.records.values import Message, Sampling
 from gadfly.sandbox.dialogues import openings
+from gadfly.sandbox.reader import read
 from gadfly.sandbox.shipped import located
 
-__all__ = ["ARMS", "SAMPLING", "ArmName", "assistant", "examples"]
+__all__ = ["ARMS", "SAMPLING", "ArmName", "assistant", "converse", "examples"]
 
 ArmName = Literal["plain", "prompted", "distilled", "rejection-sampling", "rlhf"]
 ARMS: tuple[ArmName, ...] = get_args(ArmName)
@@ -67,3 +70,40 @@ def examples(count: int = 8, *, seed: str = "examples") -> list[str]:
         chosen = draw.choice([one for one in pools[harmful] if one.topic.kind == kind])
         found.append(chosen.messages[0].text)
     return found
+
+
+async def converse(
+    answering: Assistant,
+    shown: Sequence[str],
+    *,
+    seed: int,
+    ask: Callable[[], str],
+    say: Callable[[str], None],
+    note: Callable[[str], None],
+) -> None:
+    """Reply to what is typed, until an empty line; a conversation that is full begins anew.
+
+    :param shown: openings that may be chosen by number.
+    :param ask: gives the next line; may block.
+    """
+    draw = random.Random(seed)
+    said: list[Message] = []
+    try:
+        hello = Message(role="human", text="hello")
+        await answering.reply([hello], seeds=[0], sampling=SAMPLING)  # the model is loaded here
+        for number, text in enumerate(shown, start=1):
+            note(f"  {number}  {text}")
+        note("Type a message, or a number from above; an empty line ends.")
+        while line := (await asyncio.to_thread(ask)).strip():
+            text = shown[int(line) - 1] if line in map(str, range(1, len(shown) + 1)) else line
+            said.append(Message(role="human", text=text))
+            (reply,) = await answering.reply(said, seeds=[draw.getrandbits(31)], sampling=SAMPLING)
+            if reply.outcome != "complete":
+                note(f"No reply: {reply.detail}. A new conversation begins.")
+                said.clear()
+                continue
+            said.append(Message(role="assistant", text=reply.text))
+            say(reply.text)
+            note(f"  true harm {read(said).harm} of 4, {reply.latency_seconds} s")
+    finally:
+        await answering.close()
