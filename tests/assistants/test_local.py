@@ -26,14 +26,6 @@ LONGER = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Any:
-    had = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(had)
-
-
 @pytest.fixture(scope="module")
 def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Loaded]:
     """Tiny models whose logits are spread like those of a trained one; each is made once."""

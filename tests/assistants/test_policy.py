@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 import pytest
-import torch
 
 from gadfly.assistants.training.folders import CARD, LINEAGE, LOG
 from gadfly.assistants.training.lineages import checkpoint_lineage
@@ -43,14 +42,6 @@ ATTACKS: list[Conversation] = [
 BENIGN: list[Conversation] = [(one,) for one in asked(32)]
 HELD_OUT: list[Conversation] = [(one,) for one in asked(48)[32:]]
 GOLDEN = Path(__file__).with_name("golden_policy.json")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

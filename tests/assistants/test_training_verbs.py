@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -25,25 +23,15 @@ from gadfly.records.transcript import to_turns
 from gadfly.records.values import Arm, Attack, Attacker
 from gadfly.records.writing import write_attacks, write_pairs
 from tests.assistants.worlds import RUDE, asked, assistant, human
+from tests.command import gadfly, start
 from tests.preference.worlds import planted
 from tests.tiny import tiny_causal
 
 PROMPT = "---\nid: kind\nversion: 1\n---\n\n## One\n\nHuman: Is it?\n\nAssistant: Gladly.\n"
 
 
-def command(*words: object) -> list[str]:
-    return [sys.executable, "-W", "error", "-m", "gadfly.cli.main", "train", *map(str, words)]
-
-
 def train(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    return gadfly("train", *words)
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +58,7 @@ def test_a_killed_distillation_goes_on(place: Path) -> None:
     words = ("distilled", "--teacher", place / "plain", "--prompt", place / "kind.md")
     words += ("--conversations", place / "pairs.jsonl", "--out", place / "distilled")
     words += ("--steps", 240, "--batch-size", 2)
-    running = subprocess.Popen(
-        command(*words), stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    running = start("train", *words)
     saved = place / "distilled.part" / "checkpoint-100" / "trainer_state.json"
     deadline = time.monotonic() + 60
     while not saved.exists() and time.monotonic() < deadline:

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-GADFLY = Path(sys.executable).parent / "gadfly"
-
-
-def gadfly(*arguments: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [GADFLY, *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"COLUMNS": "120"} | env,
-    )
+from tests.command import gadfly
 
 
 def row(**changes: object) -> dict[str, object]:

@@ -15,7 +15,7 @@ import yaml
 
 from gadfly.assistants import server as serving
 from gadfly.run.tally import ArmTally, Tally
-from tests.cli.test_cli import gadfly
+from tests.command import gadfly
 from tests.stub import Stub
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])

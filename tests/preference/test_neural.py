@@ -28,7 +28,6 @@ from gadfly.records.writing import write_attacks
 from tests.preference.worlds import planted
 from tests.tiny import tiny_classifier, tiny_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = NeuralSettings(
     learning_rate=5e-3, epochs=6, batch_size=16, held_out=0.2, device="cpu", checkpoints=1
 )
@@ -63,7 +62,7 @@ def opened(folder: Path, *, window: int = 512, **options: Any) -> NeuralScorer:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("neural")
     base = tiny_classifier(folder / "base", context=160)
     train_neural(planted(160), base=base, folder=folder / "model", settings=QUICK, seed=1)

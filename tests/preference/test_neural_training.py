@@ -30,7 +30,6 @@ from gadfly.records.writing import write_pairs
 from tests.preference.worlds import planted
 from tests.tiny import tiny_causal
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SETTINGS = NeuralSettings(learning_rate=2e-3, epochs=4, batch_size=8, held_out=0.2, device="cpu")
 OPTIONS = (
     "--learning-rate", "0.002", "--epochs", "4", "--batch-size", "8", "--held-out", "0.2",

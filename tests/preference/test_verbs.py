@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,19 +12,10 @@ from gadfly.records.reading import read_attacks
 from gadfly.records.transcript import to_turns
 from gadfly.records.values import Arm, Attack, Attacker, Message, Scores
 from gadfly.records.writing import write_attacks, write_pairs
+from tests.command import gadfly
 from tests.preference.worlds import planted
 
 EARLIER = Scores(scorer="published", version="1", lineage=None, minimum=-1.0, task_description=0.5)
-
-
-def gadfly(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "gadfly.cli.main", *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def refused(*words: object) -> str:

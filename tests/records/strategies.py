@@ -23,7 +23,21 @@ from gadfly.records.values import (
     Turn,
 )
 
-__all__ = ["attacks", "bad_rows", "hostile", "pairs", "rows"]
+__all__ = ["ROW", "attacks", "bad_rows", "hostile", "pairs", "rows"]
+
+ROW: dict[str, Any] = {
+    "min_harmlessness_score_transcript": -1.5,
+    "num_params": "52B",
+    "model_type": "rlhf",
+    "rating": 3.0,
+    "task_description": "asked about tomatoes",
+    "task_descripton_harmlessness_score": 0.5,
+    "red_team_member_id": 7,
+    "is_upworker": False,
+    "tags": None,
+    "transcript": "\n\nHuman: hi\n\nAssistant: hello",
+}
+"""A record as published."""
 
 _PIECES = st.sampled_from(
     [

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +14,11 @@ from hypothesis import strategies as st
 
 from gadfly.errors import FileProblem, GadflyError, PersonError, RecordProblem
 from gadfly.records.reading import read_attack_frame, read_attacks, read_pairs
+from tests.command import gadfly
 
 from . import strategies
+from .strategies import ROW
 
-ROW: dict[str, Any] = {
-    "min_harmlessness_score_transcript": -1.5,
-    "num_params": "52B",
-    "model_type": "rlhf",
-    "rating": 3.0,
-    "task_description": "asked about tomatoes",
-    "task_descripton_harmlessness_score": 0.5,
-    "red_team_member_id": 7,
-    "is_upworker": False,
-    "tags": None,
-    "transcript": "\n\nHuman: hi\n\nAssistant: hello",
-}
 GOOD = json.dumps(ROW)
 SCORE = "a finite number, or null (not scored)"
 TAGS = "a list of texts, none empty, or null (not reviewed)"
@@ -259,17 +247,12 @@ def test_frame_and_attacks_meet_the_same_problems(
     assert outcomes[0] == outcomes[1]
 
 
-def _gadfly(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from gadfly.cli.main import main; main()", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
 @pytest.mark.parametrize("name", ["cut gzip", "only brackets", "a number", "empty", "not Parquet"])
 def test_a_bad_file_ends_the_command_line_with_one_line(tmp_path: Path, name: str) -> None:
     data, told = FILES[name]
     path = tmp_path / "attacks"
     path.write_bytes(data)
-    done = _gadfly("convert", path, tmp_path / "out.jsonl")
+    done = gadfly("convert", path, tmp_path / "out.jsonl")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {path}: {told}")
     assert done.stderr.count("\n") == 1
@@ -282,7 +265,7 @@ def test_a_bad_record_ends_the_command_line_with_one_line(tmp_path: Path, name: 
     path = tmp_path / "attacks"
     path.write_text("\n".join([GOOD, "", bad]) if name != "very deep" else f"[{GOOD},{bad}]")
     number = 2 if name == "very deep" else 3
-    done = _gadfly("convert", path, tmp_path / "out.jsonl")
+    done = gadfly("convert", path, tmp_path / "out.jsonl")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {path}: record {number}, field {field}: got {got}")
     assert done.stderr.count("\n") == 1
@@ -291,12 +274,12 @@ def test_a_bad_record_ends_the_command_line_with_one_line(tmp_path: Path, name: 
 def test_the_command_line_converts_and_tells(tmp_path: Path) -> None:
     path = tmp_path / "attacks.json"
     path.write_text(f"[{GOOD},{_with('rating', '7')}]")
-    done = _gadfly("convert", path, tmp_path / "out.parquet", "--lenient", "--json")
+    done = gadfly("convert", path, tmp_path / "out.parquet", "--lenient", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["read"], told["written"], told["target_format"]) == (1, 1, "parquet")
     assert told["skipped"] == [{"record": 2, "field": "rating", "got": "7", "allowed": RATING}]
     assert "record 2, field rating: got 7" in done.stderr
-    done = _gadfly("convert", tmp_path / "out.parquet", tmp_path / "again", "--to", "released")
+    done = gadfly("convert", tmp_path / "out.parquet", tmp_path / "again", "--to", "released")
     assert done.stdout.endswith("1 attacks read, 1 records written\n")
     assert json.loads((tmp_path / "again").read_text()) == [ROW]

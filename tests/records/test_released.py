@@ -22,22 +22,11 @@ from gadfly.records.values import Assignment, Reply, Scores, SelfRating, Turn
 from gadfly.records.writing import write_attacks
 
 from . import strategies
+from .strategies import ROW
 
 
 def _row(**changes: Any) -> dict[str, Any]:
-    row = {
-        "min_harmlessness_score_transcript": -1.5,
-        "num_params": "52B",
-        "model_type": "rlhf",
-        "rating": 3.0,
-        "task_description": "asked about tomatoes",
-        "task_descripton_harmlessness_score": 0.5,
-        "red_team_member_id": 7,
-        "is_upworker": False,
-        "tags": None,
-        "transcript": "\n\nHuman: hi\n\nAssistant: hello",
-    }
-    return row | changes
+    return ROW | changes
 
 
 def _same(got: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import orjson
 from pydantic import AwareDatetime, Field, JsonValue
 
-from gadfly.records.canonical import Record
+from gadfly.records.canonical import Record, pretty_json
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import AttackerKind
 
@@ -294,6 +293,5 @@ class Results(Record):
 
 
 def results_json(results: Results) -> bytes:
-    """The results as pretty JSON: keys sorted, two spaces, a newline at the end."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(results.model_dump(mode="json"), option=options)
+    """The results as they are written."""
+    return pretty_json(results)

@@ -77,7 +77,7 @@ def analyze(
         )
     files = write_report(results, out_folder)
     if json:
-        print_json(results.model_dump(mode="json"))
+        print_json(results)
     else:
         out.print(arms_table(results))
         print_truth(results)

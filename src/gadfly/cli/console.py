@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
-import orjson
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -61,8 +60,9 @@ _OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output; what a terminal would obey is escaped in it."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-    text = orjson.dumps(value, option=options).decode()
+    from gadfly.records.canonical import pretty_json
+
+    text = pretty_json(value).decode()
     escaped = _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     sys.stdout.buffer.write(escaped.encode())
     sys.stdout.flush()

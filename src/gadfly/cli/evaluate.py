@@ -44,7 +44,7 @@ def preference(
     for problem in read.skipped:
         note(f"left out: {problem}")
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(found)
         return
     for line in evaluation_lines(found):
         out.print(plain(line), soft_wrap=True)

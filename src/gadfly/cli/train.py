@@ -155,7 +155,7 @@ def _share(text: str) -> tuple[str, float]:
 
 def _print(card: Card, into: Path, *, as_json: bool) -> None:
     if as_json:
-        print_json(card.model_dump(mode="json"))
+        print_json(card)
         return
     from gadfly.preference.card import counts_text, estimate_text
 

@@ -71,7 +71,7 @@ def distilled(
             progress=tell,
         )
     if as_json:
-        print_json(card.model_dump(mode="json"))
+        print_json(card)
         return
     out.print(plain(f"{into}: distilled on {card.n_conversations:,} conversations"))
     out.print(f"  left out: {sum(card.made.dropped.values()):,}")
@@ -140,7 +140,7 @@ def policy(
             progress=tell,
         )
     if as_json:
-        print_json(card.model_dump(mode="json"))
+        print_json(card)
         return
     first, last = card.held_out[0], card.held_out[-1]
     out.print(

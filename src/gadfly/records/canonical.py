@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Record", "canonical_json", "content_hash", "sha256"]
+__all__ = ["Record", "canonical_json", "content_hash", "pretty_json", "sha256"]
 
 
 class Record(BaseModel):
@@ -32,6 +32,15 @@ def canonical_json(value: Any) -> bytes:
     """The canonical text of a record, or of any value made of JSON types."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
     return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+
+
+def pretty_json(value: Any) -> bytes:
+    """A record, or any value made of JSON types, as a file that people open: keys sorted, two
+    spaces, a newline at the end.
+    """
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(plain, option=options)
 
 
 def sha256(data: bytes) -> str:

@@ -387,7 +387,7 @@ class Store:
 
     # Harmless requests
 
-    def put_probe(self, study_id: int, probe: StoredProbe, usage: Usage | None) -> None:
+    def put_probe(self, study_id: int, probe: StoredProbe, usage: Usage) -> None:
         """Keep a reply to a harmless request; the first one is kept, and whatever was paid."""
         key = (
             probes.c.study_id == study_id,
@@ -395,8 +395,7 @@ class Store:
             probes.c.arm == probe.arm,
             probes.c.number == probe.number,
         )
-        paid = usage or Usage(calls=0, tokens_in=0, tokens_out=0)
-        cost = {name: getattr(paid, name) for name in _COSTS}
+        cost = {name: getattr(usage, name) for name in _COSTS}
         with self._writing() as c:
             c.execute(LOCK_STUDY, {"study": study_id})  # nobody else asks whether it is there
             more = {name: probes.c[name] + value for name, value in cost.items()}
