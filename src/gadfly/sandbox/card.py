@@ -76,6 +76,12 @@ def card_markdown(card: BuildCard) -> str:
         f"| {_share(s.helpful, s.n_helpful)} | {s.n_helpful:,} |"
         for s in card.scorers
     ]
+    lines += [
+        "",
+        "The independent scorer has its own language model, names, comparisons and simulated "
+        "members, none of which a filter or a policy saw. It shares with them the tokenizer, and "
+        "the generator with its wordings: it is independent in data, not in kind.",
+    ]
     return "\n".join([*lines, ""])
 
 
