@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Arch", "tiny_causal", "tiny_classifier", "tiny_tokenizer"]
+__all__ = ["CHAT_TEMPLATE", "Arch", "tiny_causal", "tiny_classifier", "tiny_tokenizer"]
 
 Arch = Literal["llama", "gpt2", "qwen2"]
 

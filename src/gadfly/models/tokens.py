@@ -7,15 +7,20 @@ and all its replies can be scored in one pass. Two forms:
 * with a chat template: each message is what the template adds for it (where the template prints the
   beginning of a conversation differently once it goes on, ``incremental`` is false);
 * without: ``\\n\\nHuman: ...`` and ``\\n\\nAssistant: ...`` as in the paper's data, and the
-  tokenizer's end token after each reply.
+  tokenizer's end token after each reply. Where the tokenizer itself begins every text with a token
+  (bos, or cls as BERT's does), the first message begins with it.
 
 The last token of a reply's message is its *terminator*, where a preference model is trained and
-read. What is said is hostile: a text that spells a special token is encoded as plain characters.
+read. What is said is hostile: a text that spells a token which was added to the vocabulary, special
+or not, is encoded in pieces that spell none. Two things are let be: added runs of spaces and lines,
+which mark nothing, and an added token of a single character, which has no pieces. Half a surrogate
+pair, which no UTF-8 holds, is read as U+FFFD.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -42,7 +47,13 @@ class Encoder:
         self.tokenizer = tokenizer
         self.templated = bool(getattr(tokenizer, "chat_template", None))
         self._frames: dict[tuple[Role, ...], list[tuple[str, str]]] = {}
-        self._special = tuple(str(token) for token in tokenizer.get_added_vocab())
+        added = {str(token): int(place) for token, place in tokenizer.get_added_vocab().items()}
+        self._added = {token: place for token, place in added.items() if token.strip()}
+        unknown = {tokenizer.unk_token_id} - {tokenizer.eos_token_id}  # GPT-2 has one for both
+        self._marks = frozenset(self._added.values()) - unknown
+        longest = sorted(self._added, key=len, reverse=True)
+        self._spelled = re.compile("|".join(map(re.escape, longest)) or r"(?!)")
+        self._printed: dict[str, int] = {}
 
     @cached_property
     def incremental(self) -> bool:
@@ -64,7 +75,7 @@ class Encoder:
         if self.templated and self.incremental:
             tail = self._template(_PROBE[:2]).rpartition("two")[2].strip()
             found = self.tokenizer(tail, add_special_tokens=False)["input_ids"] if tail else []
-            if found and str(self.tokenizer.convert_ids_to_tokens(found[0])) in self._special:
+            if found and str(self.tokenizer.convert_ids_to_tokens(found[0])) in self._added:
                 ids.add(int(found[0]))
         return frozenset(ids)
 
@@ -74,7 +85,8 @@ class Encoder:
         :raises PersonError: the chat template refuses the conversation, or is not incremental.
         """
         if not self.templated:
-            return [self._plain(message) for message in conversation]
+            parts = [self._plain(message) for message in conversation]
+            return [[*self._start, *parts[0]], *parts[1:]] if parts else []
         if not self.incremental:
             raise PersonError("the chat template is not incremental: encode whole conversations")
         frame = self._frame(tuple(message.role for message in conversation))
@@ -93,7 +105,7 @@ class Encoder:
     def prompt(self, conversation: Sequence[Message]) -> list[int]:
         """The tokens that a causal model continues with the assistant's reply."""
         if not self.templated:
-            opening = self._ids(ASSISTANT)
+            opening = [*(() if conversation else self._start), *self._ids(ASSISTANT)]
         elif self.incremental:
             whole = self._template(_PROBE[:1])
             opening = self._ids(self._template(_PROBE[:1], True).removeprefix(whole))
@@ -103,7 +115,8 @@ class Encoder:
 
     def reply(self, ids: Sequence[int]) -> str:
         """The text of a reply's tokens, up to whatever ends it."""
-        text = str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        said = list(itertools.takewhile(lambda token: token not in self.stop_ids, ids))
+        text = str(self.tokenizer.decode(said, skip_special_tokens=True))
         for stop in self.stop_texts:
             text = text.partition(stop)[0]
         return text.strip()
@@ -114,12 +127,31 @@ class Encoder:
             for token in self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         ]
 
+    @cached_property
+    def _start(self) -> tuple[int, ...]:
+        """What the tokenizer itself begins every text with, if anything."""
+        names = (self.tokenizer.bos_token_id, self.tokenizer.cls_token_id)
+        found = self.tokenizer("", verbose=False)["input_ids"][:1]
+        return tuple(int(token) for token in found if token in names)
+
     def _words(self, text: str) -> list[int]:
-        """Tokens of hostile text: what spells a special token is read as characters."""
+        """Tokens of hostile text: what spells an added token is read as the pieces of it."""
+        cuts = [(m.start() + m.end()) // 2 for m in self._spelled.finditer(text)]
+        pieces = itertools.pairwise([0, *cuts, len(text)])
+        return [token for start, end in pieces for token in self._unmarked(text[start:end])]
+
+    def _unmarked(self, text: str) -> list[int]:
+        """Tokens without a mark, halved as often as it takes: a tokenizer that changes the letters
+        first finds a mark in more than its own spelling.
+        """
         found = self.tokenizer(
             text, add_special_tokens=False, split_special_tokens=True, verbose=False
         )
-        return [int(token) for token in found["input_ids"]]
+        ids = [int(token) for token in found["input_ids"]]
+        if len(text) < 2 or self._marks.isdisjoint(ids):
+            return ids
+        half = len(text) // 2
+        return [*self._unmarked(text[:half]), *self._unmarked(text[half:])]
 
     def _plain(self, message: Message) -> list[int]:
         marker = HUMAN if message.role == "human" else ASSISTANT
@@ -128,11 +160,24 @@ class Encoder:
         return ids if message.role == "human" else [*ids, end]
 
     def _safely(self, before: str, said: str, after: str) -> list[int]:
-        """Tokens of a printed message in which what was said may spell special tokens."""
-        if not any(token in said for token in self._special):
-            return self._ids(f"{before}{said}{after}")
+        """Tokens of a printed message in which what was said may spell added tokens."""
+        said = _utf8(said)
+        if not self._spelled.search(said):
+            whole = self._ids(f"{before}{said}{after}")
+            if self._count(whole) == self._of_frame(before) + self._of_frame(after):
+                return whole
         gap = " " if before.endswith(" ") else ""
         return [*self._ids(before.removesuffix(gap)), *self._words(gap + said), *self._ids(after)]
+
+    def _count(self, ids: Sequence[int]) -> int:
+        """How many marks there are."""
+        return sum(token in self._marks for token in ids)
+
+    def _of_frame(self, printed: str) -> int:
+        """How many marks the form itself prints."""
+        if printed not in self._printed:
+            self._printed[printed] = self._count(self._ids(printed))
+        return self._printed[printed]
 
     @cached_property
     def _trims(self) -> bool:
@@ -167,7 +212,7 @@ class Encoder:
             if not found:  # a template may leave out what was said long ago
                 continue
             rest = after
-            ids += [*self._ids(before), *self._words(message.text)]
+            ids += [*self._ids(before), *self._words(_utf8(message.text))]
         return [*ids, *self._ids(rest)]
 
     def _template(self, conversation: Sequence[Message], prompt: bool = False) -> str:
@@ -181,3 +226,12 @@ class Encoder:
             )
         except Exception as error:
             raise PersonError(f"the chat template refuses this conversation: {error}") from error
+
+
+def _utf8(text: str) -> str:
+    """Text that UTF-8 can hold: half a surrogate pair becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
