@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gadfly.cli.analyze import arms_table
+from gadfly.cli.analyze import arms_table, print_truth
 from gadfly.cli.console import command, note, out, progress
 
 __all__ = ["demo"]
@@ -35,6 +35,7 @@ def demo(
         note(f"Go on with: {command()} demo --out {folder}")
         raise typer.Exit(130) from None
     out.print(arms_table(done.results))
+    print_truth(done.results)
     note("What you are looking at:")
     for sentence in done.notes:
         note(f"  {sentence}")
