@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +17,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score
 
-from gadfly.errors import PersonError
+from gadfly.errors import OperatorError, PersonError
 from gadfly.preference.evaluate import Evaluation, evaluate, evaluate_margins, margins
-from gadfly.preference.lineage import Lineage, mark
+from gadfly.preference.folder import read_folder, write_folder
+from gadfly.preference.lineage import PRETRAINED, Lineage, inherited, lineage_hash, mark
 from gadfly.preference.making import make_linear
 from gadfly.preference.measures import Resampling
 from gadfly.preference.pairs import Prepared, folds, prepare
@@ -25,6 +29,7 @@ from gadfly.preference.train import train_linear
 from gadfly.records.reading import read_pairs
 from gadfly.records.values import Message, PreferencePair
 from gadfly.records.writing import write_pairs
+from gadfly.sandbox.pretraining import KIND as PRETRAINED_TOWN
 from tests.preference.worlds import BAD, GOOD, planted
 
 
@@ -275,12 +280,118 @@ OTHER = {
         (OTHER | {"kind": "linear", "base": None}, "unverified"),
         (OTHER, "independent"),
         (OTHER | {"conversations": (), "members": ()}, "independent"),
+        (OTHER | {"families": ("linear",)}, "unverified"),
+        (OTHER | {"families": ("y",)}, "independent"),
     ],
 )
 def test_lineage_marks(changes: dict[str, object], expected: str) -> None:
     assert mark(lineage(), lineage(**changes)) == expected
     assert mark(lineage(**changes), lineage()) == expected
     assert mark(None, lineage()) == mark(lineage(), None) == "unverified"
+
+
+def test_a_family_is_its_weights_whatever_the_folder_was_called() -> None:
+    one, two = (lineage(**OTHER | {"base": f"{name}@0123456789ab"}) for name in ("a", "b"))
+    other = lineage(**OTHER | {"base": "a@ba9876543210"})
+    apart = {"training_data": (), "conversations": (), "members": ()}
+    assert mark(one.model_copy(update=apart), two) == "unverified"
+    assert mark(one.model_copy(update=apart), other) == "independent"
+    shaped = other.model_copy(update={"families": ("c@0123456789ab",)})
+    assert mark(one.model_copy(update=apart), shaped) == "unverified"
+
+
+def test_a_lineage_without_further_families_keeps_the_hash_it_was_saved_with() -> None:
+    """Saved models hold such hashes; these were written before there were further families."""
+    plain = "sha256:d11ce6dd16698d87bcad6e34e6163b10fd225ceecd8106284e497e8d7dc5cfa0"
+    other = "sha256:36a1447e87524d7cd90e3ef452b2476b9a972acb2555566bdc30a42a77fde5aa"
+    assert lineage_hash(lineage()) == plain
+    assert lineage_hash(lineage(**OTHER)) == other
+    assert "families" not in lineage().model_dump(mode="json", exclude={"conversations"})
+    more = lineage(families=("x",))
+    assert lineage_hash(more) != plain
+    assert Lineage.model_validate_json(more.model_dump_json()) == more
+
+
+def test_what_is_unknown_stays_unknown() -> None:
+    found = inherited([lineage(), None])
+    assert (found.conversations, found.members) == (None, None)
+    assert found.training_data == {"sha256:a"}
+    found = inherited([lineage(members=None), lineage(**OTHER)])
+    assert sorted(found.conversations or ()) == [1, 2, 3]
+    assert found.members is None
+    assert found.families == {"linear", "x"}
+    assert PRETRAINED == PRETRAINED_TOWN
+    text = inherited([lineage(kind=PRETRAINED, base="town")])
+    assert text.training_data == set()
+    assert text.families == {"town"}
+
+
+def test_a_model_that_knows_no_conversations_is_saved_as_such(model: Path, tmp_path: Path) -> None:
+    unknown = lineage(conversations=None)
+    write_folder(tmp_path / "m", lineage=unknown, arrays={}, card=b"{}", readme="")
+    assert read_folder(tmp_path / "m").lineage == unknown
+    held = json.loads((model / "model.json").read_text())
+    held["lineage"]["conversations"] = []
+    (model / "model.json").write_text(json.dumps(held))
+    (tmp_path / "m" / "model.json").write_text(json.dumps(held))
+    with pytest.raises(PersonError, match="SHA-256 differs"):
+        read_folder(tmp_path / "m")
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_killed_while_it_is_put_in_place_it_can_be_run_again(
+    model: Path, pairs_file: Path, tmp_path: Path, force: bool
+) -> None:
+    """Killed before each move in turn: the folder is whole or is not there."""
+    into = model if force else tmp_path / "new"
+    words = f"make_linear([Path({str(pairs_file)!r})], Path({str(into)!r}), sources=['harmless'], "
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from gadfly.preference.making import make_linear\n"
+        "left, rename = [int(sys.argv[1])], [Path.rename, Path.replace]\n"
+        "def killed(how):\n"
+        "    def move(self, to):\n"
+        "        if not left[0]:\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        left[0] -= 1\n"
+        "        return how(self, to)\n"
+        "    return move\n"
+        "Path.rename, Path.replace = map(killed, rename)\n"
+        f"{words}force={force})\n"
+    )
+    for moves in range(9):
+        done = subprocess.run([sys.executable, "-c", script, str(moves)], check=False)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+        if into.exists():
+            open_scorer(into)
+        make_linear([pairs_file], into, sources=["harmless"], force=force)
+        open_scorer(into)
+        if not force:
+            shutil.rmtree(into)
+    assert moves == (2 if force else 1)
+
+
+@pytest.mark.parametrize("problem", [OSError(5, "no"), KeyboardInterrupt()])
+def test_a_model_that_cannot_be_replaced_is_put_back(
+    model: Path, pairs_file: Path, monkeypatch: pytest.MonkeyPatch, problem: BaseException
+) -> None:
+    rename, before = Path.rename, (model / "model.json").read_bytes()
+
+    def refuse(self: Path, to: Path) -> Path:
+        if self.name == "whole":
+            raise problem
+        return rename(self, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refuse)
+        with pytest.raises((OperatorError, KeyboardInterrupt)):
+            make_linear([pairs_file], model, sources=["harmless"], seed=9, force=True)
+    assert (model / "model.json").read_bytes() == before
+    open_scorer(model)
+    assert not list(model.parent.glob(".gadfly-*"))
 
 
 def test_real_harmlessness_pairs_reach_the_bar(shared: Path) -> None:

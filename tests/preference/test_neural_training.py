@@ -19,8 +19,9 @@ import pytest
 
 from gadfly.cli.train import preference
 from gadfly.errors import PersonError
+from gadfly.models.tokens import Encoder
 from gadfly.preference.making import make_neural
-from gadfly.preference.neural.sequences import held_out, mixed, order
+from gadfly.preference.neural.sequences import encode, held_out, mixed, order
 from gadfly.preference.neural.settings import NeuralSettings
 from gadfly.preference.neural.training import train_neural
 from gadfly.preference.pairs import prepare
@@ -28,7 +29,7 @@ from gadfly.preference.scoring import open_scorer
 from gadfly.records.values import PreferencePair
 from gadfly.records.writing import write_pairs
 from tests.preference.worlds import planted
-from tests.tiny import tiny_causal
+from tests.tiny import tiny_causal, tiny_tokenizer
 
 SETTINGS = NeuralSettings(learning_rate=2e-3, epochs=4, batch_size=8, held_out=0.2, device="cpu")
 OPTIONS = (
@@ -220,6 +221,10 @@ def read(place: Path) -> list[PreferencePair]:
     return list(read_pairs(place / "pairs.jsonl", source="harmless").pairs)
 
 
+KEPT = [0, 1, 3, 5, 9, 10, 21, 22]
+"""The first pairs of the mix below, as they were drawn when the mix came before the encoding."""
+
+
 def sourced(n: int, source: str, seed: int) -> list[PreferencePair]:
     made = planted(n, seed=seed)
     return [
@@ -230,14 +235,31 @@ def sourced(n: int, source: str, seed: int) -> list[PreferencePair]:
 
 def test_a_mix_is_kept_and_its_surplus_counted() -> None:
     prepared = prepare([*sourced(60, "harmless", 1), *sourced(20, "helpful", 2)])
-    found = mixed(prepared, {"harmless": 0.5, "helpful": 0.5}, seed=0)
-    assert found.mix == {"harmless": 20, "helpful": 20}
-    assert found.dropped == {"surplus of the mix": 40}
-    assert mixed(prepared, None, seed=0) is prepared
+    encoder = Encoder(tiny_tokenizer())
+    fitting = encode(prepared, encoder, 512)
+    found = mixed(fitting, {"harmless": 0.5, "helpful": 0.5}, seed=0)
+    assert found.prepared.mix == {"harmless": 20, "helpful": 20}
+    assert found.prepared.dropped == {"surplus of the mix": 40}
+    again = encode(found.prepared, encoder, 512)
+    assert (found.chosen, found.rejected) == (again.chosen, again.rejected)
+    kept = [place for place, one in enumerate(prepared.pairs) if one in found.prepared.pairs]
+    assert kept[:8] == KEPT  # as the embedded models were made
+    assert mixed(fitting, None, seed=0) is fitting
     with pytest.raises(PersonError, match="each needs a share: harmless, helpful"):
-        mixed(prepared, {"harmless": 1.0}, seed=0)
+        mixed(fitting, {"harmless": 1.0}, seed=0)
     with pytest.raises(ValueError, match="must sum to 1"):
         NeuralSettings(mix={"harmless": 2.0, "helpful": 1.0})
+
+
+def test_the_mix_holds_after_long_pairs_are_left_out(place: Path, tmp_path: Path) -> None:
+    pairs = [*sourced(60, "harmless", 1), *sourced(30, "helpful", 2)]
+    for at in range(60, 70):
+        pairs[at] = pairs[at].model_copy(update={"chosen": " gladly" * 400})
+    half = SETTINGS.model_copy(update={"mix": {"harmless": 0.5, "helpful": 0.5}, "epochs": 1})
+    train_neural(pairs, base=place / "base", folder=tmp_path / "m", settings=half)
+    card = orjson.loads((tmp_path / "m" / "card.json").read_bytes())
+    assert card["dropped"] == {"past the context window": 10, "surplus of the mix": 40}
+    assert card["n_pairs"] + card["held_out"]["n"] == 40
 
 
 def test_no_conversation_is_on_both_sides() -> None:

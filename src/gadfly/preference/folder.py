@@ -10,6 +10,8 @@ folder too. The two first, and those, are all that scoring reads. They vouch for
 ``model.json`` holds the SHA-256 of ``weights.npz`` and of the checkpoint's files, and the lineage
 hash, which covers the conversations in the arrays. That finds damage and careless edits; it is no
 signature, and someone who means to deceive can make another folder. Nothing in it is ever executed.
+A model whose base learned from conversations that nobody knows has no such array, and its lineage
+says ``null``.
 """
 
 from __future__ import annotations
@@ -30,11 +32,11 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from gadfly.errors import OperatorError, PersonError, ProgrammerError, show
+from gadfly.errors import OperatorError, PersonError, show
 from gadfly.preference.lineage import Lineage, lineage_hash
 from gadfly.records.canonical import Record, sha256
 
-__all__ = ["FILES", "Saved", "read_folder", "refuse_existing", "write_folder"]
+__all__ = ["FILES", "Saved", "holds_model", "read_folder", "refuse_existing", "write_folder"]
 
 MODEL, WEIGHTS, CARD, README = "model.json", "weights.npz", "card.json", "README.md"
 FILES = (MODEL, WEIGHTS, CARD, README)
@@ -53,7 +55,7 @@ class Manifest(Record):
     kind: str
     """Which scorer reads it."""
     lineage: dict[str, Any]
-    """The lineage without its conversations, which stand in the arrays."""
+    """The lineage without its conversations, which stand in the arrays where they are known."""
     lineage_hash: str
     """Hash of the whole lineage."""
     weights_sha256: str
@@ -78,6 +80,11 @@ class Saved:
     """Its numbers, by name."""
     name: str | None = None
     """What it is called in tables, where its kind does not say."""
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether a folder is a preference model, by the names of its files."""
+    return (folder / MODEL).is_file() and (folder / WEIGHTS).is_file()
 
 
 def refuse_existing(folder: Path, *, force: bool = False) -> None:
@@ -114,18 +121,21 @@ def write_folder(
     files: Sequence[Path] = (),
     force: bool = False,
 ) -> None:
-    """Write a model: whole or not at all where the folder is new, file by file with ``force``.
+    """Write a model beside its place and move it there in one step; killed, it can be run again.
+
+    With ``force`` the model that is replaced is moved away just before: a kill between these two
+    leaves no folder, and the old model in a hidden one (``.gadfly-...``) beside it.
 
     :param files: further files of the model, which keep their names.
     """
     refuse_existing(folder, force=force)
-    if lineage.conversations is None:
-        raise ProgrammerError("a model to be saved must know the conversations it trained on")
-    conversations = np.array(lineage.conversations, dtype=np.uint64)
-    packed = _pack({_CONVERSATIONS: conversations, **arrays})
+    packed = _pack({**_conversations(lineage), **arrays})
+    plain = lineage.model_dump(mode="json")
+    if lineage.conversations is not None:
+        plain.pop(_CONVERSATIONS)
     manifest = Manifest(
         kind=lineage.kind,
-        lineage=lineage.model_dump(mode="json", exclude={"conversations"}),
+        lineage=plain,
         lineage_hash=lineage_hash(lineage),
         weights_sha256=sha256(packed),
         name=name,
@@ -144,6 +154,12 @@ def write_folder(
         raise OperatorError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
+def _conversations(lineage: Lineage) -> dict[str, NDArray[Any]]:
+    if lineage.conversations is None:
+        return {}
+    return {_CONVERSATIONS: np.array(lineage.conversations, dtype=np.uint64)}
+
+
 def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """An npz file whose bytes depend on its arrays alone: no pickle, no time of day."""
     packed = io.BytesIO()
@@ -157,23 +173,27 @@ def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _place(folder: Path, contents: dict[str, bytes], files: Sequence[Path]) -> None:
-    """Write beside the folder, then move: the model's own file goes last."""
+    """Write all of it beside the folder, then rename; what stood there goes away last."""
+    folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    held = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
-    stale = held & set(_further(folder)) - {file.name for file in files}
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".gadfly-") as made:
+        whole, old = Path(made) / "whole", Path(made) / "old"
+        whole.mkdir()
         for name, data in contents.items():
-            with (Path(made) / name).open("wb") as file:
+            with (whole / name).open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         for further in files:
-            shutil.copyfile(further, Path(made) / further.name)
-        folder.mkdir(exist_ok=True)
-        for name in [*(file.name for file in files), *contents]:
-            (Path(made) / name).replace(folder / name)
-    for name in stale:
-        (folder / name).unlink(missing_ok=True)
+            shutil.copyfile(further, whole / further.name)
+        try:
+            if folder.exists():
+                folder.rename(old)
+            whole.rename(folder)
+        except BaseException:  # also Ctrl-C: what is left in ``made`` is about to be deleted
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            raise
 
 
 def _further(folder: Path) -> dict[str, str]:
@@ -200,13 +220,14 @@ def read_folder(folder: Path | str) -> Saved:
             "it was changed or cut; copy the folder again or train again"
         )
     arrays = _arrays(folder, packed)
+    plain = dict(manifest.lineage)
     conversations = arrays.pop(_CONVERSATIONS, None)
-    if conversations is None or conversations.dtype != np.uint64 or conversations.ndim != 1:
+    if conversations is not None and conversations.dtype == np.uint64 and conversations.ndim == 1:
+        plain[_CONVERSATIONS] = conversations.tolist()
+    elif conversations is not None or plain.get(_CONVERSATIONS, ()) is not None:
         raise PersonError(f"{folder}: {WEIGHTS} holds no list of training conversations")
     try:
-        lineage = Lineage.model_validate_json(
-            orjson.dumps({**manifest.lineage, _CONVERSATIONS: conversations.tolist()})
-        )
+        lineage = Lineage.model_validate_json(orjson.dumps(plain))
     except ValidationError as error:
         raise PersonError(f"{folder}: {MODEL}: lineage: {_first(error)}") from None
     if lineage_hash(lineage) != manifest.lineage_hash or lineage.kind != manifest.kind:

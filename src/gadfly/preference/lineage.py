@@ -8,26 +8,46 @@ whether one may judge what the other one shaped.
 A training conversation is known by a 64-bit hash of its first human turn, normalised: the same
 opening in another file, or with other spacing, is the same conversation. Of n conversations about
 n²/2⁶⁵ pairs collide by chance, which is none in practice.
+
+What a model is made from hands on what shaped it (:func:`inherited`). Decisions:
+
+* **Pretraining text is what a family stands for.** Who shares it is "unverified", not "circular",
+  so a lineage of kind :data:`PRETRAINED` hands on its family and not the hash of its text.
+* **A family is known by its weights.** Its name is "folder@hash"; only the hash is compared.
+* **A checkpoint that brings no lineage** was pretrained on what nobody lists. As an arm, nobody has
+  said what it is or what was done to it: its lineage is ``None``, and every mark is "unverified".
+  Once it is what a training starts from, the training names it by its weights and takes it for a
+  pretrained model. What comes of it is known, as scorers on such a base are: its family stands for
+  the unlisted text, and everything later is listed. Somebody who tunes a model elsewhere on a
+  scorer's data and trains on is not found out by this.
+* **A scorer that brings no lineage** may have learned from anything, and no family stands for that:
+  what was trained against it has unknown conversations and members.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from gadfly.records.canonical import Record, content_hash
 from gadfly.records.values import Message
 
 __all__ = [
+    "PRETRAINED",
+    "Inherited",
     "Lineage",
     "Mark",
     "conversation_key",
+    "further_families",
+    "inherited",
     "lineage_hash",
     "mark",
     "package_version",
@@ -35,6 +55,9 @@ __all__ = [
 ]
 
 Mark = Literal["circular", "unverified", "independent"]
+
+PRETRAINED = "pretrained"
+"""Kind of a language model trained from nothing."""
 
 
 @cache
@@ -68,10 +91,20 @@ class Lineage(Record):
     """Hashes of the first human turns it trained on, sorted; ``None`` where unknown."""
     members: tuple[str, ...] | None
     """Study members whose picks it learned from, sorted; ``None`` where unknown."""
+    families: tuple[str, ...] = ()
+    """Families that shaped it beside its own, sorted: those of a reward model or a teacher."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_families(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A lineage of one family reads, and hashes, as it did before there was this field."""
+        found: dict[str, Any] = plain(self)
+        if not self.families:
+            found.pop("families", None)
+        return found
 
     @model_validator(mode="after")
     def _sorted(self) -> Lineage:
-        for name in ("training_data", "conversations", "members"):
+        for name in ("training_data", "conversations", "members", "families"):
             values = getattr(self, name)
             if values is not None and list(values) != sorted(set(values)):
                 raise ValueError(f"{name} must be sorted, each once")
@@ -113,11 +146,62 @@ def conversation_key(messages: Iterable[Message]) -> int:
     return text_key(first)
 
 
+@dataclass(frozen=True)
+class Inherited:
+    """What several lineages hand on to what is made from them."""
+
+    training_data: frozenset[str]
+    """Hashes of their training files."""
+    conversations: frozenset[int] | None
+    """Their conversations; ``None`` where those of one are unknown."""
+    members: frozenset[str] | None
+    """Their members; ``None`` where those of one are unknown."""
+    families: frozenset[str]
+    """Their families, and those that shaped them."""
+
+
+def inherited(before: Iterable[Lineage | None]) -> Inherited:
+    """The union of lineages; ``None`` is a model of which nothing is known."""
+    data, keys, members, families = set[str](), set[int](), set[str](), set[str]()
+    unknown = nameless = False
+    for one in before:
+        unknown |= one is None or one.conversations is None
+        nameless |= one is None or one.members is None
+        if one is not None:
+            data |= set() if one.kind == PRETRAINED else set(one.training_data)
+            keys |= set(one.conversations or ())
+            members |= set(one.members or ())
+            families |= {one.family, *one.families}
+    return Inherited(
+        training_data=frozenset(data),
+        conversations=None if unknown else frozenset(keys),
+        members=None if nameless else frozenset(members),
+        families=frozenset(families),
+    )
+
+
+def further_families(own: str, families: Iterable[str]) -> tuple[str, ...]:
+    """The families that are not ``own``, sorted, each once whatever its folder was called."""
+    named = {_family_key(name): name for name in sorted(families, reverse=True)}
+    named.pop(_family_key(own), None)
+    return tuple(sorted(named.values()))
+
+
+def _family_key(name: str) -> str:
+    """What tells a family from others: the hash in "name@hash", else the name.
+
+    >>> _family_key("base@c60bfc3bc63c") == _family_key("copy@c60bfc3bc63c")
+    True
+    """
+    found = re.search(r"@([0-9a-f]{12})$", name)
+    return found[1] if found else name
+
+
 def mark(scorer: Lineage | None, shaped_by: Lineage | None) -> Mark:
     """Whether ``scorer`` may judge an assistant that was shaped by ``shaped_by``.
 
-    Same model or shared training rows: "circular". Same family, shared members, or anything
-    unknown: "unverified". Other family, disjoint data and members: "independent".
+    Same model or shared training rows: "circular". A family in common, shared members, or anything
+    unknown: "unverified". Other families, disjoint data and members: "independent".
     """
     if scorer is None or shaped_by is None:
         return "unverified"
@@ -125,9 +209,15 @@ def mark(scorer: Lineage | None, shaped_by: Lineage | None) -> Mark:
         return "circular"
     if not _disjoint(scorer.conversations, shaped_by.conversations):
         return "unverified"
-    if scorer.family == shaped_by.family or not _disjoint(scorer.members, shaped_by.members):
+    if _families(scorer) & _families(shaped_by):
+        return "unverified"
+    if not _disjoint(scorer.members, shaped_by.members):
         return "unverified"
     return "independent"
+
+
+def _families(lineage: Lineage) -> set[str]:
+    return {_family_key(name) for name in (lineage.family, *lineage.families)}
 
 
 def _disjoint(one: tuple[object, ...] | None, other: tuple[object, ...] | None) -> bool:

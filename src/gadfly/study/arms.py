@@ -155,8 +155,9 @@ class RLHF(Record):
     kind: Literal["rlhf"]
     """rlhf."""
     preference_model: Text | None = None
-    """Folder of the preference model that it was trained against: scores by that one are circular;
-    without it they are unverified."""
+    """Folder of the preference model that it was trained against: scores by that one are circular.
+    A local model whose lineage.json stands beside it needs no such word; of a served model nothing
+    else is known, so without it scores are unverified."""
 
 
 Intervention = Annotated[

@@ -45,7 +45,7 @@ class DistilledCard(Record):
     made: Made
     """How it was made."""
     teacher: str
-    """The teacher: hash of its weights, or its name on the hub."""
+    """The teacher: hash of its weights."""
     student: str
     """What the student started from, likewise."""
     n_prompt_tokens: int
@@ -66,7 +66,7 @@ class PolicyCard(Record):
     made: Made
     """How it was made."""
     base: str
-    """What it started from and is held to: hash of its weights, or its name on the hub."""
+    """What it started from and is held to: hash of its weights."""
     preference_model: str
     """The reward: name, version and lineage hash."""
     n_attacks: int

@@ -25,13 +25,7 @@ from typing import TYPE_CHECKING, Any
 from gadfly.assistants.training.cards import DistilledCard, distilled_markdown, made
 from gadfly.assistants.training.divergence import Teacher, mean_divergence
 from gadfly.assistants.training.folders import Part, finish, refuse_existing, start
-from gadfly.assistants.training.lineages import (
-    base_of,
-    checkpoint_lineage,
-    conversations_hash,
-    joined,
-    source_hash,
-)
+from gadfly.assistants.training.lineages import conversations_hash, joined, source_hash
 from gadfly.assistants.training.progress import Row, Tell, quietly, read_log, teller
 from gadfly.assistants.training.settings import DistilSettings
 from gadfly.assistants.training.texts import Texts, encode, ordered, padded
@@ -97,17 +91,15 @@ def train_distilled(
     taught = Teacher(old.model, texts.prompt, settings.top)
     with quietly():
         log = _train(new, taught, texts, part, settings, seed, progress)
-    before = [checkpoint_lineage(teacher), checkpoint_lineage(origin)]
     lineage = joined(
         KIND,
-        base=base_of(origin),
+        checkpoints=[origin, teacher],
         settings=settings,
         made_from={"teacher": asked["teacher"], "prompt": conversations_hash([prompt])},
         training_data=training_data or [texts_hash],
         conversations=conversations,
         mix={"conversations": len(texts.learned)},
         seed=seed,
-        before=[one for one in before if one is not None],
     )
     measured = [row["divergence"] for row in log if row.get("divergence") is not None]
     card = DistilledCard(

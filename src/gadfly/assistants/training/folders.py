@@ -25,12 +25,13 @@ from gadfly.assistants.training.progress import quietly
 from gadfly.errors import OperatorError, PersonError
 from gadfly.preference.lineage import Lineage
 from gadfly.preference.neural.work import begin, last_checkpoint, work_folder
+from gadfly.preference.origin import LINEAGE
 from gadfly.records.output import write_chunks
 
 __all__ = ["CARD", "LINEAGE", "LOG", "README", "Part", "finish", "refuse_existing", "start"]
 
 LOG = "training.jsonl"
-LINEAGE, CARD, README = "lineage.json", "card.json", "README.md"
+CARD, README = "card.json", "README.md"
 _WHOLE, _OLD = "whole", "old"
 _PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 

@@ -30,13 +30,7 @@ from typing import Any
 
 from gadfly.assistants.training.cards import PolicyCard, made, policy_markdown
 from gadfly.assistants.training.folders import finish, refuse_existing, start
-from gadfly.assistants.training.lineages import (
-    base_of,
-    checkpoint_lineage,
-    conversations_hash,
-    joined,
-    source_hash,
-)
+from gadfly.assistants.training.lineages import conversations_hash, joined, source_hash
 from gadfly.assistants.training.progress import Row, Tell, quietly
 from gadfly.assistants.training.reward import HeldOut, Judge, Prompts, Reward, by_phrase, held_out
 from gadfly.assistants.training.rloo import reinforce
@@ -112,17 +106,16 @@ def train_policy(
     reward = Reward(reward_model, encoder, prompts)
     with quietly():
         log = reinforce(policy, encoder, reward, part, settings, seed, measure, progress)
-    before = [checkpoint_lineage(base), reward_model.lineage]
     lineage = joined(
         KIND,
-        base=base_of(base),
+        checkpoints=[base],
         settings=settings,
         made_from={"start": asked["base"], "preference_model": scored_by},
         training_data=training_data or [texts_hash],
         conversations=prompts.conversations,
         mix={"attacks": prompts.n_attacks, "benign": len(prompts.ids) - prompts.n_attacks},
         seed=seed,
-        before=[one for one in before if one is not None],
+        before=[reward_model.lineage],
     )
     steps = [row for row in log if row.get("reward") is not None]
     card = PolicyCard(

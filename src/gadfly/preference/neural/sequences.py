@@ -65,17 +65,20 @@ def encode(prepared: Prepared, encoder: Encoder, window: int) -> Sequences:
     return Sequences(prepared.without(reasons), chosen, rejected)
 
 
-def mixed(prepared: Prepared, mix: Mapping[str, float] | None, seed: int) -> Prepared:
+def mixed(sequences: Sequences, mix: Mapping[str, float] | None, seed: int) -> Sequences:
     """Pairs in the shares of ``mix``: the source that is shortest sets how many there are.
+
+    They are pairs that fit, so that nothing is left out afterwards and the shares hold.
 
     :raises PersonError: the mix names other sources than the pairs have.
     """
     if mix is None:
-        return prepared
+        return sequences
+    prepared = sequences.prepared
     if set(mix) != set(prepared.mix):
         raise PersonError(
-            f"mix: got shares of {', '.join(sorted(mix))}; the pairs have these sources, and each "
-            f"needs a share: {', '.join(prepared.mix)}"
+            f"mix: got shares of {', '.join(sorted(mix))}; the pairs that fit the context have "
+            f"these sources, and each needs a share: {', '.join(prepared.mix)}"
         )
     total = min(n / mix[source] for source, n in prepared.mix.items())
     draw = np.random.default_rng([seed, 1])
@@ -84,7 +87,12 @@ def mixed(prepared: Prepared, mix: Mapping[str, float] | None, seed: int) -> Pre
     for name, share in sorted(mix.items()):
         for place in draw.permutation(np.flatnonzero(source == name))[: round(total * share)]:
             reasons[place] = None
-    return prepared.without(reasons)
+    kept = [place for place, reason in enumerate(reasons) if reason is None]
+    return Sequences(
+        prepared.without(reasons),
+        [sequences.chosen[place] for place in kept],
+        [sequences.rejected[place] for place in kept],
+    )
 
 
 def held_out(conversation: NDArray[np.uint64], share: float, seed: int) -> NDArray[np.bool_]:

@@ -25,7 +25,13 @@ from gadfly.models.tokens import Encoder
 from gadfly.preference.card import Card, TrainingFile, card_json, card_markdown, limits_text
 from gadfly.preference.evaluate import evaluate_margins, margins
 from gadfly.preference.folder import refuse_existing, write_folder
-from gadfly.preference.lineage import Lineage, lineage_hash, package_version
+from gadfly.preference.lineage import (
+    Lineage,
+    further_families,
+    inherited,
+    lineage_hash,
+    package_version,
+)
 from gadfly.preference.measures import Resampling
 from gadfly.preference.neural.one_pass import padding_is_inert
 from gadfly.preference.neural.scorer import KIND, NeuralScorer, model_version
@@ -33,7 +39,8 @@ from gadfly.preference.neural.sequences import Sequences, encode, held_out, mixe
 from gadfly.preference.neural.settings import NeuralSettings
 from gadfly.preference.neural.trainer import arguments_for, pad_apart, run_trainer, wait, window_of
 from gadfly.preference.neural.work import begin, work_folder
-from gadfly.preference.pairs import prepare
+from gadfly.preference.origin import checkpoint_lineage, family_of, source_hash
+from gadfly.preference.pairs import Prepared, prepare
 from gadfly.records.canonical import content_hash
 from gadfly.records.values import PreferencePair
 
@@ -94,8 +101,8 @@ def train_neural(
     :param training_data: hashes of the files that the pairs are from; those of ``files`` are added.
     :param members: the study members whose picks the pairs are, where that is known.
     :param dropped: what the reader of the pairs left out, by reason.
-    :param base_name: what stands for the base in the lineage; by default its name and the
-        beginning of the hash of its weights.
+    :param base_name: what stands for the base in the lineage; by default the base's own family: the
+        one that its lineage names, else its name and the beginning of the hash of its weights.
     :param progress: told of (done, total) steps.
     :raises PersonError: no pair is left, the base cannot be opened, the folder holds something, or
         its work folder holds another training.
@@ -113,25 +120,17 @@ def train_neural(
             f"{base}: what this model makes of a text depends on the padding beside it, so it can "
             "be neither trained nor trusted in batches; use another base"
         )
-    sequences = encode(mixed(prepare(pairs, dropped), settings.mix, seed), encoder, window)
+    fitting = encode(prepare(pairs, dropped), encoder, window)
+    sequences = mixed(fitting, settings.mix, seed)
     judged = held_out(sequences.prepared.conversation, settings.held_out, seed)
-    learned = sequences.prepared.only(~judged)
-    weights = weights_hash(_place_of(base))
-    lineage = Lineage(
-        kind=KIND,
-        package_version=package_version(),
-        features={
-            **_settled(settings),
-            "max_length": window,
-            "base_weights": weights,
-            "pairs": content_hash([pair.model_dump(mode="json") for pair in learned.pairs]),
-        },
-        training_data=tuple(sorted({*training_data, *(file.sha256 for file in files)})),
+    lineage = _lineage(
+        sequences.prepared.only(~judged),
+        base,
+        base_name,
+        features={**_settled(settings), "max_length": window},
+        training_data=[*training_data, *(file.sha256 for file in files)],
+        members=members,
         seed=seed,
-        mix=learned.mix,
-        base=base_name or f"{Path(base).name}@{weights.removeprefix('sha256:')[:12]}",
-        conversations=tuple(sorted(set(learned.conversation.tolist()))),
-        members=None if members is None else tuple(sorted(set(members))),
     )
     plan = _Plan(
         folder=folder,
@@ -146,6 +145,42 @@ def train_neural(
     )
     with quiet():
         return _train(plan, loaded, force=force, progress=progress)
+
+
+def _lineage(
+    learned: Prepared,
+    base: str | Path,
+    base_name: str | None,
+    *,
+    features: Settled,
+    training_data: Iterable[str],
+    members: Iterable[str] | None,
+    seed: int,
+) -> Lineage:
+    """What the model will have been made from: these pairs, and all that shaped the base."""
+    before = checkpoint_lineage(base)
+    had = inherited([] if before is None else [before])
+    family = family_of(base)
+    own = base_name or family
+    unknown, nameless = had.conversations is None, members is None or had.members is None
+    return Lineage(
+        kind=KIND,
+        package_version=package_version(),
+        features={
+            **features,
+            "base_weights": source_hash(base),
+            "pairs": content_hash([pair.model_dump(mode="json") for pair in learned.pairs]),
+        },
+        training_data=tuple(sorted({*training_data, *had.training_data})),
+        seed=seed,
+        mix=learned.mix,
+        base=own,
+        conversations=None
+        if unknown
+        else tuple(sorted({*learned.conversation.tolist(), *(had.conversations or ())})),
+        members=None if nameless else tuple(sorted({*(members or ()), *(had.members or ())})),
+        families=further_families(own, [family, *had.families]),
+    )
 
 
 def _train(plan: _Plan, loaded: Any, *, force: bool, progress: Progress | None) -> Card:
@@ -256,15 +291,3 @@ def _settled(settings: NeuralSettings) -> Settled:
         elif value is not None:
             plain[name] = value
     return plain
-
-
-def _place_of(base: str | Path) -> Path:
-    """The folder of a checkpoint: itself, or where the hub's files were put."""
-    if Path(base).is_dir():
-        return Path(base)
-    from transformers.utils.hub import cached_file
-
-    found = cached_file(str(base), "config.json")
-    if found is None:
-        raise PersonError(f"{base}: its files are neither here nor in the hub's cache")
-    return Path(found).parent
