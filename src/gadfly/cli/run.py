@@ -76,7 +76,7 @@ def run(
             )
             elsewhere = f" --database {without_password(database)}" if database else ""
             if tally.probes_wanted:
-                note(f"{tally.probes:,} of {tally.probes_wanted:,} harmless requests are answered.")
+                note(_answered(tally))
             note(f"Go on with: {command()} run {study}{elsewhere}")
             raise typer.Exit(130) from None
     if json:
@@ -98,15 +98,17 @@ def run(
         )
     )
     if tally.probes_wanted:
-        out.print(
-            plain(f"{tally.probes:,} of {tally.probes_wanted:,} harmless requests are answered.")
-        )
+        out.print(plain(_answered(tally)))
     if tally.twins > 0.2 * tally.pairs:
         note(
             f"{tally.twins:,} of {tally.pairs:,} pairs of replies are the same text twice, and a "
             "comparison of those says nothing: does the server heed temperature and seed?"
         )
     note(f"Analyse them with: {command()} analyze {study} --out {study.parent / 'report'}")
+
+
+def _answered(tally: Tally) -> str:
+    return f"{tally.probes:,} of {tally.probes_wanted:,} harmless requests are answered."
 
 
 async def _collect(

@@ -152,7 +152,8 @@ def make_assistant(
 
 def _as_it_was(study: OpenStudy, arm: StudyArm, name: str) -> None:
     """Refuse an assistant or a filter that was trained anew in its folder since the study began."""
-    place = (f"study:{study.id}", arm.arm.name, content_hash(arm))
+    which = content_hash(arm).removeprefix("sha256:")[:32]  # as much as the column holds
+    place = (f"study:{study.id}", arm.arm.name, which)
     known = study.store.dialect(*place)
     if known is None:
         study.store.put_dialect(*place, name)
