@@ -23,7 +23,6 @@ from gadfly.records.values import Attack, Comparison, Message, PreferencePair, T
 
 __all__ = [
     "DROPPED",
-    "UNSTATED",
     "Dropped",
     "PairsFromAttacks",
     "attack_pairs",

@@ -31,7 +31,7 @@ from gadfly.analysis.figures.panels import (
 from gadfly.analysis.figures.rows import Layout, layout
 from gadfly.analysis.results import ESTIMATES, ArmResult, Results
 
-__all__ = ["figure1_csv", "figure1_spec", "figure1_svg"]
+__all__ = ["figure1_csv", "figure1_svg"]
 
 _PANEL = 250  # pixels
 _WIDE = 330

@@ -26,7 +26,7 @@ from gadfly.analysis.figures.rows import Layout, layout
 from gadfly.analysis.results import ArmResult, Results
 from gadfly.analysis.words import MARKS, safe
 
-__all__ = ["figure2_spec", "figure2_svg"]
+__all__ = ["figure2_svg"]
 
 _PANEL = 150  # pixels
 _SQUARE = 320  # width of the scatter
