@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ from gadfly.assistants.local.local import LocalAssistant, local_name, opener
 from gadfly.assistants.local.sampling import Sampler
 from gadfly.assistants.prompts import read_prompt
 from gadfly.assistants.protocol import Stopped
-from gadfly.errors import PersonError
+from gadfly.errors import OperatorError, PersonError
 from gadfly.models.loading import Loaded, load_causal
 from gadfly.preference.constant import ShorterScorer
 from gadfly.records.values import Message, Reply, Sampling
@@ -106,6 +106,23 @@ def test_a_conversation_past_the_context_is_an_error_in_words_and_spoils_no_othe
             ("error", "", 2),
         ]
         assert "tokens and the model reads 2,048: no room is left" in long[0].detail
+
+    using(work)
+
+
+def test_what_cannot_be_read_fails_who_asked_it_alone() -> None:
+    async def work(batcher: Batcher) -> None:
+        assistant = LocalAssistant(batcher, name="tiny")
+        wrong = Message.model_construct(role="human", text=cast(str, 5))
+        found: Any = await asyncio.gather(
+            assistant.reply([wrong], seeds=[1], sampling=SAMPLING),
+            ask(assistant, "half a pair \udcff", 1),
+            ask(assistant, "mill", 1),
+            return_exceptions=True,
+        )
+        bad, broken, good = found
+        assert isinstance(bad, AttributeError | TypeError)
+        assert [reply.outcome for reply in (*broken, *good)] == ["complete"] * 2
 
     using(work)
 
@@ -228,7 +245,7 @@ def test_a_failure_of_the_model_reaches_those_of_its_batch_alone() -> None:
             raise torch.OutOfMemoryError("no memory")
 
         sampler._forward = broken  # type: ignore[method-assign]
-        with pytest.raises(torch.OutOfMemoryError):
+        with pytest.raises(OperatorError, match=r"too little memory \(no memory\); ask for fewer"):
             await ask(assistant, "first", 1)
         assert len(await ask(assistant, "second", 2)) == 1
 

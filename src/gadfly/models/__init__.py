@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["loading", "tokens"]
+__all__ = ["loading", "memory", "tokens"]

@@ -5,8 +5,9 @@ for a moment, and samples those that go well together: that begin alike and are 
 longest waiting among them. Models that share a turn work one at a time, so that they do not fight
 over the same processors and each finds more waiting when its turn comes.
 
-Everything that touches the model or its tokenizer happens in the worker thread. An error there
-reaches everyone whose request was in that batch.
+Everything that touches the model or its tokenizer happens in the worker thread. An error of reading
+a request reaches who asked it alone; an error of the model, everyone whose request was in that
+batch.
 """
 
 from __future__ import annotations
@@ -162,17 +163,17 @@ class Batcher:
 
     def _pick(
         self, those: Sequence[_Waiting]
-    ) -> tuple[list[_Waiting], list[tuple[_Waiting, Unfit]]]:
+    ) -> tuple[list[_Waiting], list[tuple[_Waiting, Exception]]]:
         """Those to sample next, and those who cannot be served; in the worker thread."""
         if self._sampler is None:
             self._sampler = self._load()
         fit: list[_Waiting] = []
-        unfit = []
+        unfit: list[tuple[_Waiting, Exception]] = []
         for waiting in those[: _LOOK * self._sampler.rows]:
             try:
                 waiting.request = waiting.request or self._read(self._sampler, waiting)
                 fit.append(waiting)
-            except Unfit as why:
+            except Exception as why:  # noqa: BLE001 - whatever it is, the others are served
                 unfit.append((waiting, why))
         batches = self._sampler.batches([waiting.request for waiting in fit if waiting.request])
         first = next((batch.places for batch in batches if 0 in batch.places), ())

@@ -30,6 +30,7 @@ from gadfly.assistants.local.prefixes import Group, Prefixes
 from gadfly.assistants.protocol import Stopped
 from gadfly.errors import PersonError
 from gadfly.models.loading import Loaded, context_of
+from gadfly.models.memory import enough_memory
 from gadfly.models.tokens import Encoder
 
 if TYPE_CHECKING:
@@ -127,11 +128,12 @@ class Sampler:
 
         :raises PersonError: a prompt is empty or fills the context (see :meth:`room`).
         :raises Stopped: ``halted`` was set meanwhile.
+        :raises OperatorError: the device has too little memory.
         """
         import torch
 
         rows = [[self._row(request, seed) for seed in request.seeds] for request in requests]
-        with torch.inference_mode():
+        with torch.inference_mode(), enough_memory("sampling"):
             for batch in self.batches(requests):
                 self._sample([row for place in batch.places for row in rows[place]], batch.group)
         return [[self._made(row) for row in own] for own in rows]
@@ -141,7 +143,7 @@ class Sampler:
         import torch
 
         asked = [place for place, request in enumerate(requests) if request.seeds]
-        with torch.inference_mode():
+        with torch.inference_mode(), enough_memory("sampling"):
             groups = self._prefixes.groups([requests[place].prompt for place in asked])
         found = []
         for group in groups:
