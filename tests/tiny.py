@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["CHAT_TEMPLATE", "Arch", "tiny_causal", "tiny_classifier", "tiny_tokenizer"]
+__all__ = ["CHAT_TEMPLATE", "Arch", "tiny_bert", "tiny_causal", "tiny_classifier", "tiny_tokenizer"]
 
 Arch = Literal["llama", "gpt2", "qwen2"]
 
@@ -89,6 +89,21 @@ def tiny_classifier(
         torch.manual_seed(seed)
         model = Auto.from_config(config)  # type: ignore[no-untyped-call]
     return _saved(folder, model, tokenizer)
+
+
+def tiny_bert(folder: Path, *, context: int = 128) -> Path:
+    """A BERT classifier with a tokenizer of its kind: lower-case word pieces between [CLS] and
+    [SEP], and no end token.
+    """
+    from transformers import BertForSequenceClassification, BertTokenizer
+
+    letters = [chr(code) for code in range(97, 123)]
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ":", "[", "]", "human", "assistant"]
+    pieces = [*names, *letters, *(f"##{letter}" for letter in letters)]
+    made: Any = BertTokenizer(vocab={piece: place for place, piece in enumerate(pieces)})
+    config = _config("bert", made, context=context, hidden=32, layers=1)
+    config.num_labels = 1
+    return _saved(folder, BertForSequenceClassification(config), made)
 
 
 def _config(

@@ -37,6 +37,14 @@ def test_a_vector_is_the_mean_of_a_layer(loaded: Loaded) -> None:
     np.testing.assert_allclose(found.vectors[2], states[0].mean(0).numpy(), atol=1e-5)
 
 
+def test_no_logits_are_made_for_nothing(loaded: Loaded) -> None:
+    made: list[torch.Size] = []
+    hook = loaded.model.lm_head.register_forward_hook(lambda _, __, out: made.append(out.shape))
+    embed(loaded, TALKS)
+    hook.remove()
+    assert [shape[1] for shape in made] == [1]
+
+
 def test_it_does_not_depend_on_what_else_is_read(loaded: Loaded) -> None:
     together = embed(loaded, TALKS).vectors
     for batch_tokens in (1, 100):

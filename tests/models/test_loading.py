@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -15,7 +16,14 @@ from gadfly.models.loading import (
     load_tokenizer,
     weights_hash,
 )
-from tests.tiny import tiny_causal
+from gadfly.models.memory import enough_memory
+from gadfly.models.tokens import Encoder
+from gadfly.preference.neural.settings import NeuralSettings
+from gadfly.preference.neural.training import train_neural
+from gadfly.preference.scoring import open_scorer
+from gadfly.records.values import Message
+from tests.preference.worlds import planted
+from tests.tiny import tiny_bert, tiny_causal, tiny_classifier
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +89,78 @@ def test_a_tokenizer_without_an_end_is_refused(tmp_path: Path) -> None:
             path.write_bytes(orjson.dumps(values))
     with pytest.raises(PersonError, match="no end token"):
         load_tokenizer(folder)
+
+
+@pytest.mark.parametrize("arch", ["llama", "gpt2"])
+def test_a_classifier_is_no_language_model(arch: Any, tmp_path: Path) -> None:
+    folder = tiny_classifier(tmp_path / arch, arch)  # gpt2's embeddings would do for a head
+    with pytest.raises(PersonError, match="no language model but a classifier, as a preference"):
+        load_causal(folder)
+
+
+def without(folder: Path, *lost: str) -> Path:
+    """A checkpoint that has lost weights."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: values for name, values in weights.items() if not name.startswith(lost)}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_weights_that_are_missing_are_not_drawn(tmp_path: Path) -> None:
+    lost = "model.layers.1.mlp.up_proj"
+    causal = without(tiny_causal(tmp_path / "causal"), lost, "model.norm")
+    with pytest.raises(PersonError, match=rf"no language model: {lost}\.weight and 1 more are"):
+        load_causal(causal)
+    with pytest.raises(PersonError, match=rf"{lost}\.weight and 1 more are missing.*whole check"):
+        load_classifier(causal)
+
+
+def test_a_trained_classifier_has_its_head(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(PersonError, match=r"score\.weight is missing.*no trained preference model"):
+        load_classifier(checkpoint, new_head=False)
+    trained = tiny_classifier(tmp_path / "trained")
+    heads = [load_classifier(trained, new_head=new).model.score.weight for new in (True, False)]
+    assert heads[0].equal(heads[1])
+
+
+def test_bert_starts_from_its_body_and_ends_a_text_with_its_separator(tmp_path: Path) -> None:
+    body = without(tiny_bert(tmp_path / "bert"), "classifier", "bert.pooler")
+    loaded = load_classifier(body)
+    tokenizer = loaded.tokenizer
+    assert tokenizer.eos_token_id == tokenizer.sep_token_id
+    with pytest.raises(PersonError, match=r"bert\.pooler.* and 3 more are missing"):
+        load_classifier(body, new_head=False)
+    talk = [Message(role="human", text="So [SEP] me"), Message(role="assistant", text="no \u2603")]
+    ids = Encoder(tokenizer).messages(talk)
+    assert tokenizer.decode(ids[0]) == "[CLS] human : so [ s ep ] me"  # in two pieces
+    assert tokenizer.decode(ids[1]) == "assistant : no [UNK] [SEP]"
+
+
+def test_a_bert_classifier_learns_with_its_usual_tokenizer(tmp_path: Path) -> None:
+    settings = NeuralSettings(
+        learning_rate=1e-3, epochs=1, batch_size=16, held_out=0.2, device="cpu", checkpoints=1
+    )
+    made = tmp_path / "made"
+    base = tiny_bert(tmp_path / "bert")
+    train_neural(planted(40), base=base, folder=made, settings=settings)
+    talk = [Message(role="human", text="hello"), Message(role="assistant", text="good day")]
+    scorer = open_scorer(str(made))
+    scores = [scorer.score([talk])[0] for _ in range(2)]
+    assert len(scores[0]) == 1
+    assert scores[0] == scores[1]
+
+
+def test_memory_that_is_not_there_is_told_in_words() -> None:
+    import torch
+
+    words = r"^sampling: the device has too little memory \(.*\); ask for fewer"
+    with pytest.raises(OperatorError, match=words), enough_memory("sampling"):
+        torch.empty(1 << 60)
+    with pytest.raises(RuntimeError, match="size"), enough_memory("sampling"):
+        torch.zeros(2) @ torch.zeros(3)
 
 
 def test_devices() -> None:

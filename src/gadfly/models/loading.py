@@ -1,7 +1,8 @@
 """Opening transformers checkpoints: a local folder, or a name on the hub.
 
-Weights are read from safetensors alone and no code that comes with a checkpoint is ever run. What a
-checkpoint is made of is known by the hash of its weights; what it was made *from* stands in
+Weights are read from safetensors alone and no code that comes with a checkpoint is ever run. No
+weight is drawn at random but the new head of a classifier that is to be trained. What a checkpoint
+is made of is known by the hash of its weights; what it was made *from* stands in
 ``lineage.json`` beside them where Gadfly trained it.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gadfly.errors import OperatorError, PersonError
+from gadfly.models.memory import enough_memory
 
 if TYPE_CHECKING:
     import torch
@@ -64,13 +66,16 @@ def best_device(wanted: str | None = None) -> torch.device:
 
 
 def load_tokenizer(source: str | Path) -> Any:
-    """The tokenizer of a checkpoint, which must know where a text ends.
+    """The tokenizer of a checkpoint, which must know where a text ends: BERT's and its like by the
+    token that separates texts (sep_token).
 
     :raises PersonError: there is none, or it has no end token.
     """
     from transformers import AutoTokenizer
 
     tokenizer = _load(AutoTokenizer.from_pretrained, source, "tokenizer")
+    if tokenizer.eos_token_id is None and tokenizer.sep_token_id is not None:
+        tokenizer.eos_token = tokenizer.sep_token
     if tokenizer.eos_token_id is None:
         raise PersonError(f"{source}: its tokenizer has no end token (eos_token); give it one")
     if tokenizer.pad_token_id is None:
@@ -83,37 +88,74 @@ def load_causal(
 ) -> Loaded:
     """A causal language model, for sampling or for its hidden states.
 
-    :raises PersonError: the folder or name holds none.
+    :raises PersonError: the folder or name holds none, or a classifier, or not all of its weights.
+    :raises OperatorError: the device has too little memory.
     """
     from transformers import AutoModelForCausalLM
 
-    return _loaded(AutoModelForCausalLM.from_pretrained, source, device, dtype)
+    loaded, missing = _loaded(AutoModelForCausalLM.from_pretrained, source, device, dtype)
+    made_as = loaded.model.config.architectures or []
+    if any(name.endswith("ForSequenceClassification") for name in made_as):
+        raise PersonError(
+            f"{source}: this is no language model but a classifier, as a preference model is; give "
+            "a causal language model (or use it where a preference model is asked for)"
+        )
+    if missing:
+        raise PersonError(f"{source}: this is no language model: {_named(missing)} missing")
+    return loaded
 
 
 def load_classifier(
-    source: str | Path, *, device: str | None = None, dtype: Dtype = "float32"
+    source: str | Path,
+    *,
+    device: str | None = None,
+    dtype: Dtype = "float32",
+    new_head: bool = True,
 ) -> Loaded:
-    """A sequence classifier with one output; a head that the checkpoint lacks is drawn anew.
+    """A sequence classifier with one output.
 
-    :raises PersonError: the folder or name holds no model that can be one.
+    :param new_head: a head that the checkpoint lacks is drawn anew, for training to start from.
+    :raises PersonError: the folder or name holds no model that can be one, or not all of its
+        weights.
+    :raises OperatorError: the device has too little memory.
     """
     from transformers import AutoModelForSequenceClassification
 
     def open_one(place: str, **options: Any) -> Any:
         return AutoModelForSequenceClassification.from_pretrained(place, num_labels=1, **options)
 
-    loaded = _loaded(open_one, source, device, dtype)
+    loaded, missing = _loaded(open_one, source, device, dtype)
+    body = f"{loaded.model.base_model_prefix}."
+    if new_head:  # a pooler belongs to the head, whichever part of the model it is counted to
+        missing = [name for name in missing if name.startswith(body) and ".pooler." not in name]
+    if missing:
+        raise PersonError(
+            f"{source}: {_named(missing)} missing, so this is no "
+            + ("whole checkpoint" if new_head else "trained preference model; train one from it")
+        )
     loaded.model.config.pad_token_id = loaded.tokenizer.pad_token_id
     return loaded
 
 
-def _loaded(opener: Any, source: str | Path, device: str | None, dtype: Dtype) -> Loaded:
+def _loaded(
+    opener: Any, source: str | Path, device: str | None, dtype: Dtype
+) -> tuple[Loaded, list[str]]:
+    """The model, and its weights that the checkpoint lacks (tied ones are not lacking)."""
     import torch
 
     place = best_device(device)
     tokenizer = load_tokenizer(source)
-    model = _load(opener, source, "model", dtype=getattr(torch, dtype), use_safetensors=True)
-    return Loaded(model.to(place).eval(), tokenizer, place, str(source))
+    options = {"dtype": getattr(torch, dtype), "use_safetensors": True, "output_loading_info": True}
+    with enough_memory(f"opening {source}"):
+        model, told = _load(opener, source, "model", **options)
+        loaded = Loaded(model.to(place).eval(), tokenizer, place, str(source))
+    return loaded, sorted(told["missing_keys"])
+
+
+def _named(missing: list[str]) -> str:
+    """ "score.weight is", "score.weight and 3 more are"."""
+    more = len(missing) - 1
+    return f"{missing[0]} and {more:,} more are" if more else f"{missing[0]} is"
 
 
 @contextmanager

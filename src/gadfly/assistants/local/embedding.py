@@ -10,6 +10,7 @@ conversation longer than the model's context is embedded by its beginning, and c
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from gadfly.errors import PersonError
 from gadfly.models.loading import context_of
+from gadfly.models.memory import enough_memory
 from gadfly.models.tokens import Encoder
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def embed(
     :param layer: 0 to the number of layers; :func:`default_layer` where left out.
     :param batch_tokens: tokens that are read at once, padding among them.
     :raises PersonError: the model has no such layer.
+    :raises OperatorError: the device has too little memory.
     """
     import torch
 
@@ -75,7 +78,7 @@ def embed(
     whole = [encoder.conversation(messages) for messages in conversations]
     ids = [tokens[:most] for tokens in whole]
     vectors = np.zeros((len(ids), width), dtype=np.float32)
-    with torch.inference_mode():
+    with torch.inference_mode(), enough_memory("embedding"):
         for places in _batches([len(tokens) for tokens in ids], batch_tokens):
             vectors[places] = _read(loaded, [ids[place] for place in places], layer)
     cut = tuple(n for n, tokens in enumerate(whole) if most is not None and len(tokens) > most)
@@ -102,9 +105,10 @@ def _read(loaded: Loaded, texts: Sequence[Sequence[int]], layer: int) -> Any:
     padded = [[*tokens, *[pad] * (width - len(tokens))] for tokens in texts]
     real = [[1] * len(tokens) + [0] * (width - len(tokens)) for tokens in texts]
     ids, mask = (torch.tensor(block, device=loaded.device) for block in (padded, real))
-    found = loaded.model(
-        input_ids=ids, attention_mask=mask, output_hidden_states=True, use_cache=False
-    )
+    options: dict[str, Any] = {"output_hidden_states": True, "use_cache": False}
+    if "logits_to_keep" in inspect.signature(loaded.model.forward).parameters:
+        options["logits_to_keep"] = 1  # what comes next is not asked
+    found = loaded.model(input_ids=ids, attention_mask=mask, **options)
     weights = mask[:, :, None].float()
     states = found.hidden_states[layer].float()
     return ((states * weights).sum(1) / weights.sum(1)).cpu().numpy()

@@ -180,6 +180,6 @@ def from_saved(
     window = saved.lineage.features.get("max_length")
     if not isinstance(window, int) or isinstance(window, bool) or window < 1:
         raise PersonError(f"{saved.folder}: got max_length {window!r}; allowed: tokens from 1")
-    loaded: Any = load_classifier(saved.folder, device=device, dtype=dtype)
+    loaded: Any = load_classifier(saved.folder, device=device, dtype=dtype, new_head=False)
     version = model_version(saved.lineage, weights_hash(saved.folder))
     return NeuralScorer(loaded, saved.lineage, saved.name or "gadfly-neural", version, window)
