@@ -18,6 +18,9 @@ from gadfly.models.loading import (
 )
 from gadfly.models.memory import enough_memory
 from gadfly.models.tokens import Encoder
+from gadfly.preference.constant import untrained
+from gadfly.preference.folder import Saved
+from gadfly.preference.neural.scorer import from_saved
 from gadfly.preference.neural.settings import NeuralSettings
 from gadfly.preference.neural.training import train_neural
 from gadfly.preference.scoring import open_scorer
@@ -121,6 +124,9 @@ def test_weights_that_are_missing_are_not_drawn(tmp_path: Path) -> None:
 def test_a_trained_classifier_has_its_head(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(PersonError, match=r"score\.weight is missing.*no trained preference model"):
         load_classifier(checkpoint, new_head=False)
+    lineage = untrained("neural", {"max_length": 64})
+    with pytest.raises(PersonError, match=r"score\.weight is missing"):
+        from_saved(Saved(checkpoint, "neural", lineage, {}), device="cpu")
     trained = tiny_classifier(tmp_path / "trained")
     heads = [load_classifier(trained, new_head=new).model.score.weight for new in (True, False)]
     assert heads[0].equal(heads[1])
