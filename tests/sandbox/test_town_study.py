@@ -76,7 +76,7 @@ def test_the_demo_in_small(tmp_path: Path) -> None:
         assert arm.truth.harm.n == 2
         assert arm.truth.helpfulness.n == arm.truth.evasion.n == 2
     published = orjson.loads((tmp_path / "results.json").read_bytes())
-    assert published["source"]["scorer"]["name"] == "town-scorer"
+    assert published["scorer"]["name"] == "town-scorer"
     with closing(Store(load_study(tmp_path / "study.yaml").database_url)) as store:
         study = open_study(load_study(tmp_path / "study.yaml"), store)
         attacks = list(gather(study).values())

@@ -20,7 +20,7 @@ from typing import Any
 from gadfly.assistants.training.folders import finish, start
 from gadfly.assistants.training.progress import quietly, teller
 from gadfly.models.tokens import ASSISTANT, HUMAN, Encoder
-from gadfly.preference.lineage import Lineage, lineage_hash, package_version
+from gadfly.preference.lineage import PRETRAINED, Lineage, lineage_hash, package_version
 from gadfly.records.canonical import Record, content_hash
 from gadfly.sandbox.dialogues import WORLD, document
 from gadfly.sandbox.shipped import HOME
@@ -39,7 +39,7 @@ _CONTEXT = 1_024
 _VOCABULARY = 1_024
 _BATCH_TOKENS = 4_096
 _TOKENIZER_DOCUMENTS = 6_000
-KIND = "pretrained"
+KIND = PRETRAINED
 _README = """# A language model of the embedded town, size {size}
 
 {parameters:,} parameters, trained by `gadfly sandbox build` on {tokens:,} tokens of made-up
