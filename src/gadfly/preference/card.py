@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.resources import files
 
-import orjson
 from pydantic import model_validator
 
 from gadfly.errors import ProgrammerError
 from gadfly.preference.evaluate import Evaluation
 from gadfly.preference.lineage import lineage_hash, package_version
 from gadfly.preference.train import Training
-from gadfly.records.canonical import Record
+from gadfly.records.canonical import Record, pretty_json
 from gadfly.records.estimate import Estimate
 
 __all__ = [
@@ -30,6 +29,7 @@ __all__ = [
     "evaluation_lines",
     "limits_text",
     "make_card",
+    "table",
 ]
 
 _LIBRARIES = ("numpy", "scikit-learn", "scipy")
@@ -138,8 +138,7 @@ def limits_text(name: str) -> str:
 
 def card_json(card: Card) -> bytes:
     """The card for programs."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(card.model_dump(mode="json"), option=options)
+    return pretty_json(card)
 
 
 def card_markdown(card: Card) -> str:
@@ -153,8 +152,8 @@ def card_markdown(card: Card) -> str:
         "the first.",
         "## What it was made from",
         *([f"Base: {_cell(card.base)}."] if card.base else []),
-        *([_table(_FILE_HEAD, _file_rows(card))] if card.files else []),
-        _table(("source", "pairs"), [(_cell(name), n) for name, n in card.mix.items()]),
+        *([table(_FILE_HEAD, _file_rows(card))] if card.files else []),
+        table(("source", "pairs"), [(_cell(name), n) for name, n in card.mix.items()]),
         f"{card.n_pairs:,} pairs of {card.n_conversations:,} conversations. "
         f"Left out: {counts_text(card.dropped)}.",
         "## How well it does",
@@ -162,13 +161,13 @@ def card_markdown(card: Card) -> str:
         f"the shorter reply: {estimate_text(found.shorter_wins)}. Ties: {found.n_ties:,}. Expected "
         f"calibration error {found.ece:.3f}, log loss {found.log_loss:.3f} (knowing nothing: "
         "0.693).",
-        _table(
+        table(
             ("source", "accuracy"),
             [(_cell(name), estimate_text(one)) for name, one in found.accuracy_by_source.items()],
         ),
         f"Method: {found.accuracy.method}. {_FITS[card.held_out is None]}",
         "By length, chosen minus rejected, in characters:",
-        _table(("difference", "pairs", "accuracy", "shorter wins"), _length_rows(found)),
+        table(("difference", "pairs", "accuracy", "shorter wins"), _length_rows(found)),
         "## Limits",
         card.limits.strip(),
         "## How it was made",
@@ -176,7 +175,7 @@ def card_markdown(card: Card) -> str:
         f"Gadfly {card.package_version}; "
         + ", ".join(f"{name} {got}" for name, got in card.libraries.items())
         + f"; seed {card.seed}; lineage {card.lineage}.",
-        _table(("setting", "value"), [(name, _cell(str(v))) for name, v in card.settings.items()]),
+        table(("setting", "value"), [(name, _cell(str(v))) for name, v in card.settings.items()]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -220,7 +219,8 @@ def _length_rows(found: Evaluation) -> list[tuple[object, ...]]:
     ]
 
 
-def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+def table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 

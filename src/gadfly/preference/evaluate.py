@@ -83,8 +83,6 @@ def evaluate(
     pairs: Sequence[PreferencePair],
     *,
     dropped: Mapping[str, int] | None = None,
-    draws: int = 2_000,
-    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure a scorer on pairs; ``dropped`` is what their reader left out already."""
@@ -104,7 +102,7 @@ def evaluate(
         prepared,
         scorer=(scorer.name, scorer.version, None if lineage is None else lineage_hash(lineage)),
         seen=seen,
-        resampling=Resampling(draws, seed),
+        resampling=Resampling(),
     )
 
 

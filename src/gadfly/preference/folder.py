@@ -34,7 +34,7 @@ from pydantic import Field, ValidationError
 
 from gadfly.errors import OperatorError, PersonError, show
 from gadfly.preference.lineage import Lineage, lineage_hash
-from gadfly.records.canonical import Record, sha256
+from gadfly.records.canonical import Record, pretty_json, sha256
 
 __all__ = ["FILES", "Saved", "holds_model", "read_folder", "refuse_existing", "write_folder"]
 
@@ -141,12 +141,11 @@ def write_folder(
         name=name,
         files={file.name: _hash(file) for file in files},
     )
-    pretty = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     contents = {
         WEIGHTS: packed,
         CARD: card,
         README: readme.encode("utf-8", "surrogatepass"),
-        MODEL: orjson.dumps(manifest.model_dump(mode="json"), option=pretty),
+        MODEL: pretty_json(manifest),
     }
     try:
         _place(folder, contents, files)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gadfly.errors import PersonError
@@ -93,45 +93,47 @@ def make_neural(
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Read:
     """What the files hold, together."""
 
-    pairs: list[PreferencePair]
+    pairs: list[PreferencePair] = field(default_factory=list)
     """In the order of the files."""
-    files: list[TrainingFile]
+    files: list[TrainingFile] = field(default_factory=list)
     """What each file is."""
-    dropped: Counter[str]
+    dropped: Counter[str] = field(default_factory=Counter)
     """What their readers left out, by reason."""
-    members: set[str] | None
+    members: set[str] | None = field(default_factory=set)
     """Whose picks the pairs are; ``None`` where a file does not say."""
 
 
 def _read(paths: Sequence[Path], sources: Sequence[str] | None) -> _Read:
     """The pairs of all files; attacks with comparisons give theirs, and their members."""
-    read = _Read([], [], Counter(), set())
-    known: set[str] | None = set()
+    read = _Read()
     for path, source in zip(paths, _sources(paths, sources), strict=True):
         opened = open_records(path, default="pairs")
         if opened.holds == "attacks":
             attacks = attacks_of(opened)
             made = attack_pairs(attacks.attacks, source=source)
-            pairs, digest, dropped = (
-                made.pairs,
-                attacks.sha256,
-                {str(why): n for why, n in made.dropped.items()},
-            )
-            if known is not None:
-                known |= {str(attack.attacker.member) for attack in attacks.attacks}
+            pairs, digest = made.pairs, attacks.sha256
+            dropped = {str(why): n for why, n in made.dropped.items()}
+            if read.members is not None:
+                read.members |= {str(attack.attacker.member) for attack in attacks.attacks}
         else:
             found = pairs_of(opened, source=source)
-            pairs, digest, dropped, known = found.pairs, found.sha256, found.dropped, None
+            pairs, digest, dropped = found.pairs, found.sha256, found.dropped
+            read.members = None
         read.pairs.extend(pairs)
         read.dropped.update(dropped)
         read.files.append(
             TrainingFile(name=path.name, sha256=digest, n=len(pairs), dropped=dropped)
         )
-    return replace(read, members=known)
+    if not read.pairs and not read.dropped:
+        raise PersonError(
+            f"{', '.join(map(str, paths))}: attacks without a comparison of replies, so no "
+            "preference pairs are left; allowed: files of pairs, or of attacks with comparisons"
+        )
+    return read
 
 
 def _sources(paths: Sequence[Path], sources: Sequence[str] | None) -> Sequence[str | None]:

@@ -11,7 +11,7 @@ conversation longer than the model's context is embedded by its beginning, and c
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from gadfly.errors import PersonError
 from gadfly.models.loading import context_of
 from gadfly.models.memory import enough_memory
 from gadfly.models.tokens import Encoder
+from gadfly.preference.neural.batches import buckets
 
 if TYPE_CHECKING:
     from gadfly.models.loading import Loaded
@@ -79,22 +80,12 @@ def embed(
     ids = [tokens[:most] for tokens in whole]
     vectors = np.zeros((len(ids), width), dtype=np.float32)
     with torch.inference_mode(), enough_memory("embedding"):
-        for places in _batches([len(tokens) for tokens in ids], batch_tokens):
+        there = [place for place, tokens in enumerate(ids) if tokens]
+        for batch in buckets([len(ids[place]) for place in there], batch_tokens):
+            places = [there[number] for number in batch]
             vectors[places] = _read(loaded, [ids[place] for place in places], layer)
     cut = tuple(n for n, tokens in enumerate(whole) if most is not None and len(tokens) > most)
     return Embedded(vectors, layer, cut)
-
-
-def _batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Places of texts of like length, the longest first; texts without a token are in none."""
-    batch: list[int] = []
-    for place in sorted((n for n, size in enumerate(lengths) if size), key=lambda n: -lengths[n]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > most:
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch
 
 
 def _read(loaded: Loaded, texts: Sequence[Sequence[int]], layer: int) -> Any:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from gadfly.assistants.training.progress import Row
 from gadfly.assistants.training.reward import HeldOut
+from gadfly.preference.card import table
 from gadfly.preference.lineage import package_version
 from gadfly.records.canonical import Record
 
@@ -109,7 +110,7 @@ def distilled_markdown(card: DistilledCard, log: Sequence[Row]) -> str:
         f"KL(prompted teacher ‖ student) per token on {card.n_held_out:,} conversations it did not "
         f"learn from: {card.divergence_before:.4f} nats before, {card.divergence_after:.4f} after "
         f"{card.made.settings['steps']} steps on {card.n_conversations:,} conversations.",
-        _table(("step", "KL, held out"), [(r["step"], _number(r["divergence"])) for r in rows]),
+        table(("step", "KL, held out"), [(r["step"], _number(r["divergence"])) for r in rows]),
         "## How it was made",
         f"Teacher: `{card.teacher}`; student: `{card.student}`.",
         _origin(card.made),
@@ -131,7 +132,7 @@ def policy_markdown(card: PolicyCard, log: Sequence[Row]) -> str:
         "## How it does on benign requests that it was not trained on",
         f"Replies that evade: {first.evasive:.1%} before, {last.evasive:.1%} after, of "
         f"{last.n:,} requests.",
-        _table(
+        table(
             ("step", "evasive", "helpful (judge)", "score (preference model)", "tokens"),
             [
                 (
@@ -149,7 +150,7 @@ def policy_markdown(card: PolicyCard, log: Sequence[Row]) -> str:
         "Reward: mean score of the step's completions, and of those to attacks and to benign "
         "requests. KL: of a reply, in nats, by the mean over sampled replies of the sum over "
         "tokens of log π(token) − log π₀(token). Length in tokens.",
-        _table(
+        table(
             ("step", "reward", "on attacks", "on benign", "KL", "length", "unfinished"),
             [tuple(_number(row.get(name)) for name in names) for row in shown],
         ),
@@ -170,11 +171,6 @@ def _origin(how: Made) -> str:
         f"{command}Left out: {left_out}.\n\nSettings: {settings}; seed {how.seed}.\n\n"
         f"Gadfly {how.package_version}; {libraries}; lineage {how.lineage}."
     )
-
-
-def _table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def _number(value: float | int | None) -> str:

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from gadfly.assistants.training.cards import DistilledCard, distilled_markdown, made
 from gadfly.assistants.training.divergence import Teacher, mean_divergence
-from gadfly.assistants.training.folders import Part, finish, refuse_existing, start
+from gadfly.assistants.training.folders import Part, finish, refuse_existing, start, trained
 from gadfly.assistants.training.lineages import conversations_hash, joined, source_hash
-from gadfly.assistants.training.progress import Row, Tell, quietly, read_log, teller
+from gadfly.assistants.training.progress import Row, Tell, quietly
 from gadfly.assistants.training.settings import DistilSettings
 from gadfly.assistants.training.texts import Texts, encode, ordered, padded
 from gadfly.errors import PersonError
@@ -37,7 +37,7 @@ from gadfly.records.values import Message
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["KIND", "DistilSettings", "train_distilled"]
+__all__ = ["KIND", "train_distilled"]
 
 KIND = "distilled"
 
@@ -123,7 +123,7 @@ def train_distilled(
         model=new.model,
         tokenizer=new.tokenizer,
         lineage=lineage,
-        card=card.model_dump(mode="json"),
+        card=card,
         readme=distilled_markdown(card, log),
     )
     return card
@@ -147,7 +147,7 @@ def _train(
     tell: Tell | None,
 ) -> list[Row]:
     """Run the trainer from where it is; the log."""
-    from transformers import PrinterCallback, Trainer, TrainingArguments
+    from transformers import Trainer, TrainingArguments
 
     pad = int(student.tokenizer.pad_token_id)
 
@@ -185,19 +185,9 @@ def _train(
         args=arguments,
         train_dataset=ordered(texts.learned, settings, seed),
         data_collator=lambda rows: padded(rows, pad),
-        callbacks=[
-            teller(
-                part.log,
-                row=_row,
-                evaluate=measure,
-                evaluate_every=settings.evaluate_every,
-                tell=tell,
-            )
-        ],
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(part.checkpoint) if part.checkpoint else None)
-    return read_log(part.log)
+    every = settings.evaluate_every
+    return trained(part, trainer, row=_row, evaluate=measure, evaluate_every=every, tell=tell)
 
 
 def _row(entry: Row) -> Row | None:

@@ -19,21 +19,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from gadfly.assistants.training.progress import quietly
+from gadfly.assistants.training.progress import Row, quietly, read_log, teller
 from gadfly.errors import OperatorError, PersonError
 from gadfly.preference.lineage import Lineage
 from gadfly.preference.neural.work import begin, last_checkpoint, work_folder
 from gadfly.preference.origin import LINEAGE
+from gadfly.records.canonical import Record, pretty_json
 from gadfly.records.output import write_chunks
 
-__all__ = ["CARD", "LINEAGE", "LOG", "README", "Part", "finish", "refuse_existing", "start"]
+__all__ = [
+    "CARD",
+    "LINEAGE",
+    "LOG",
+    "README",
+    "Part",
+    "finish",
+    "refuse_existing",
+    "start",
+    "trained",
+]
 
 LOG = "training.jsonl"
 CARD, README = "card.json", "README.md"
 _WHOLE, _OLD = "whole", "old"
-_PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 
 
 @dataclass(frozen=True)
@@ -97,13 +105,23 @@ def _flat(value: dict[str, Any], before: str = "") -> dict[str, Any]:
     return flat
 
 
+def trained(part: Part, trainer: Any, **telling: Any) -> list[Row]:
+    """Run a trainer from where it is; the log. ``telling`` is for :func:`teller`."""
+    from transformers import PrinterCallback
+
+    trainer.add_callback(teller(part.log, **telling))
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=str(part.checkpoint) if part.checkpoint else None)
+    return read_log(part.log)
+
+
 def finish(
     part: Part,
     *,
     model: Any,
     tokenizer: Any,
     lineage: Lineage,
-    card: dict[str, Any],
+    card: Record | dict[str, Any],
     readme: str,
 ) -> None:
     """Write the finished checkpoint beside its place, move it there, and clear the working folder.
@@ -118,9 +136,8 @@ def finish(
             model.save_pretrained(whole)
             tokenizer.save_pretrained(whole)
         shutil.copyfile(part.log, whole / LOG)
-        plain = lineage.model_dump(mode="json")
-        write_chunks(whole / LINEAGE, [orjson.dumps(plain, option=_PRETTY)])
-        write_chunks(whole / CARD, [orjson.dumps(card, option=_PRETTY)])
+        write_chunks(whole / LINEAGE, [pretty_json(lineage)])
+        write_chunks(whole / CARD, [pretty_json(card)])
         write_chunks(whole / README, [readme.encode("utf-8", "surrogatepass")])
         if part.folder.exists():
             shutil.rmtree(part.path / _OLD, ignore_errors=True)

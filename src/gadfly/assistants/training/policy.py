@@ -36,7 +36,7 @@ from gadfly.assistants.training.reward import HeldOut, Judge, Prompts, Reward, b
 from gadfly.assistants.training.rloo import reinforce
 from gadfly.assistants.training.settings import PolicySettings
 from gadfly.errors import PersonError
-from gadfly.models.loading import Loaded, best_device, load_causal
+from gadfly.models.loading import Loaded, best_device, context_of, load_causal
 from gadfly.models.tokens import Encoder
 from gadfly.preference.lineage import conversation_key, lineage_hash
 from gadfly.preference.neural.scorer import NeuralScorer
@@ -44,7 +44,7 @@ from gadfly.preference.protocol import Scorer
 from gadfly.preference.scoring import open_scorer
 from gadfly.records.values import Message
 
-__all__ = ["KIND", "PolicySettings", "train_policy"]
+__all__ = ["KIND", "train_policy"]
 
 KIND = "rlhf"
 
@@ -140,7 +140,7 @@ def train_policy(
         model=policy.model,
         tokenizer=policy.tokenizer,
         lineage=lineage,
-        card=card.model_dump(mode="json"),
+        card=card,
         readme=policy_markdown(card, log),
     )
     return card
@@ -183,8 +183,7 @@ class _Room:
         self, policy: Loaded, encoder: Encoder, scorer: Scorer, settings: PolicySettings
     ) -> None:
         self.encoder, self.reply = encoder, settings.max_new_tokens
-        config = policy.model.config.get_text_config()
-        self.context = int(getattr(config, "max_position_embeddings", 2**31))
+        self.context = context_of(policy.model.config) or 2**31
         self.scorer = scorer if isinstance(scorer, NeuralScorer) else None
         self.alike = (
             self.scorer is not None

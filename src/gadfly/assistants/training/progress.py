@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 
+from gadfly.models.loading import quiet
+
 __all__ = ["Row", "Tell", "quietly", "read_log", "teller"]
 
 Row = dict[str, float | int | None]
@@ -76,20 +78,9 @@ def _line(row: Row) -> bytes:
 @contextmanager
 def quietly() -> Iterator[None]:
     """Without bars of transformers, and without what it and TRL warn each other of."""
-    from transformers.utils import logging as known
-
-    logging: Any = known
-    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def read_log(log: Path) -> list[Row]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from gadfly.assistants.local.batch import padded
 from gadfly.assistants.training.refusals import refuses
 from gadfly.errors import ProgrammerError
 from gadfly.models.tokens import Encoder
@@ -180,12 +181,10 @@ def _sampled(
         torch.manual_seed(_SEED)
         for start in range(0, len(prompts), _BATCH):
             batch = prompts[start : start + _BATCH]
-            width = max(map(len, batch))
-            rows = [[pad] * (width - len(ids)) + list(ids) for ids in batch]
-            seen = [[0] * (width - len(ids)) + [1] * len(ids) for ids in batch]
+            ids, mask = padded(batch, pad, model.device)
             made = model.generate(
-                input_ids=torch.tensor(rows, device=model.device),
-                attention_mask=torch.tensor(seen, device=model.device),
+                input_ids=ids,
+                attention_mask=mask,
                 max_new_tokens=max_new_tokens,
                 do_sample=True,
                 temperature=temperature,
@@ -194,7 +193,7 @@ def _sampled(
                 eos_token_id=stops,
                 pad_token_id=pad,
             )
-            found += [_until(row, set(stops)) for row in made[:, width:].tolist()]
+            found += [_until(row, set(stops)) for row in made[:, ids.shape[1] :].tolist()]
     model.train(was_training)
     return found
 

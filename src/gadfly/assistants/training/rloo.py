@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gadfly.assistants.training.folders import Part
-from gadfly.assistants.training.progress import Row, Tell, read_log, teller
+from gadfly.assistants.training.folders import Part, trained
+from gadfly.assistants.training.progress import Row, Tell
 from gadfly.assistants.training.reward import Prompts, Reward
 from gadfly.assistants.training.settings import PolicySettings
 from gadfly.models.loading import Loaded
@@ -62,7 +62,6 @@ def reinforce(
 ) -> list[Row]:
     """Run the trainer from where it is; the log."""
     from datasets import Dataset
-    from transformers import PrinterCallback
     from trl.trainer.rloo_trainer import RLOOTrainer
 
     class Trainer(RLOOTrainer):
@@ -79,19 +78,9 @@ def reinforce(
         args=_arguments(part, settings, seed, on_cpu=policy.device.type == "cpu"),
         train_dataset=Dataset.from_dict({"prompt": [str(place) for place in order]}),
         processing_class=policy.tokenizer,
-        callbacks=[
-            teller(
-                part.log,
-                row=_row,
-                evaluate=measure,
-                evaluate_every=settings.evaluate_every,
-                tell=tell,
-            )
-        ],
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(part.checkpoint) if part.checkpoint else None)
-    return read_log(part.log)
+    every = settings.evaluate_every
+    return trained(part, trainer, row=_row, evaluate=measure, evaluate_every=every, tell=tell)
 
 
 def _arguments(part: Part, settings: PolicySettings, seed: int, *, on_cpu: bool) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gadfly.assistants.training.prompts import Conversation, held_apart
 from gadfly.assistants.training.settings import DistilSettings
 from gadfly.errors import PersonError
-from gadfly.models.loading import Loaded
+from gadfly.models.loading import Loaded, context_of
 from gadfly.models.tokens import Encoder
 from gadfly.records.values import Message, Role
 
@@ -57,7 +57,7 @@ def encode(
         raise PersonError("the prompt holds no message; give example dialogues to distil")
     reads, alone = Encoder(teacher.tokenizer), Encoder(student.tokenizer)
     before = [token for ids in reads.messages(prompt) for token in ids]
-    room = min(_context(student.model), _context(teacher.model) - len(before))
+    room = min(_context(student), _context(teacher) - len(before))
     headers = dict[tuple[Role, ...], list[int]]()  # an encoding depends on who speaks when, and
     fits, dropped = list[Conversation](), Counter[str]()  # on what each message says
     kept = dict[Conversation, list[int]]()
@@ -96,8 +96,8 @@ def _header(whole: list[int], after_prompt: list[int], student: Loaded) -> list[
     return whole[:cut]
 
 
-def _context(model: Any) -> int:
-    return int(getattr(model.config.get_text_config(), "max_position_embeddings", 2**31))
+def _context(loaded: Loaded) -> int:
+    return context_of(loaded.model.config) or 2**31
 
 
 def ordered(texts: Sequence[list[int]], settings: DistilSettings, seed: int) -> list[list[int]]:

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from gadfly.errors import PersonError
-from gadfly.models.loading import Dtype, Loaded, load_classifier, weights_hash
+from gadfly.models.loading import Loaded, load_classifier, weights_hash
 from gadfly.models.tokens import Encoder
 from gadfly.preference.folder import Saved
 from gadfly.preference.lineage import Lineage
@@ -170,16 +170,14 @@ def model_version(lineage: Lineage, weights: str) -> str:
     return f"{lineage.package_version}+{weights.removeprefix('sha256:')[:12]}"
 
 
-def from_saved(
-    saved: Saved, *, device: str | None = None, dtype: Dtype = "float32"
-) -> NeuralScorer:
-    """The model in a folder whose files were checked; it scores in float32 unless told otherwise.
+def from_saved(saved: Saved) -> NeuralScorer:
+    """The model in a folder whose files were checked; it scores in float32.
 
     :raises PersonError: the folder holds no classifier with one output, or says no window.
     """
     window = saved.lineage.features.get("max_length")
     if not isinstance(window, int) or isinstance(window, bool) or window < 1:
         raise PersonError(f"{saved.folder}: got max_length {window!r}; allowed: tokens from 1")
-    loaded: Any = load_classifier(saved.folder, device=device, dtype=dtype, new_head=False)
+    loaded: Any = load_classifier(saved.folder, new_head=False)
     version = model_version(saved.lineage, weights_hash(saved.folder))
     return NeuralScorer(loaded, saved.lineage, saved.name or "gadfly-neural", version, window)
