@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from gadfly.errors import PersonError, ProgrammerError
+from gadfly.errors import PersonError
 from gadfly.preference.evaluate import evaluate
 from gadfly.preference.folder import read_folder, write_folder
 from gadfly.preference.lineage import lineage_hash
@@ -201,11 +201,8 @@ def test_conversations_survive_the_folder(tmp_path: Path) -> None:
     lineage = train_linear(planted(20)).scorer.lineage
     assert held.conversations == lineage.conversations
     assert lineage_hash(held) == lineage_hash(lineage)
-    with pytest.raises(ProgrammerError, match="conversations"):
-        write_folder(
-            tmp_path / "no",
-            lineage=lineage.model_copy(update={"conversations": None}),
-            arrays={},
-            card=b"",
-            readme="",
-        )
+    unknown = lineage.model_copy(update={"conversations": None})
+    write_folder(tmp_path / "unknown", lineage=unknown, arrays={}, card=b"{}", readme="")
+    again = read_folder(tmp_path / "unknown").lineage
+    assert again.conversations is None  # unknown stays unknown
+    assert lineage_hash(again) == lineage_hash(unknown) != lineage_hash(lineage)
