@@ -17,8 +17,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from gadfly.assistants.training.folders import finish, start
-from gadfly.assistants.training.progress import quietly, teller
+from gadfly.assistants.training.folders import finish, start, trained
+from gadfly.assistants.training.progress import quietly
 from gadfly.models.tokens import ASSISTANT, HUMAN, Encoder
 from gadfly.preference.lineage import PRETRAINED, Lineage, lineage_hash, package_version
 from gadfly.records.canonical import Record, content_hash
@@ -166,21 +166,12 @@ def pretrain(
     :raises PersonError: an unfinished training in the folder's place differs from this one.
     """
     import torch
-    from transformers import PrinterCallback, Trainer, TrainingArguments
+    from transformers import Trainer, TrainingArguments
 
     generator = content_hash([size.model_dump(mode="json"), pool, seed, WORLD])
     part = start(folder, {"kind": KIND, "size": size.name, "text": generator})
     torch.manual_seed(seed)
     model = _untrained(size, tokenizer)
-    tell = teller(
-        part.log,
-        row=lambda entry: (
-            {"step": entry["step"], "loss": entry["loss"]} if "loss" in entry else None
-        ),
-        evaluate=lambda step: {},
-        evaluate_every=1_000_000,
-        tell=progress,
-    )
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
@@ -206,14 +197,19 @@ def pretrain(
         ),
         train_dataset=batches(Encoder(tokenizer), f"{size.name}/{seed}", pool, size.tokens),
         data_collator=lambda items: items[0],
-        callbacks=[tell],
     )
-    trainer.remove_callback(PrinterCallback)
     with quietly():
-        trainer.train(
-            resume_from_checkpoint=None if part.checkpoint is None else str(part.checkpoint)
+        log = trained(
+            part,
+            trainer,
+            row=lambda entry: (
+                {"step": entry["step"], "loss": entry["loss"]} if "loss" in entry else None
+            ),
+            evaluate=lambda step: {},
+            evaluate_every=1_000_000,
+            tell=progress,
         )
-    losses = [float(row["loss"]) for row in trainer.state.log_history if "loss" in row]
+    losses = [float(row["loss"] or 0) for row in log]
     lineage = Lineage(
         kind=KIND,
         package_version=package_version(),
