@@ -60,18 +60,26 @@ def test_a_build_that_was_killed_again_and_again_comes_out_the_same(
     built: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "models"
-    for seconds in (9.0, 12.0, 16.0):
+    work = folder.with_name("models.work")
+    small = folder / "small"
+    for seen in (
+        small / "plain",
+        small / "distilled.full",
+        small / "rlhf.part",
+        work / "scorer-base",
+    ):
         process = started(folder)
-        time.sleep(seconds)
+        while not seen.exists() and process.poll() is None:
+            time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() == -signal.SIGKILL  # it was not over yet
     run(folder)
     again, once = hashes(folder), hashes(built)
     assert again.keys() == once.keys()
     weights = [name for name in once if name.endswith(".safetensors")]
     assert len(weights) == 5
     assert {name: again[name] for name in weights} == {name: once[name] for name in weights}
-    assert not folder.with_name("models.work").exists()
+    assert not work.exists()
 
 
 def test_a_folder_that_holds_something_else_is_refused(built: Path) -> None:
