@@ -65,7 +65,7 @@ def test_a_build_that_was_killed_again_and_again_comes_out_the_same(
     for seen in (
         small / "plain",
         small / "distilled.full",
-        small / "rlhf.part",
+        small / "rlhf.full.part",
         work / "scorer-base",
     ):
         process = started(folder)
