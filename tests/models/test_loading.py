@@ -126,7 +126,7 @@ def test_a_trained_classifier_has_its_head(checkpoint: Path, tmp_path: Path) -> 
         load_classifier(checkpoint, new_head=False)
     lineage = untrained("neural", {"max_length": 64})
     with pytest.raises(PersonError, match=r"score\.weight is missing"):
-        from_saved(Saved(checkpoint, "neural", lineage, {}), device="cpu")
+        from_saved(Saved(checkpoint, "neural", lineage, {}))
     trained = tiny_classifier(tmp_path / "trained")
     heads = [load_classifier(trained, new_head=new).model.score.weight for new in (True, False)]
     assert heads[0].equal(heads[1])
