@@ -182,3 +182,20 @@ def test_version_and_help(tmp_path: Path) -> None:
         "evaluate",
     ):
         assert verb in text
+
+
+@pytest.mark.parametrize("missing", ["torch", "transformers"])
+def test_an_install_without_models_says_what_to_install(missing: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] == {missing!r}:\n"
+        f"            raise ModuleNotFoundError('No module', name={missing!r})\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    done = gadfly("demo", "--out", tmp_path / "demo", "--no-open", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 3
+    assert f"this needs {missing}" in " ".join(done.stderr.split())
+    assert "pip install 'gadfly[models]'" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr

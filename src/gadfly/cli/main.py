@@ -59,6 +59,13 @@ def _options(
     """Red-team studies of language models, from the first attack to the published number."""
 
 
+_EXTRAS = {
+    "models": ("torch", "transformers", "trl", "accelerate", "datasets", "safetensors"),
+    "postgres": ("pg8000",),
+}
+"""Libraries that come with an extra alone."""
+
+
 def main() -> None:
     """Run the command line and turn errors into messages and exit codes."""
     # Threads of torch that spin while they wait stand still where other programs are busy too: the
@@ -72,6 +79,13 @@ def main() -> None:
         err.print("error:", style="bold red", end=" ")
         note(str(error))
         sys.exit(2 if isinstance(error, PersonError) else 3)
+    except ModuleNotFoundError as error:
+        extra = next((name for name, modules in _EXTRAS.items() if error.name in modules), None)
+        if extra is None:
+            raise
+        err.print("error:", style="bold red", end=" ")
+        note(f"this needs {error.name}, which is not installed: pip install 'gadfly[{extra}]'")
+        sys.exit(3)
     except KeyboardInterrupt:
         note("Stopped.")
         sys.exit(130)
