@@ -410,3 +410,18 @@ def test_other_files_and_newer_databases_are_refused(tmp_path: Path, sqlite_url:
         raw.commit()
     with pytest.raises(OperatorError, match="newer Gadfly"):
         Store(sqlite_url)
+
+
+def test_many_may_make_a_new_file_at_once(tmp_path: Path) -> None:
+    """SQLite turns away one of two that switch a new file to WAL; whoever is turned away waits."""
+
+    def opened(url: str, together: threading.Barrier) -> None:
+        together.wait()
+        Store(url).close()
+
+    for round_ in range(12):
+        together = threading.Barrier(6)
+        with ThreadPoolExecutor(6) as pool:
+            url = f"sqlite:///{tmp_path}/{round_}.db"
+            for done in [pool.submit(opened, url, together) for _ in range(6)]:
+                done.result()

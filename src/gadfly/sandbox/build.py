@@ -98,6 +98,11 @@ def build(recipe: Recipe, folder: Path, *, stage: Stage) -> BuildCard:
     for size in recipe.sizes:
         _make_size(made, size)
     _make_scorer(made)
+    for left in [
+        *folder.glob("**/*.part"),
+        *folder.glob("**/*.full"),
+    ]:  # by a kill between two steps
+        shutil.rmtree(left)
     card = _try(made)
     write_chunks(folder / "card.json", [orjson.dumps(card.model_dump(mode="json"), option=_PRETTY)])
     write_chunks(folder / "README.md", [card_markdown(card).encode()])

@@ -13,6 +13,7 @@ from __future__ import annotations
 import getpass
 import logging
 import os
+import sqlite3
 import ssl
 import time
 from collections.abc import Iterator
@@ -157,7 +158,16 @@ def _unusable(url: str, error: Exception) -> str:
 def _durable(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by _begin alone
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:  # of two that make a new file WAL at once, SQLite turns one away without waiting
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
