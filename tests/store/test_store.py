@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import sqlite3
 import subprocess
@@ -9,9 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -413,16 +414,30 @@ def test_other_files_and_newer_databases_are_refused(tmp_path: Path, sqlite_url:
         Store(sqlite_url)
 
 
+def _open_each(urls: list[str], together: Any, told: Any) -> None:
+    """In a process of its own: open one after another, each at the same moment as the others."""
+    for url in urls:
+        together.wait()
+        try:
+            Store(url).close()
+        except OperatorError as error:
+            told.put(str(error))
+    told.put(None)
+
+
 def test_many_may_make_a_new_file_at_once(tmp_path: Path) -> None:
     """SQLite turns away one of two that switch a new file to WAL; whoever is turned away waits."""
-
-    def opened(url: str, together: threading.Barrier) -> None:
-        together.wait()
-        Store(url).close()
-
-    for round_ in range(12):
-        together = threading.Barrier(6)
-        with ThreadPoolExecutor(6) as pool:
-            url = f"sqlite:///{tmp_path}/{round_}.db"
-            for done in [pool.submit(opened, url, together) for _ in range(6)]:
-                done.result()
+    context, many = multiprocessing.get_context("spawn"), 6
+    together, told = context.Barrier(many), context.Queue()
+    urls = [f"sqlite:///{tmp_path}/{number}.db" for number in range(25)]
+    openers = [context.Process(target=_open_each, args=(urls, together, told)) for _ in range(many)]
+    for opener in openers:
+        opener.start()
+    ended, errors = 0, []
+    while ended < many:
+        error = told.get(timeout=120)
+        ended += error is None
+        errors += [error] if error else []
+    for opener in openers:
+        opener.join()
+    assert errors == []
