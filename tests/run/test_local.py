@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,13 @@ from gadfly.errors import StudyProblem
 from gadfly.preference.constant import untrained
 from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Attack
-from gadfly.run.assemble import Servers
+from gadfly.run.assemble import Servers, open_study
+from gadfly.run.collect import collect
 from gadfly.run.models import checkpoint_folder
 from gadfly.run.report import analysable
+from gadfly.store.store import Store
 from gadfly.study.arms import LocalSpec
+from gadfly.study.protocol import load_study
 from tests.run.conftest import MakeStudy, allowed, collected, collected_attacks
 from tests.stub import Stub
 from tests.tiny import tiny_causal
@@ -136,3 +141,11 @@ def test_a_checkpoint_trained_anew_in_its_folder_is_refused(make_study: MakeStud
     shutil.rmtree(path.parent / "model")
     tiny_causal(path.parent / "model")
     assert texts(attacked(path)) == texts(before)
+    shutil.rmtree(path.parent / "model")
+    tiny_causal(path.parent / "model", seed=1)
+    path.write_text(path.read_text().replace("quota: 3", "quota: 4"))
+    file = load_study(path)
+    with closing(Store(file.database_url)) as store:
+        study = open_study(file, store, amend=True)  # an amendment elsewhere does not let it in
+        with pytest.raises(StudyProblem, match="no longer what the study began with"):
+            asyncio.run(collect(study))

@@ -152,12 +152,9 @@ def make_assistant(
 
 def _as_it_was(study: OpenStudy, arm: StudyArm, name: str) -> None:
     """Refuse an assistant or a filter that was trained anew in its folder since the study began."""
-    which = content_hash(arm).removeprefix("sha256:")[:32]  # as much as the column holds
-    place = (f"study:{study.id}", arm.arm.name, which)
-    known = study.store.dialect(*place)
-    if known is None:
-        study.store.put_dialect(*place, name)
-    elif known != name:
+    said = [part.model_dump(mode="json") for part in (arm.assistant, arm.intervention)]
+    known = study.store.assistant(study.id, arm.arm.name, content_hash(said), name)
+    if known != name:
         raise StudyProblem(
             study.file.path,
             [

@@ -60,6 +60,7 @@ from gadfly.store.statements import (
     SINCE,
 )
 from gadfly.store.tables import (
+    assistants,
     attacks,
     events,
     probes,
@@ -414,6 +415,19 @@ class Store:
         )
         with self._reading() as c:
             return [StoredProbe(*row) for row in c.execute(query)]
+
+    # Assistants
+
+    def assistant(self, study_id: int, arm: str, spec: str, name: str) -> str:
+        """What an arm's assistant was called when it was first put here: now, if never before."""
+        place = {"study_id": study_id, "arm": arm, "spec": spec}
+        here = [assistants.c[column] == value for column, value in place.items()]
+        with self._writing() as c:
+            alone(c)
+            known: str | None = c.scalar(select(assistants.c.name).where(*here))
+            if known is None:
+                c.execute(insert(assistants).values(place | {"name": name}))
+            return known or name
 
     # Servers
 

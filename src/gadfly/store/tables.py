@@ -119,6 +119,15 @@ probes = Table(
     Column("tokens_out", BigInteger, nullable=False, server_default="0"),
 )
 
+assistants = Table(
+    "assistants",
+    metadata,
+    Column("study_id", ForeignKey("studies.id"), primary_key=True),
+    Column("arm", String(400), primary_key=True),  # Arm.name
+    Column("spec", String(80), primary_key=True),  # hash of what the study file says of it
+    Column("name", Text, nullable=False),  # Assistant.name, weights and filter told apart
+)
+
 runners = Table(
     "runners",
     metadata,
