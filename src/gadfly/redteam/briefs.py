@@ -8,20 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gadfly.records.texts import VersionedText, read_text, shipped_texts
+from gadfly.records.texts import VersionedText, read_text
 
-__all__ = ["Brief", "read_brief", "shipped_briefs"]
+__all__ = ["Brief", "read_brief"]
 
 _PACKAGE = "gadfly.redteam"
 
 
 class Brief(VersionedText):
     """Instructions shown to an attacker."""
-
-
-def shipped_briefs() -> list[str]:
-    """Names of the briefs that come with Gadfly."""
-    return shipped_texts(_PACKAGE)
 
 
 def read_brief(name: str, beside: Path) -> Brief:

@@ -225,12 +225,12 @@ def _talk(draw: random.Random, pool: Pool) -> Iterator[Message]:
     yield Message(role="assistant", text=reply)
 
 
-def document(seed: str, index: int, pool: Pool, *, longest: int = 18) -> list[Message]:
-    """One document of the training text; ``longest`` is in exchanges."""
+def document(seed: str, index: int, pool: Pool) -> list[Message]:
+    """One document of the training text."""
     draw = random.Random(f"document/{seed}/{pool}/{index}")
     names, shares = list(TEMPERS), [temper.share for temper in TEMPERS.values()]
     temper = TEMPERS[draw.choices(names, weights=shares)[0]]
-    wanted = draw.choice((1, 2, 4, 8, longest))
+    wanted = draw.choice((1, 2, 4, 8, 18))  # exchanges
     said: list[Message] = []
     while len(said) < 2 * wanted:
         if draw.random() < 0.08:

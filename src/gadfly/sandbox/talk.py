@@ -50,20 +50,20 @@ def assistant(size: str, arm: ArmName) -> Assistant:
     return RejectionSampling(prompted, open_scorer(located(f"sandbox:{size}/preference", here)))
 
 
-def examples(count: int = 8, *, seed: str = "examples") -> list[str]:
+def examples(count: int = 8) -> list[str]:
     """First messages to choose from, harmful and benign in turn, each of another kind."""
     found: list[str] = []
     pools = {
         harmful: [
             one
-            for one in openings(seed, 40 * count, "study", harmful=harmful)
+            for one in openings("examples", 40 * count, "study", harmful=harmful)
             if one.cluster.startswith(
                 ("direct/", *(("role_play/", "flattery/") if harmful else ()))
             )
         ]
         for harmful in (True, False)
     }
-    draw = random.Random(seed)
+    draw = random.Random("examples")
     kinds = ("insult", "code", "sabotage", "prejudice")
     for place in range(count):
         harmful, kind = place % 2 == 0, kinds[place // 2 % 4]
