@@ -16,6 +16,7 @@ __all__ = [
     "pairs",
     "reading",
     "released",
+    "reviews",
     "rows",
     "sifting",
     "transcript",
