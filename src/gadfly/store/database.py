@@ -15,9 +15,10 @@ import logging
 import os
 import sqlite3
 import ssl
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from gadfly.errors import OperatorError
 
 __all__ = [
+    "Database",
     "alone",
     "clock",
     "is_sqlite",
@@ -43,6 +45,36 @@ _BUSY_SECONDS = 30  # how long a writer waits for another
 _IDLE_SECONDS = 10.0  # how long a transaction of PostgreSQL may stand still
 logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # errors are raised, and told
 _LOCK = 0x6761_6466_6C79  # "gadfly": the advisory lock of schema and study rows
+
+
+class Database:
+    """An open database: one transaction to read or to write in at a time, for each caller."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_database(url)
+        # SQLite has one writer; within a process they queue here, for its own queue sleeps.
+        self._writer = threading.Lock() if is_sqlite(self._engine) else nullcontext()
+
+    @property
+    def one_host(self) -> bool:
+        """Whether it is a file, which serves one machine."""
+        return is_sqlite(self._engine)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is committed when it is left without an error."""
+        with operator_errors(self._engine), self._writer, self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database."""
+        with operator_errors(self._engine), self._engine.connect() as connection:
+            yield connection.execution_options(reads=True)
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
 
 
 def is_sqlite(engine: Engine) -> bool:
@@ -167,7 +199,7 @@ def _durable(connection: Any, _record: Any) -> None:
             if "locked" not in str(error) or time.monotonic() > until:
                 raise
             time.sleep(0.02)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

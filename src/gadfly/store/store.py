@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +22,6 @@ from pathlib import Path
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     Table,
     delete,
     func,
@@ -37,7 +34,7 @@ from sqlalchemy import (
 
 from gadfly.errors import OperatorError
 from gadfly.records.values import Usage
-from gadfly.store.database import alone, clock, is_sqlite, open_database, operator_errors
+from gadfly.store.database import Database, alone, clock
 from gadfly.store.rows import (
     Counts,
     Held,
@@ -48,6 +45,7 @@ from gadfly.store.rows import (
     StoredProtocol,
     StoredScores,
 )
+from gadfly.store.sealing import Vault
 from gadfly.store.statements import (
     ADD,
     ADD_COST,
@@ -88,25 +86,15 @@ class _Seen:
 class Store:
     """One study's part of a database."""
 
-    def __init__(self, url: str) -> None:
-        self._engine: Engine = open_database(url)
+    def __init__(self, url: str, vault: Vault | None = None) -> None:
+        self.database = Database(url)
+        self.vault = vault or Vault()
+        self._reading, self._writing = self.database.reading, self.database.writing
         self._seen: dict[int, _Seen] = {}
-        # SQLite has one writer; within a process they queue here, for its own queue sleeps.
-        self._writer = threading.Lock() if is_sqlite(self._engine) else nullcontext()
 
     def close(self) -> None:
         """Give every connection back."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with operator_errors(self._engine), self._writer, self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with operator_errors(self._engine), self._engine.connect() as connection:
-            yield connection.execution_options(reads=True)
+        self.database.close()
 
     # Studies and protocols
 

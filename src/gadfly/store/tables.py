@@ -81,8 +81,14 @@ attacks = Table(
     Column("calls", BigInteger, nullable=False, server_default="0"),  # requests to servers
     Column("tokens_in", BigInteger, nullable=False, server_default="0"),
     Column("tokens_out", BigInteger, nullable=False, server_default="0"),
+    Column("person_id", String(32)),  # people.id; null where the member is none
+    Column("task", Integer),  # of the person, from 1
+    Column("brief", String(200)),  # label of the brief that the person was shown
+    Column("quarantined_at", String(32)),  # out of everything but the named roles' sight
+    Column("withdrawn_at", String(32)),  # its person has left, and its text with them
     UniqueConstraint("study_id", "number"),
     Index(None, "runner"),
+    Index(None, "person_id"),
     Index(None, "study_id", "ending"),
 )
 

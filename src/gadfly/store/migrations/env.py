@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from gadfly.store import site_tables  # noqa: F401  its tables join the metadata
 from gadfly.store.tables import metadata
 
 context.configure(

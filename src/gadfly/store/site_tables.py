@@ -1,0 +1,238 @@
+"""The tables of the site: people, what they did and felt, what they are paid, who saw what.
+
+* Tokens (sessions, invitations) are kept as hashes; what a person wrote is sealed (data_key).
+* ``people.subject`` is a keyed hash of who somebody is on their platform, equal in every study of
+  this server, so that limits hold across them; the platform's own id is sealed.
+* ``demographics`` has no time, no order and no person unless the person agreed to be named there.
+* ``audit`` takes new rows only; the database itself refuses anything else.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from gadfly.store.tables import metadata
+
+__all__ = [
+    "arrivals",
+    "audit",
+    "demographics",
+    "feelings",
+    "hooks",
+    "invitations",
+    "letters",
+    "payments",
+    "people",
+    "rates",
+    "reports",
+    "reviews",
+    "roles",
+    "sessions",
+    "steps",
+    "work",
+]
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", String(32), primary_key=True),  # random
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("name", String(64), nullable=False),  # pseudonym within the study
+    Column("login", String(200)),  # of staff
+    Column("password", Text),  # argon2 hash, of staff
+    Column("subject", String(80)),  # keyed hash of who they are elsewhere
+    Column("data_key", Text),  # null once erased
+    Column("state", String(16), nullable=False),  # active, paused, left, erased
+    Column("because", Text),  # why paused
+    Column("brief", String(200)),  # label of the variant that they were given
+    Column("domains", Text),  # of an expert: canonical JSON list
+    Column("created_at", String(32), nullable=False),
+    Column("beat_at", Float),  # last sign of work, seconds since 1970
+    Column("unbroken", Float, nullable=False, server_default="0"),  # seconds since the last break
+    UniqueConstraint("study_id", "name"),
+    UniqueConstraint("study_id", "login"),
+    Index(None, "subject"),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("role", String(16), primary_key=True),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("token", String(64), nullable=False, unique=True),  # SHA-256
+    Column("role", String(16), nullable=False),
+    Column("domains", Text),
+    Column("subject", String(80)),  # keyed hash of whom it was made for
+    Column("made_at", String(32), nullable=False),
+    Column("expires_at", Float),
+    Column("person_id", ForeignKey("people.id")),  # who came by it
+    Column("revoked_at", String(32)),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token", String(64), primary_key=True),  # SHA-256
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("began_at", String(32), nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Index(None, "person_id"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # order on the way, from 0
+    Column("body", Text, nullable=False),  # sealed canonical JSON of care.journey.Step
+    Column("at", String(32), nullable=False),
+)
+
+feelings = Table(
+    "feelings",
+    metadata,
+    Column("id", String(32), primary_key=True),  # random
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("moment", String(16), nullable=False),  # before, after, survey, week 1, week 4
+    Column("instrument", String(200), nullable=False),  # id and version
+    Column("body", Text, nullable=False),  # sealed
+    Column("at", String(32), nullable=False),
+    Index(None, "person_id"),
+)
+
+demographics = Table(
+    "demographics",
+    metadata,
+    Column("id", String(32), primary_key=True),  # random: the order tells nothing
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("person_id", ForeignKey("people.id")),  # only where the person agreed
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+work = Table(
+    "work",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("hour", BigInteger, primary_key=True),  # hours since 1970
+    Column("activity", String(16), primary_key=True),  # red team, review, break, other
+    Column("seconds", Float, nullable=False, server_default="0"),
+    Column("items", Integer, nullable=False, server_default="0"),
+    Column("severe", Integer, nullable=False, server_default="0"),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("outcome", String(16), nullable=False),  # complete, early exit, no consent, failed check
+    Column("amount", BigInteger, nullable=False),  # minor units
+    Column("currency", String(3), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("state", String(16), nullable=False),  # owed, told, failed
+    Column("detail", Text),
+    Column("at", String(32), nullable=False),
+    Index(None, "person_id"),
+)
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("platform", String(32), nullable=False),
+    Column("submission", String(80), nullable=False, unique=True),  # keyed hash of the session
+    Column("body", Text, nullable=False),  # sealed: the platform's own ids
+    Column("state", String(16), nullable=False),  # here, finished, given back
+    Column("at", String(32), nullable=False),
+)
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("platform", String(32), primary_key=True),
+    Column("event", String(200), primary_key=True),
+    Column("at", String(32), nullable=False),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", String(32), primary_key=True),  # random
+    Column("attack_id", ForeignKey("attacks.id"), nullable=False),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("state", String(16), nullable=False),  # open, done, skipped, settles
+    Column("expires_at", Float, nullable=False),  # of the lease, while it is open
+    Column("began_at", String(32), nullable=False),
+    Column("ended_at", String(32)),
+    Column("body", Text),  # sealed canonical JSON of records.Review
+    UniqueConstraint("attack_id", "person_id", "state"),
+    Index(None, "person_id"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("attack_id", ForeignKey("attacks.id")),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("kind", String(16), nullable=False),  # flag, worst
+    Column("note", Text, nullable=False),  # sealed
+    Column("at", String(32), nullable=False),
+    Column("settled_at", String(32)),
+    Column("settled_by", String(64)),
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),  # of the conversation
+    Column("sender", String(64), nullable=False),
+    Column("body", Text, nullable=False),  # sealed
+    Column("at", String(32), nullable=False),
+    Column("read_at", String(32)),
+    Index(None, "person_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", ForeignKey("studies.id"), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("who", String(64), nullable=False),  # pseudonym, or "system"
+    Column("what", String(64), nullable=False),
+    Column("object", String(200), nullable=False),
+    Column("detail", Text, nullable=False),  # canonical JSON
+    Index(None, "study_id", "id"),
+)
+
+rates = Table(
+    "rates",
+    metadata,
+    Column("key", String(128), primary_key=True),
+    Column("window", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+)
