@@ -1,0 +1,6 @@
+"""WHO IS LOOKED AFTER: consent, limits, pay, opt-outs, feelings, and what is done about them.
+
+Import from the defining modules.
+"""
+
+__all__ = ["feelings", "instruments", "limits", "pay", "settings", "texts", "topics"]
