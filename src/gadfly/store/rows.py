@@ -44,6 +44,16 @@ class StoredAttack:
     assigned_at: str
     ending: Ending | None
     ended_at: str | None
+    person_id: str | None = None
+    """Of a person's attack."""
+    task: int | None = None
+    """Task of that person in which it was made, from 1."""
+    brief: str | None = None
+    """Label of the brief that the person was shown."""
+    quarantined_at: str | None = None
+    """Since when nobody but the named roles may see it."""
+    withdrawn_at: str | None = None
+    """When its person withdrew it; its text is gone."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,18 @@ from sqlalchemy import and_, bindparam, insert, or_, select, update
 from gadfly.store.rows import StoredAttack
 from gadfly.store.tables import attacks, protocols, runners, studies
 
-__all__ = ["ADD", "ADD_COST", "COLUMNS", "END", "FREE", "LOCK_STUDY", "MINE", "NEWEST", "SINCE"]
+__all__ = [
+    "ADD",
+    "ADD_COST",
+    "COLUMNS",
+    "END",
+    "FREE",
+    "LIVE",
+    "LOCK_STUDY",
+    "MINE",
+    "NEWEST",
+    "SINCE",
+]
 
 COLUMNS = [attacks.c[name] for name in StoredAttack.__dataclass_fields__]
 LIVE = select(runners.c.id).where(runners.c.expires_at > bindparam("now"))
@@ -16,6 +27,7 @@ FREE = (
     .where(
         attacks.c.study_id == bindparam("study"),
         attacks.c.ending.is_(None),
+        attacks.c.person_id.is_(None),  # a person drives their own
         or_(
             attacks.c.runner.is_(None),
             # Its own are its own, lease or not: it drives them.

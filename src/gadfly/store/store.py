@@ -15,7 +15,7 @@ import os
 import socket
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +46,7 @@ from gadfly.store.rows import (
     StoredScores,
 )
 from gadfly.store.sealing import Vault
+from gadfly.store.site_tables import people
 from gadfly.store.statements import (
     ADD,
     ADD_COST,
@@ -69,7 +70,7 @@ from gadfly.store.tables import (
     studies,
 )
 
-__all__ = ["Store"]
+__all__ = ["Store", "cost_row"]
 
 _COSTS = ("calls", "tokens_in", "tokens_out")
 
@@ -215,7 +216,8 @@ class Store:
         with self._writing() as c:
             held = self._adopted(c, study_id, runner) if look else None
             if held is None:
-                held = self._assigned(c, study_id, runner, protocol_hash, member, draw)
+                new = self.assign(c, study_id, protocol_hash, member, draw, runner=runner)
+                held = None if new is None else Held(new, begun=False)
             if held is None and not look:
                 held = self._adopted(c, study_id, runner)
             return held
@@ -229,27 +231,24 @@ class Store:
         c.execute(update(attacks).where(attacks.c.id == attack.id).values(runner=runner))
         return Held(attack, begun=True)
 
-    def _assigned(
+    def assign(
         self,
         c: Connection,
         study_id: int,
-        runner: int,
         protocol_hash: str,
         member: Callable[[int], str | None],
         draw: Callable[[Counts], tuple[str, str] | None],
-    ) -> Held | None:
+        *,
+        runner: int | None = None,
+    ) -> StoredAttack | None:
+        """The next attack of a study, in a transaction that does more; see :meth:`next_attack`."""
         c.execute(LOCK_STUDY, {"study": study_id})
         if c.execute(NEWEST, {"study": study_id}).one().protocol_hash != protocol_hash:
             raise OperatorError(
                 "another runner has amended this study since, and its next dialogues begin under "
                 "the new version of its file. Every step is kept: run again with that file"
             )
-        seen = self._seen.setdefault(study_id, _Seen())
-        new = c.execute(SINCE, {"study": study_id, "number": seen.number}).all()
-        for row in new:  # in the order of assignment; rows are never taken back
-            seen.number = row.number
-            seen.by_arm[row.arm] += 1
-            seen.by_member[row.member][row.arm] += 1
+        seen = self._counted(c, study_id)
         number = seen.number + 1
         name = member(number)
         if name is None:
@@ -257,20 +256,28 @@ class Store:
         drawn = draw(Counts(number, dict(seen.by_arm), dict(seen.by_member[name])))
         if drawn is None:
             return None
-        attack = StoredAttack(
-            id=0,
-            number=number,
-            protocol_hash=protocol_hash,
-            member=name,
-            arm=drawn[0],
-            assignment=drawn[1],
-            assigned_at=_now(),
-            ending=None,
-            ended_at=None,
-        )
-        values = {key: value for key, value in asdict(attack).items() if key != "id"}
-        added = c.execute(ADD, {"study_id": study_id, "runner": runner, **values})
-        return Held(replace(attack, id=added.scalar_one()), begun=False)
+        row = {
+            "study_id": study_id,
+            "number": number,
+            "protocol_hash": protocol_hash,
+            "member": name,
+            "arm": drawn[0],
+            "assignment": drawn[1],
+            "assigned_at": _now(),
+            "runner": runner,
+        }
+        attack_id = c.execute(ADD, row).scalar_one()
+        return StoredAttack(*c.execute(select(*COLUMNS).where(attacks.c.id == attack_id)).one())
+
+    def _counted(self, c: Connection, study_id: int) -> _Seen:
+        """The assignments so far; the caller holds the study's lock."""
+        seen = self._seen.setdefault(study_id, _Seen())
+        new = c.execute(SINCE, {"study": study_id, "number": seen.number}).all()
+        for row in new:  # in the order of assignment; rows are never taken back
+            seen.number = row.number
+            seen.by_arm[row.arm] += 1
+            seen.by_member[row.member][row.arm] += 1
+        return seen
 
     def held_elsewhere(self, study_id: int, runner: int) -> int:
         """Open attacks that this runner does not hold: others do, or have just let go."""
@@ -338,7 +345,7 @@ class Store:
             if keep:
                 c.execute(insert(events), [_event_row(e, stored_at) for e in keep])
             # What was paid is paid, whoever holds the dialogue now.
-            if costs := [_cost(e.attack_id, e.usage) for e in new if e.usage is not None]:
+            if costs := [cost_row(e.attack_id, e.usage) for e in new if e.usage is not None]:
                 c.execute(ADD_COST, costs)
             for e in keep:
                 if e.ending is not None:
@@ -348,30 +355,29 @@ class Store:
     def add_cost(self, attack_id: int, usage: Usage) -> None:
         """Book what was paid for a reply that never came to be an event."""
         with self._writing() as c:
-            c.execute(ADD_COST, _cost(attack_id, usage))
+            c.execute(ADD_COST, cost_row(attack_id, usage))
 
     def events_of(self, attack_id: int) -> list[tuple[int, str]]:
-        """Number and body of every event of one attack, in order."""
-        query = (
-            select(events.c.number, events.c.body)
-            .where(events.c.attack_id == attack_id)
-            .order_by(events.c.number)
-        )
-        with self._reading() as c:
-            return [(row.number, row.body) for row in c.execute(query)]
+        """Number and body of every event of one attack, in order; none of a withdrawn one."""
+        return self._events(attacks.c.id == attack_id).get(attack_id, [])
 
     def events(self, study_id: int) -> dict[int, list[tuple[int, str]]]:
-        """Number and body of every event, by attack id, in order."""
+        """Number and body of every event, by attack id, in order; none of withdrawn attacks."""
+        return self._events(attacks.c.study_id == study_id)
+
+    def _events(self, which: ColumnElement[bool]) -> dict[int, list[tuple[int, str]]]:
         query = (
-            select(events.c.attack_id, events.c.number, events.c.body)
+            select(events.c.attack_id, events.c.number, events.c.body, people.c.data_key)
             .join(attacks, attacks.c.id == events.c.attack_id)
-            .where(attacks.c.study_id == study_id)
+            .outerjoin(people, people.c.id == attacks.c.person_id)
+            .where(which, attacks.c.withdrawn_at.is_(None))
             .order_by(events.c.attack_id, events.c.number)
         )
         found: dict[int, list[tuple[int, str]]] = {}
         with self._reading() as c:
-            for attack_id, number, body in c.execute(query):
-                found.setdefault(attack_id, []).append((number, body))
+            for attack_id, number, body, key in c.execute(query):
+                text = body if key is None else self.vault.open(key, body)
+                found.setdefault(attack_id, []).append((number, text))
         return found
 
     # Harmless requests
@@ -480,7 +486,8 @@ def _event_row(e: NewEvent, stored_at: str) -> dict[str, object]:
     return {"attack_id": e.attack_id, "number": e.number, "body": e.body, "stored_at": stored_at}
 
 
-def _cost(attack_id: int, usage: Usage) -> dict[str, int]:
+def cost_row(attack_id: int, usage: Usage) -> dict[str, int]:
+    """What ``ADD_COST`` takes."""
     return {
         "this": attack_id,
         "more_calls": usage.calls,

@@ -1,5 +1,7 @@
 """The site: people, what they did and felt, what they are paid, who saw what."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,7 +10,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-_OF_A_PERSON = {
+_OF_A_PERSON: dict[str, sa.types.TypeEngine[Any]] = {
     "person_id": sa.String(32),
     "task": sa.Integer(),
     "brief": sa.String(200),

@@ -1,0 +1,163 @@
+"""Dialogues of people: one request at a time, from any process.
+
+A person's dialogue waits for the person most of the time, and then nobody holds it. While
+assistants write, one process holds it under the lease of a runner (:meth:`Sittings.claim`); if that
+process dies, the next request that comes by takes over. Every step names the number that its first
+event would get, and is kept only if that is still the next one: what is sent twice is kept once,
+and of two that come at the same moment one is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+
+from gadfly.errors import PersonError
+from gadfly.records.values import Ending, Usage
+from gadfly.store.audit import timestamp
+from gadfly.store.database import clock
+from gadfly.store.people import Person, lock_person
+from gadfly.store.rows import Counts, StoredAttack
+from gadfly.store.statements import ADD_COST, COLUMNS, END, LIVE
+from gadfly.store.store import Store, cost_row
+from gadfly.store.tables import attacks, events
+
+__all__ = ["Appended", "Sittings"]
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What became of a step."""
+
+    kept: bool
+    """It is in the database, now or since an earlier sending."""
+    number: int
+    """Number that the next event gets."""
+
+
+class Sittings:
+    """The dialogues of people in one database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reading, self._writing = store.database.reading, store.database.writing
+
+    def begin(
+        self,
+        person: Person,
+        protocol_hash: str,
+        task: int,
+        most: int,
+        draw: Callable[[Counts], tuple[str, str] | None],
+    ) -> StoredAttack | None:
+        """The person's open dialogue, or a new one, in one transaction.
+
+        ``None`` where every quota is full, or the person has begun ``most`` in this task.
+
+        :param draw: arm and canonical JSON of its assignment, from the counts so far.
+        :raises OperatorError: the study has a newer version than ``protocol_hash``.
+        """
+        with self._writing() as c:
+            lock_person(c, person.id)
+            mine = select(*COLUMNS).where(attacks.c.person_id == person.id)
+            open_one = c.execute(mine.where(attacks.c.ending.is_(None))).first()
+            if open_one is not None:
+                return StoredAttack(*open_one)
+            if len(c.execute(mine.where(attacks.c.task == task)).all()) >= most:
+                return None
+            attack = self._store.assign(
+                c, person.study_id, protocol_hash, lambda number: person.name, draw
+            )
+            if attack is None:
+                return None
+            more = {"person_id": person.id, "task": task, "brief": person.brief}
+            c.execute(update(attacks).where(attacks.c.id == attack.id).values(more))
+            return StoredAttack(*c.execute(select(*COLUMNS).where(attacks.c.id == attack.id)).one())
+
+    def of(self, person: Person) -> list[StoredAttack]:
+        """Everything that a person has attacked, in order."""
+        query = select(*COLUMNS).where(attacks.c.person_id == person.id).order_by(attacks.c.number)
+        with self._reading() as c:
+            return [StoredAttack(*row) for row in c.execute(query)]
+
+    def attack(self, study_id: int, number: int) -> StoredAttack | None:
+        """One attack of a study."""
+        this = attacks.c.study_id == study_id, attacks.c.number == number
+        with self._reading() as c:
+            row = c.execute(select(*COLUMNS).where(*this)).one_or_none()
+            return None if row is None else StoredAttack(*row)
+
+    def claim(self, attack_id: int, runner: int) -> bool:
+        """Hold a dialogue while its assistants write; false where a living runner does already."""
+        with self._writing() as c:
+            free = or_(
+                attacks.c.runner.is_(None),
+                attacks.c.runner == runner,
+                attacks.c.runner.not_in(LIVE),
+            )
+            this = attacks.c.id == attack_id, attacks.c.ending.is_(None), free
+            done = c.execute(update(attacks).where(*this).values(runner=runner), {"now": clock(c)})
+            return done.rowcount == 1
+
+    def release(self, attack_id: int, runner: int) -> None:
+        """Hold it no longer."""
+        with self._writing() as c:
+            this = attacks.c.id == attack_id, attacks.c.runner == runner
+            c.execute(update(attacks).where(*this).values(runner=None))
+
+    def append(
+        self,
+        attack: StoredAttack,
+        person: Person,
+        first: int,
+        bodies: Sequence[str],
+        *,
+        ending: Ending | None = None,
+        usage: Usage | None = None,
+    ) -> Appended:
+        """Keep a step if its first event is the next one.
+
+        A step that is there already, letter by letter, counts as kept. What was paid is booked
+        whether or not the step is kept.
+
+        :param first: number of its first event.
+        :param bodies: canonical JSON of each event.
+        :param ending: set where the step ends the dialogue.
+        :raises PersonError: the person has withdrawn.
+        """
+        if person.key is None:
+            raise PersonError(f"{person.name} has withdrawn; nothing of theirs can be kept")
+        vault, at = self._store.vault, timestamp()
+        sealed = [vault.seal(person.key, body) for body in bodies]
+        with self._writing() as c:
+            open_ = self._lock(c, attack.id)
+            if usage is not None:
+                c.execute(ADD_COST, cost_row(attack.id, usage))
+            of_this = events.c.attack_id == attack.id
+            number = c.scalar(select(func.count()).where(of_this)) or 0
+            if number != first or not open_:
+                later = of_this, events.c.number >= first, events.c.number < first + len(bodies)
+                there = c.scalars(select(events.c.body).where(*later).order_by(events.c.number))
+                same = [vault.open(person.key, body) for body in there] == list(bodies)
+                return Appended(kept=same and bool(bodies), number=number)
+            rows = [
+                {"attack_id": attack.id, "number": first + place, "body": body, "stored_at": at}
+                for place, body in enumerate(sealed)
+            ]
+            c.execute(insert(events), rows)
+            if ending is not None:
+                c.execute(END, {"this": attack.id, "how": ending, "at": at})
+            return Appended(kept=True, number=first + len(bodies))
+
+    @staticmethod
+    def _lock(c: Connection, attack_id: int) -> bool:
+        row = select(attacks.c.ending).where(attacks.c.id == attack_id).with_for_update()
+        return c.execute(row).one().ending is None
+
+    def next_number(self, attack_id: int) -> int:
+        """Number that the next event of a dialogue gets."""
+        with self._reading() as c:
+            query = select(func.count()).where(events.c.attack_id == attack_id)
+            return c.scalar(query) or 0
