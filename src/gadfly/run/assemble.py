@@ -21,6 +21,7 @@ from gadfly.errors import PersonError, StudyProblem
 from gadfly.preference.constant import ConstantScorer
 from gadfly.preference.protocol import Scorer
 from gadfly.records.canonical import canonical_json, content_hash
+from gadfly.records.texts import VersionedText
 from gadfly.redteam.briefs import Brief
 from gadfly.redteam.members import SCRIPTED, SimulatedMember, draw_members
 from gadfly.run.models import Models
@@ -277,6 +278,11 @@ def _version(body: str) -> Version:
         brief=Brief.model_validate_json(canonical_json(parts["brief"])),
         prompts={name: Prompt.model_validate_json(canonical_json(p)) for name, p in prompts},
         benign=None if benign is None else Requests.model_validate_json(canonical_json(benign)),
+        variants=tuple(Brief.model_validate(brief) for brief in parts.get("variants", ())),
+        texts={
+            name: VersionedText.model_validate(text)
+            for name, text in parts.get("texts", {}).items()
+        },
     )
 
 

@@ -18,7 +18,8 @@ __all__ = ["gather"]
 def gather(
     study: OpenStudy, *, scorer: Scorer | None = None, over_only: bool = True
 ) -> dict[int, Attack]:
-    """A study's attacks by row id, in the order of assignment.
+    """A study's attacks by row id, in the order of assignment; none that its person withdrew or
+    that is in quarantine.
 
     :param scorer: whose scores stand on them; none without it.
     :param over_only: leave out dialogues that still last.
@@ -28,7 +29,8 @@ def gather(
     return {
         row.id: _attack(study, row, events.get(row.id, []), scores)
         for row in study.store.attacks(study.id)
-        if row.ending is not None or not over_only
+        if (row.ending is not None or not over_only) and not row.quarantined_at
+        if not row.withdrawn_at
     }
 
 
@@ -48,7 +50,7 @@ def _attack(
         arm=arm,
         attacker=Attacker(kind=kind, team_type=protocol.team_type, member=row.member),
         assignment=Assignment.model_validate_json(row.assignment),
-        brief=version.brief.label,
+        brief=row.brief or version.brief.label,
         task_description=dialogue.description,
         addendum=dialogue.addendum,
         turns=dialogue.all_turns,

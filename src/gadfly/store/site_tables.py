@@ -58,8 +58,6 @@ people = Table(
     Column("brief", String(200)),  # label of the variant that they were given
     Column("domains", Text),  # of an expert: canonical JSON list
     Column("created_at", String(32), nullable=False),
-    Column("beat_at", Float),  # last sign of work, seconds since 1970
-    Column("unbroken", Float, nullable=False, server_default="0"),  # seconds since the last break
     UniqueConstraint("study_id", "name"),
     UniqueConstraint("study_id", "login"),
     Index(None, "subject"),
@@ -133,12 +131,14 @@ demographics = Table(
 work = Table(
     "work",
     metadata,
-    Column("person_id", ForeignKey("people.id"), primary_key=True),
-    Column("hour", BigInteger, primary_key=True),  # hours since 1970
-    Column("activity", String(16), primary_key=True),  # red team, review, break, other
-    Column("seconds", Float, nullable=False, server_default="0"),
-    Column("items", Integer, nullable=False, server_default="0"),
-    Column("severe", Integer, nullable=False, server_default="0"),
+    Column("id", Integer, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("activity", String(16), nullable=False),  # red team, review, break, other
+    Column("began", Float, nullable=False),  # seconds since 1970
+    Column("ended", Float, nullable=False),
+    Column("dialogues", Integer, nullable=False, server_default="0"),  # begun in it
+    Column("severe", Integer, nullable=False, server_default="0"),  # of them
+    Index(None, "person_id", "ended"),
 )
 
 payments = Table(

@@ -13,21 +13,25 @@ it, that everyone is an adult, what an ethics review said, who allowed the test,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gadfly.assistants.prompts import Prompt, read_prompt
+from gadfly.care.settings import CareSpec
 from gadfly.errors import FileProblem, StudyProblem
 from gadfly.records.canonical import Record, content_hash
+from gadfly.records.texts import VersionedText, read_text
 from gadfly.records.values import Scale, TeamType
 from gadfly.redteam.assignment import ARMS_MAX
 from gadfly.redteam.briefs import Brief, read_brief
 from gadfly.redteam.members import Population
 from gadfly.redteam.state import Rules
+from gadfly.review.settings import ReviewSpec
 from gadfly.study.arms import EndpointSpec, StudyArm
+from gadfly.study.arrival import ArrivalSpec
 from gadfly.study.benign import BenignSpec, Requests, read_requests
 from gadfly.study.faults import explain, read_yaml
 
@@ -47,6 +51,7 @@ __all__ = [
 ]
 
 Text = Annotated[str, Field(min_length=1)]
+_LATER = ("benign", "brief_variants", "care", "review", "arrival")
 
 
 class Limit(Record):
@@ -167,6 +172,8 @@ class Study(Record):
     """The harmlessness preference model that scores every reply."""
     brief: Text = "open"
     """Instructions shown to attackers: a shipped name, or a Markdown file beside the study."""
+    brief_variants: tuple[Text, ...] = ()
+    """Other briefs to compare: each person is given one of all of them, at random."""
     task_size: Annotated[int, Field(ge=1, le=100)] = 5
     """Dialogues in one task of a member."""
     rules: Rules = Rules()
@@ -179,8 +186,14 @@ class Study(Record):
     """What servers may cost."""
     launch: Launch = Launch()
     """Facts that a study with people, or on a server, must state."""
+    care: CareSpec = CareSpec()
+    """How people are looked after: limits, pay, support."""
+    review: ReviewSpec = ReviewSpec()
+    """How attacks are reviewed."""
+    arrival: ArrivalSpec = ArrivalSpec()
+    """Who may come in, and through which platform."""
 
-    @field_validator("launch", mode="before")
+    @field_validator("launch", "care", "review", "arrival", mode="before")
     @classmethod
     def _empty_is_none_stated(cls, value: object) -> object:
         """A heading with nothing but comments under it is empty, not wrong."""
@@ -241,6 +254,9 @@ class Study(Record):
                 missing.append(
                     "launch.pay_floor is missing: the least that an hour is paid (amount, currency)"
                 )
+            elif fault := self.care.pay.fault(launch.pay_floor.amount):
+                missing.append(fault)
+            missing += self.care.missing_facts()
         return missing
 
 
@@ -254,6 +270,15 @@ class Version:
     """By the name that the study file gives."""
     benign: Requests | None
     """The list of harmless requests; ``None`` where the study asks none."""
+    variants: tuple[Brief, ...] = ()
+    """The other briefs."""
+    texts: Mapping[str, VersionedText] = field(default_factory=dict)
+    """What people are shown, by the name of its place in ``care.texts``; none without people."""
+
+    @property
+    def briefs(self) -> tuple[Brief, ...]:
+        """Every brief that a person may be given."""
+        return (self.brief, *self.variants)
 
     @property
     def requests(self) -> tuple[str, ...]:
@@ -263,7 +288,7 @@ class Version:
         return self.benign.asked(self.study.benign)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudyFile(Version):
     """A study as its file has it now."""
 
@@ -277,10 +302,15 @@ class StudyFile(Version):
             "brief": self.brief.model_dump(mode="json"),
             "prompts": {name: p.model_dump(mode="json") for name, p in self.prompts.items()},
         }
-        if self.benign is None:
-            del study["benign"]  # a study without it keeps the hash that it had before there was it
-        else:
+        for name in _LATER:  # a study without them keeps the hash that it had before they were
+            if getattr(self.study, name) == Study.model_fields[name].default:
+                del study[name]
+        if self.benign is not None:
             texts["benign"] = self.benign.model_dump(mode="json")
+        if self.variants:
+            texts["variants"] = [brief.model_dump(mode="json") for brief in self.variants]
+        if self.texts:
+            texts["texts"] = {name: t.model_dump(mode="json") for name, t in self.texts.items()}
         return {"study": study, **texts}
 
     @property
@@ -311,5 +341,18 @@ def load_study(path: Path) -> StudyFile:
         raise StudyProblem(path, explain(error, Study, document)) from None
     named = {arm.prompt for arm in study.arms if arm.prompt is not None}
     prompts = {name: read_prompt(name, path.parent) for name in sorted(named)}
-    benign = None if study.benign is None else read_requests(study.benign, path)
-    return StudyFile(study, read_brief(study.brief, path.parent), prompts, benign, path)
+    texts = dict(study.care.texts) if study.members.kind == "human" else {}
+    return StudyFile(
+        study=study,
+        brief=read_brief(study.brief, path.parent),
+        prompts=prompts,
+        benign=None if study.benign is None else read_requests(study.benign, path),
+        variants=tuple(read_brief(name, path.parent) for name in study.brief_variants),
+        texts={
+            place: read_text(
+                VersionedText, name, package="gadfly.care", beside=path.parent, what="text"
+            )
+            for place, name in texts.items()
+        },
+        path=path,
+    )

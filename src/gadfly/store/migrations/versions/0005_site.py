@@ -49,8 +49,6 @@ def upgrade() -> None:
         sa.Column("brief", sa.String(200)),
         sa.Column("domains", sa.Text),
         sa.Column("created_at", sa.String(32), nullable=False),
-        sa.Column("beat_at", sa.Float),
-        sa.Column("unbroken", sa.Float, nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("id", name="pk_people"),
         sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name="fk_people_study_id"),
         sa.UniqueConstraint("study_id", "login", name="uq_people_study_id_login"),
@@ -128,15 +126,17 @@ def upgrade() -> None:
     )
     op.create_table(
         "work",
+        sa.Column("id", sa.Integer, nullable=False),
         sa.Column("person_id", sa.String(32), nullable=False),
-        sa.Column("hour", sa.BigInteger, nullable=False),
         sa.Column("activity", sa.String(16), nullable=False),
-        sa.Column("seconds", sa.Float, nullable=False, server_default="0"),
-        sa.Column("items", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("began", sa.Float, nullable=False),
+        sa.Column("ended", sa.Float, nullable=False),
+        sa.Column("dialogues", sa.Integer, nullable=False, server_default="0"),
         sa.Column("severe", sa.Integer, nullable=False, server_default="0"),
-        sa.PrimaryKeyConstraint("person_id", "hour", "activity", name="pk_work"),
+        sa.PrimaryKeyConstraint("id", name="pk_work"),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_work_person_id"),
     )
+    op.create_index("ix_work_person_id_ended", "work", ["person_id", "ended"])
     op.create_table(
         "payments",
         sa.Column("id", sa.Integer, nullable=False),
