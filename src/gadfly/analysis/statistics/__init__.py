@@ -4,6 +4,7 @@ Import from the defining modules.
 """
 
 __all__ = [
+    "agreement",
     "auc",
     "cvar",
     "effective_members",
