@@ -111,7 +111,7 @@ class FakeProlific:
     def arrival(self, submission: FakeSubmission, **claims: Any) -> list[tuple[str, str]]:
         """The query with which the person arrives, signed.
 
-        :param claims: take the place of the claims that Prolific would make.
+        :param claims: take the place of those that Prolific makes; ``None`` leaves one out.
         """
         ids = {
             "PROLIFIC_PID": submission.person,
@@ -127,7 +127,8 @@ class FakeProlific:
             "exp": now + 300,
             "prolific": ids | {"workspace_id": self.workspace},
         }
-        token = jwt.encode(signed | claims, self.key, "RS256", headers={"kid": self.kid})
+        said = {name: value for name, value in (signed | claims).items() if value is not None}
+        token = jwt.encode(said, self.key, "RS256", headers={"kid": self.kid})
         return [*ids.items(), ("prolific_token", token)]
 
     def delivery(self, submission: FakeSubmission) -> tuple[dict[str, str], bytes]:
