@@ -5,6 +5,7 @@ defining modules.
 """
 
 __all__ = [
+    "agreement",
     "analyze",
     "arms",
     "bootstrap",
