@@ -14,6 +14,8 @@ time; rules and records are the same, so the two can be compared.
   says so). After "neither" the dialogue goes to its rating, or on from a random reply.
 * A reply that stays missing after every try voids its turn: kept, compared by nobody, no part of
   the conversation. Too many voided turns in a row end the dialogue as the target's failure.
+* An attacker may stop the assistants before their replies are shown: that turn is voided too, and
+  is nobody's failure.
 * Two replies of one turn, and two questions about them, may be answered in any order: the dialogue
   that results is the same.
 
@@ -39,6 +41,7 @@ from gadfly.redteam.events import (
     Rated,
     Replied,
     Shown,
+    Stopped,
 )
 from gadfly.redteam.state import REPLIES, Dialogue, Needed, OpenTurn, Rules, needed
 
@@ -143,7 +146,8 @@ def _decided(turn: OpenTurn, rules: Rules) -> bool:
 def _void(dialogue: Dialogue, turn: OpenTurn) -> Dialogue:
     limit = dialogue.rules.voided_max
     turns = (*dialogue.turns, turn.record(voided=True))
-    last = turns[-limit:]
+    in_time = [t for place, t in enumerate(turns) if place not in dialogue.stopped]
+    last = in_time[-limit:]
     if len(last) < limit or not all(t.voided for t in last):
         return replace(dialogue, turns=turns, turn=None)
     refused = {reply.outcome for reply in turn.failed} <= {"refused", "filtered"}
@@ -153,6 +157,16 @@ def _void(dialogue: Dialogue, turn: OpenTurn) -> Dialogue:
         turn=None,
         ending="target_refused" if refused else "target_error",
         ended_because=f"{limit} turns in a row without two replies",
+    )
+
+
+def _stopped(dialogue: Dialogue, event: Stopped) -> Dialogue:
+    turn = _open(dialogue, event, "replies")
+    return replace(
+        dialogue,
+        turns=(*dialogue.turns, turn.record(voided=True)),
+        turn=None,
+        stopped=dialogue.stopped | {len(dialogue.turns)},
     )
 
 
@@ -232,6 +246,7 @@ _STEPS: dict[type[Event], Callable[[Dialogue, Any], Dialogue]] = {
     Described: _described,
     Messaged: _messaged,
     Replied: _replied,
+    Stopped: _stopped,
     Shown: _shown,
     Compared: _compared,
     Continued: _continued,

@@ -26,6 +26,7 @@ __all__ = [
     "Rated",
     "Replied",
     "Shown",
+    "Stopped",
     "read_event",
 ]
 
@@ -53,6 +54,12 @@ class Replied(Record):
     attempt: Annotated[int, Field(ge=0)]
     """Which try for it, from 0."""
     reply: Reply
+
+
+class Stopped(Record):
+    """The attacker stopped the assistants before their replies were shown."""
+
+    type: Literal["stopped"] = "stopped"
 
 
 class Shown(Record):
@@ -118,6 +125,7 @@ Event = Annotated[
     Described
     | Messaged
     | Replied
+    | Stopped
     | Shown
     | Compared
     | Continued

@@ -124,6 +124,8 @@ class Dialogue:
     """Turns that are over."""
     turn: OpenTurn | None = None
     """The turn under way."""
+    stopped: frozenset[int] = frozenset()
+    """Places in :attr:`turns` of those that the attacker stopped."""
     closing: bool = False
     """Nothing but the rating is missing."""
     rating: SelfRating | None = None

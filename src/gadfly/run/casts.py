@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gadfly.assistants.protocol import Assistant
-from gadfly.records.values import Sampling
+from gadfly.records.values import Sampling, Usage
 from gadfly.redteam.members import SimulatedMember
 from gadfly.redteam.state import Rules
 from gadfly.run.assemble import OpenStudy, Servers, make_assistant, make_members
@@ -62,6 +62,15 @@ class Casts:
     def price(self, arm: StudyArm) -> Price | None:
         """What an arm's tokens cost."""
         return arm.price or self._newest.get(arm.arm.name, arm).price
+
+    def spending(self) -> list[tuple[str | None, Usage, Price | None]]:
+        """What the database says was spent, by member, with the price of each arm's tokens."""
+        found = []
+        for row in self._study.store.spent(self._study.id):
+            arms = self._study.version(row.protocol_hash).study.arms
+            price = next(self.price(arm) for arm in arms if arm.arm.name == row.arm)
+            found.append((row.member, row.usage, price))
+        return found
 
     def _sampling(self, arm: StudyArm) -> Sampling:
         longest = self._newest.get(arm.arm.name, arm).sampling.max_tokens

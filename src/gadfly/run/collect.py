@@ -26,15 +26,16 @@ from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Message
 from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
-from gadfly.redteam.events import Abandoned, Continued, Event, Replied, Shown, read_event
+from gadfly.redteam.events import Event, Replied, read_event
 from gadfly.redteam.members import member_of_task
 from gadfly.redteam.state import REPLIES, Dialogue, Needed, needed
 from gadfly.run.assemble import OpenStudy, Servers
-from gadfly.run.budget import NO_USAGE, BudgetSpent, MemberSpent, Purse, cost
+from gadfly.run.budget import NO_USAGE, BudgetSpent, Purse, cost
 from gadfly.run.casts import Cast, Casts
 from gadfly.run.journal import Journal, TakenOver
 from gadfly.run.probes import Probing, answered
 from gadfly.run.tally import ArmTally, Tally
+from gadfly.run.turns import ask, chance, draw_for
 from gadfly.store.rows import Counts, Held, NewEvent, StoredAttack
 
 __all__ = ["LEASE_SECONDS", "Collected", "collect"]
@@ -123,6 +124,11 @@ async def collect(
     :raises OperatorError: the database or a server refuses; everything acknowledged is kept.
     :raises BudgetSpent: the study's budget allows no further call.
     """
+    if study.file.study.members.kind == "human":
+        raise PersonError(
+            f"study {study.file.study.name}: its members are people, who come to its site: gadfly "
+            f"serve {study.file.path}. Write members.kind: simulated to try the study out"
+        )
     store, tally = study.store, tally or Tally()
     tally.currency = study.file.study.budget.currency
     runner = await asyncio.to_thread(store.enlist, study.id, lease_seconds)
@@ -201,12 +207,7 @@ async def _look(run: _Run) -> None:
     """Hear from the database how the study stands, whoever else works on it."""
     store = run.study.store
     counts = await asyncio.to_thread(store.counts, run.study.id)
-    spent = await asyncio.to_thread(store.spent, run.study.id)
-    booked = []
-    for row in spent:
-        arms = run.study.version(row.protocol_hash).study.arms
-        price = next(run.casts.price(arm) for arm in arms if arm.arm.name == row.arm)
-        booked.append((row.member, row.usage, price))
+    booked = await asyncio.to_thread(run.casts.spending)
     run.purse.know(booked)
     total = sum((usage for _, usage, _ in booked), start=NO_USAGE)
     money = sum(cost(price, usage.tokens_in, usage.tokens_out) for _, usage, price in booked)
@@ -376,47 +377,28 @@ async def _next(
     run: _Run, cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed
 ) -> Sequence[Event]:
     """What happens next: an assistant's replies, a coin, or the member's own step."""
-    place = f"{cast.seed}/{attack.number}/{len(dialogue.turns)}/{need.what}"
     if need.what == "replies":
-        return await _replies(run, cast, attack, dialogue, need, place)
-    draw = random.Random(f"{place}/{'+'.join(need.questions)}")
-    if need.what == "order":
-        return [Shown(order=tuple(draw.sample(range(REPLIES), REPLIES)))]
-    if need.what == "continuation":
-        return [Continued(slot=draw.randrange(REPLIES))]
+        return await _replies(run, cast, attack, dialogue, need)
+    decided = chance(cast, attack, dialogue, need)
+    if decided is not None:
+        return [decided]
+    draw = draw_for(cast, attack, dialogue, need)
     return [cast.members[attack.member].act(dialogue, need, draw)]
 
 
 async def _replies(
-    run: _Run, cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed, place: str
+    run: _Run, cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed
 ) -> Sequence[Event]:
-    """One try for each reply that is missing; the member's budget may end the dialogue."""
-    tries = dialogue.turn.tries if dialogue.turn else ()
-    due = [(slot, len(tries[slot])) for slot in need.slots]
-    seeds = [random.Random(f"{place}/{slot}/{attempt}").getrandbits(31) for slot, attempt in due]
-    assistant, sampling = cast.assistants[attack.arm], cast.sampling[attack.arm]
-    price, conversation = cast.prices[attack.arm], dialogue.conversation
-    asking = assistant.reply(conversation, seeds=seeds, sampling=sampling)
+    """One try for each reply that is missing, counted."""
+    halted = run.halt.event.is_set
     try:
-        if run.purse.budget.limited:
-            most = assistant.bound(conversation, len(seeds), sampling)
-            if most.calls and sampling.max_tokens is None:
-                asking.close()
-                return [Abandoned(reason="its arm states no longest reply, and there is a budget")]
-            halted = run.halt.event.is_set
-            replies = await run.purse.pay(attack.member, most, price, asking, halted=halted)
-        else:
-            replies = await asking
-    except MemberSpent as spent:
-        return [Abandoned(reason=str(spent))]
+        came = await ask(cast, attack, dialogue, need, purse=run.purse, halted=halted)
     except (ServerProblem, Stopped) as failure:
         if failure.spent is not None:
             await asyncio.to_thread(run.study.store.add_cost, attack.id, failure.spent)
         raise
+    replies = [event.reply for event in came if isinstance(event, Replied)]
     for reply in replies:
-        run.tally.replied(reply, price)
+        run.tally.replied(reply, cast.prices[attack.arm])
     run.tally.paired(replies)
-    return [
-        Replied(slot=slot, attempt=attempt, reply=reply)
-        for (slot, attempt), reply in zip(due, replies, strict=True)
-    ]
+    return came

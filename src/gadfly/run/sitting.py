@@ -1,0 +1,192 @@
+"""A person's dialogue, driven one request at a time by the same rules as every other.
+
+A request brings one event of the person. Whatever follows from it alone (a coin) is committed with
+it; where assistants must answer, some process claims the dialogue under its lease and asks them in
+the background, while the page asks how it stands. Nothing that matters lives here: if this process
+dies, the next request finds the dialogue waiting for replies and asks for them again, from the same
+seeds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from gadfly.assistants.protocol import ServerProblem, Stopped
+from gadfly.errors import GadflyError, OperatorError
+from gadfly.records.canonical import canonical_json
+from gadfly.records.values import Usage
+from gadfly.redteam.assignment import ArmCount, draw_arm
+from gadfly.redteam.dialogue import advance, rebuild
+from gadfly.redteam.events import Event, Replied, read_event
+from gadfly.redteam.state import Dialogue, needed
+from gadfly.run.assemble import OpenStudy, Servers
+from gadfly.run.budget import NO_USAGE, Purse
+from gadfly.run.casts import Casts
+from gadfly.run.turns import ask, chance
+from gadfly.store.people import Person
+from gadfly.store.rows import Counts, StoredAttack
+from gadfly.store.sittings import Appended, Sittings
+
+__all__ = ["Sitting", "Stand"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How a dialogue stands."""
+
+    dialogue: Dialogue
+    number: int
+    """Number that the next event gets; a step names it as the one it expects."""
+
+
+@dataclass
+class Sitting:
+    """The dialogues of one study's people, as this process serves them."""
+
+    study: OpenStudy
+    runner: int
+    """This process's runner, whose lease somebody renews."""
+    servers: Servers
+    _asking: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    _halted: bool = False
+
+    def __post_init__(self) -> None:
+        self.kept = Sittings(self.study.store)
+        self._casts = Casts(self.study, self.servers)
+        self._purse = Purse(self.study.file.study.budget)
+
+    async def begin(self, person: Person, task: int) -> StoredAttack | None:
+        """The person's open dialogue or a new one; ``None`` where the task or the study is full."""
+        protocol, digest = self.study.file.study, self.study.file.protocol_hash
+
+        def draw(counts: Counts) -> tuple[str, str] | None:
+            arms = {
+                arm.arm.name: ArmCount(
+                    quota=arm.quota,
+                    assigned=counts.by_arm.get(arm.arm.name, 0),
+                    by_member=counts.by_arm_of_member.get(arm.arm.name, 0),
+                )
+                for arm in protocol.arms
+            }
+            drawn = draw_arm(arms, random.Random(f"arm/{protocol.seed}/{counts.number}"))
+            if drawn is None:
+                return None
+            return drawn.arm, canonical_json(drawn.assignment).decode()
+
+        begin = self.kept.begin
+        return await asyncio.to_thread(begin, person, digest, task, protocol.task_size, draw)
+
+    async def stand(self, attack: StoredAttack) -> Stand:
+        """How a dialogue stands, from its stored events."""
+        bodies = await asyncio.to_thread(self.study.store.events_of, attack.id)
+        rules = self.study.version(attack.protocol_hash).study.rules
+        events = ((number, read_event(body)) for number, body in bodies)
+        return Stand(rebuild(rules, events), len(bodies))
+
+    async def act(
+        self, attack: StoredAttack, person: Person, expects: int, event: Event
+    ) -> Appended:
+        """One event of the person, with what a coin decides after it.
+
+        Sent again, it is kept once; where the dialogue has moved on, it is not kept.
+
+        :param expects: number that the event would get, as the page had it.
+        :raises InvalidEvent: it does not fit the present state.
+        """
+        stand = await self.stand(attack)
+        if stand.number != expects:
+            body = canonical_json(event).decode()
+            return await asyncio.to_thread(self.kept.append, attack, person, expects, [body])
+        return await self._keep(attack, person, stand, [event])
+
+    async def _keep(
+        self, attack: StoredAttack, person: Person, stand: Stand, step: Sequence[Event]
+    ) -> Appended:
+        """Commit events with the coins that follow, if nothing came between."""
+        cast = self._casts.of(attack.protocol_hash)
+        dialogue, bodies, usage = stand.dialogue, [], NO_USAGE
+        waiting = list(step)
+        while waiting:
+            event = waiting.pop(0)
+            dialogue, need = advance(dialogue, event)
+            bodies.append(canonical_json(event).decode())
+            if isinstance(event, Replied) and event.reply.usage is not None:
+                usage += event.reply.usage
+            if not waiting and (decided := chance(cast, attack, dialogue, need)) is not None:
+                waiting.append(decided)
+        return await asyncio.to_thread(
+            self.kept.append,
+            attack,
+            person,
+            stand.number,
+            bodies,
+            ending=dialogue.ending,
+            usage=usage if usage.calls else None,
+        )
+
+    def see_to(self, attack: StoredAttack, person: Person) -> None:
+        """Have the assistants answer in the background, if it is their turn and nobody sees to it.
+
+        Call it from every request that finds a dialogue waiting for replies.
+        """
+        if attack.id in self._asking or self._halted:
+            return
+        task = asyncio.create_task(self._answer(attack, person))
+        self._asking[attack.id] = task
+        task.add_done_callback(lambda _: self._asking.pop(attack.id, None))
+
+    async def _answer(self, attack: StoredAttack, person: Person) -> None:
+        try:
+            if not await asyncio.to_thread(self.kept.claim, attack.id, self.runner):
+                return
+            try:
+                await self._replies(attack, person)
+            finally:
+                await asyncio.to_thread(self.kept.release, attack.id, self.runner)
+        except Stopped:
+            return
+        except GadflyError as error:  # the page goes on waiting, and the next one tries again
+            _LOG.warning("attack %d: %s", attack.number, error)
+
+    async def _replies(self, attack: StoredAttack, person: Person) -> None:
+        cast = self._casts.of(attack.protocol_hash)
+        while True:
+            stand = await self.stand(attack)
+            need = needed(stand.dialogue)
+            if need.what != "replies":
+                return
+            if self._purse.budget.limited:
+                self._purse.know(await asyncio.to_thread(self._casts.spending))
+            try:
+                came = await ask(
+                    cast,
+                    attack,
+                    stand.dialogue,
+                    need,
+                    purse=self._purse,
+                    halted=lambda: self._halted,
+                )
+            except (ServerProblem, Stopped) as failure:
+                await self._book(attack, failure.spent)
+                raise
+            await self._keep(attack, person, stand, came)
+
+    async def _book(self, attack: StoredAttack, spent: Usage | None) -> None:
+        if spent is not None:
+            await asyncio.to_thread(self.study.store.add_cost, attack.id, spent)
+
+    async def close(self) -> None:
+        """Ask nobody anything more, and let the assistants go."""
+        self._halted = True
+        for task in list(self._asking.values()):
+            task.cancel()
+            with suppress(asyncio.CancelledError, OperatorError):
+                await task
+        await self._casts.close()

@@ -1,0 +1,77 @@
+"""What happens in a dialogue besides its attacker: assistants answer, and chance decides.
+
+Every draw follows from the study's seed, the attack's number and the place in its dialogue, whether
+a runner drives the dialogue or a person does on the site.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from gadfly.redteam.events import Abandoned, Continued, Event, Replied, Shown
+from gadfly.redteam.state import REPLIES, Dialogue, Needed
+from gadfly.run.budget import MemberSpent, Purse
+from gadfly.run.casts import Cast
+from gadfly.store.rows import StoredAttack
+
+__all__ = ["ask", "chance", "draw_for"]
+
+
+def draw_for(cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed) -> random.Random:
+    """The random stream of one step."""
+    place = _place(cast, attack, dialogue, need)
+    return random.Random(f"{place}/{'+'.join(need.questions)}")
+
+
+def chance(cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed) -> Event | None:
+    """What a coin decides; ``None`` where it is somebody's turn."""
+    if need.what == "order":
+        draw = draw_for(cast, attack, dialogue, need)
+        return Shown(order=tuple(draw.sample(range(REPLIES), REPLIES)))
+    if need.what == "continuation":
+        return Continued(slot=draw_for(cast, attack, dialogue, need).randrange(REPLIES))
+    return None
+
+
+async def ask(
+    cast: Cast,
+    attack: StoredAttack,
+    dialogue: Dialogue,
+    need: Needed,
+    *,
+    purse: Purse,
+    halted: Callable[[], bool],
+) -> Sequence[Event]:
+    """One try for each reply that is missing; the member's budget may end the dialogue.
+
+    :raises ServerProblem: the server answers nobody; what was paid stands on it.
+    :raises Stopped: the run halted.
+    :raises BudgetSpent: the study's budget allows no further call.
+    """
+    place = _place(cast, attack, dialogue, need)
+    tries = dialogue.turn.tries if dialogue.turn else ()
+    due = [(slot, len(tries[slot])) for slot in need.slots]
+    seeds = [random.Random(f"{place}/{slot}/{attempt}").getrandbits(31) for slot, attempt in due]
+    assistant, sampling = cast.assistants[attack.arm], cast.sampling[attack.arm]
+    price, conversation = cast.prices[attack.arm], dialogue.conversation
+    asking = assistant.reply(conversation, seeds=seeds, sampling=sampling)
+    try:
+        if purse.budget.limited:
+            most = assistant.bound(conversation, len(seeds), sampling)
+            if most.calls and sampling.max_tokens is None:
+                asking.close()
+                return [Abandoned(reason="its arm states no longest reply, and there is a budget")]
+            replies = await purse.pay(attack.member, most, price, asking, halted=halted)
+        else:
+            replies = await asking
+    except MemberSpent as spent:
+        return [Abandoned(reason=str(spent))]
+    return [
+        Replied(slot=slot, attempt=attempt, reply=reply)
+        for (slot, attempt), reply in zip(due, replies, strict=True)
+    ]
+
+
+def _place(cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed) -> str:
+    return f"{cast.seed}/{attack.number}/{len(dialogue.turns)}/{need.what}"
