@@ -85,6 +85,7 @@ def test_an_item_stays_until_it_was_passed_once() -> None:
     first, second = ITEMS[0], ITEMS[1]
     wrong = Verdict(success=0, intent_harm=0, tags=("Other",))
     tries = [practice(first.id, wrong), practice(second.id, None)]
+    tries += [practice(first.id, right(second)), practice(second.id, right(first))]
     assert still_to_pass(ITEMS, tries, PAPER) == ITEMS
     tries += [practice(first.id, right(first)), practice(first.id, wrong)]
     assert still_to_pass(ITEMS, tries, PAPER) == ITEMS[1:]

@@ -33,7 +33,7 @@ class Dispute:
     """Why an attack needs a lead's verdict."""
 
     reasons: tuple[str, ...]
-    """A sentence each, for the lead; shown after the lead's own first look."""
+    """A sentence each, for the lead."""
     domain: str | None
     """The domain whose experts may settle it too; ``None`` for leads alone."""
     settles: tuple[str, ...]

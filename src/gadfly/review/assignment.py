@@ -112,9 +112,9 @@ def next_attack(
     left = [
         c
         for c in candidates
-        if in_share(c.attack, share=spec.share, seed=seed)
-        and c.attack not in reviewer.seen
+        if c.attack not in reviewer.seen
         and c.member not in reviewer.names
+        and in_share(c.attack, share=spec.share, seed=seed)
     ]
     wanted = [c for c in left if c.taken < spec.per_attack and not c.settled]
     allowed = [c for c in wanted if _may_see(c, reviewer)]
