@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["feelings", "instruments", "limits", "pay", "settings", "texts", "topics"]
+__all__ = ["feelings", "instruments", "limits", "pay", "settings", "topics", "wording"]
