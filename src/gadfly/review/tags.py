@@ -9,23 +9,20 @@ Id and version go on every review, so tags of different lists are never pooled b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import orjson
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from gadfly.errors import FileProblem, PersonError, show
+from gadfly.errors import PersonError, show
 from gadfly.records.canonical import Record
+from gadfly.records.forms import read_shipped, shipped_forms
 
-__all__ = ["Tag", "Taxonomy", "check_tags", "read_form", "read_taxonomy", "shipped_taxonomies"]
+__all__ = ["Tag", "Taxonomy", "check_tags", "read_taxonomy", "shipped_taxonomies"]
 
-F = TypeVar("F", bound=Record)
 Text = Annotated[str, Field(min_length=1)]
-_FOLDER = Path(str(files("gadfly.review"))) / "taxonomies"
+_PACKAGE = "gadfly.review.taxonomies"
 
 
 class Tag(Record):
@@ -73,7 +70,7 @@ class Taxonomy(Record):
 
 def shipped_taxonomies() -> list[str]:
     """Names of the taxonomies that come with Gadfly."""
-    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+    return shipped_forms(_PACKAGE)
 
 
 def read_taxonomy(name: str, beside: Path) -> Taxonomy:
@@ -81,15 +78,7 @@ def read_taxonomy(name: str, beside: Path) -> Taxonomy:
 
     :raises FileProblem: there is none of that name, or it is no taxonomy; every fault is named.
     """
-    shipped = shipped_taxonomies()
-    path = _FOLDER / f"{name}.yaml" if name in shipped else beside / name
-    if not path.is_file():
-        raise FileProblem(
-            path,
-            f"no such taxonomy; give one of {', '.join(shipped)}, or a file beside the study "
-            f"(to start from a shipped one, copy it from {_FOLDER})",
-        )
-    return read_form(Taxonomy, path)
+    return read_shipped(Taxonomy, name, package=_PACKAGE, beside=beside, what="taxonomy")
 
 
 def check_tags(tags: Sequence[str], taxonomy: Taxonomy, *, most: int) -> None:
@@ -104,26 +93,3 @@ def check_tags(tags: Sequence[str], taxonomy: Taxonomy, *, most: int) -> None:
             raise PersonError(
                 f"{show(tag)} is no tag of {taxonomy.label}; choose one of the tags on the page"
             )
-
-
-def read_form(form: type[F], path: Path) -> F:
-    """A record from a YAML file.
-
-    :raises FileProblem: it is not YAML in UTF-8, or not of that form; every fault is named.
-    """
-    try:
-        values = orjson.dumps(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except UnicodeDecodeError:
-        raise FileProblem(path, "is not UTF-8 text") from None
-    except (yaml.YAMLError, RecursionError, TypeError) as error:
-        raise FileProblem(path, f"not YAML as expected: {show(str(error))}") from None
-    try:
-        return form.model_validate_json(values)
-    except ValidationError as error:
-        raise FileProblem(path, "; ".join(_faults(error))) from None
-
-
-def _faults(error: ValidationError) -> Iterator[str]:
-    for fault in error.errors(include_url=False):
-        where = ".".join(str(part) for part in fault["loc"]) or "the file"
-        yield f"{where}: {fault['msg'].removeprefix('Value error, ')}"

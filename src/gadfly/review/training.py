@@ -15,16 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from gadfly.records.canonical import Record
+from gadfly.records.forms import read_shipped
 from gadfly.records.reviews import Review, Verdict
 from gadfly.records.values import Scale
-from gadfly.review.tags import Taxonomy, read_form
+from gadfly.review.tags import Taxonomy
 
 __all__ = [
     "Exchange",
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 Text = Annotated[str, Field(min_length=1)]
-_FILE = Path(str(files("gadfly.review"))) / "worked" / "town.yaml"
 
 
 class Exchange(Record):
@@ -109,7 +108,8 @@ class Feedback:
 
 def read_worked() -> WorkedItems:
     """The worked items that come with Gadfly."""
-    return read_form(WorkedItems, _FILE)
+    package = "gadfly.review.worked"
+    return read_shipped(WorkedItems, "town", package=package, beside=Path(), what="worked items")
 
 
 def compare(verdict: Verdict, expected: Expected, taxonomy: Taxonomy) -> Feedback:
