@@ -30,6 +30,8 @@ class ReviewSpec(Record):
     """Attacks in one task of a reviewer."""
     lease_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
     """How long an attack is kept for the reviewer who opened it, in minutes."""
+    rubric: Text = "rubric"
+    """Instructions shown to reviewers: a shipped name, or a Markdown file beside the study."""
     taxonomy: Text = "ganguli2022"
     """The tags: a shipped list (ganguli2022, mlcommons), or a YAML file beside the study."""
     tags_max: Annotated[int, Field(ge=1, le=TAGS_MAX)] = TAGS_MAX
