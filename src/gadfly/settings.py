@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gadfly.errors import OperatorError, show
@@ -27,6 +27,13 @@ class Settings(BaseSettings):
     """URL of the database; a SQLite file beside the study where it is not set."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
     """Dialogues that a runner holds at once."""
+    secret: SecretStr | None = None
+    """Signs cookies and hashes who people are; at least 32 random characters. On this machine alone
+    one is made and kept beside the database."""
+    keys: SecretStr | None = None
+    """Keys that seal what people write, the newest first, with commas between."""
+    public_url: str | None = None
+    """Address under which people reach the site, where it is not the one it listens on."""
     lease_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 15.0
     """How long a runner that is not heard of keeps its dialogues from the others."""
 

@@ -45,7 +45,8 @@ PARTS = """
 {{ ui.field("name", word, value=word, hint=word, error=word, maxlength=50) }}
 {{ ui.field("more", word, value=word, rows=3) }}
 {{ ui.scale("success", word, word, "High", hint=word, value=3) }}
-{{ ui.tag_chips("tags", word, tags, chosen=("b",), hint="Up to two.") }}
+{{ ui.tag_chips("tags", word, tags, chosen=("b",), most=2, hint="Up to two.") }}
+{{ ui.check("adult", word, required=true) }}
 {{ ui.button(word) }} {{ ui.button("Not now", "plain") }} {{ ui.button("Remove", "danger") }}
 {% endcall %}
 {{ ui.empty(word, word, "/x", "Go on") }}

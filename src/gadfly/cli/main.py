@@ -23,6 +23,7 @@ from gadfly.cli.init import init
 from gadfly.cli.run import run
 from gadfly.cli.sandbox import sandbox_app
 from gadfly.cli.score import score
+from gadfly.cli.serve import serve
 from gadfly.cli.train import train_app
 from gadfly.errors import GadflyError, PersonError, ProgrammerError
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, init, check, run, analyze, score, convert):
+for verb in (demo, init, check, run, serve, analyze, score, convert):
     app.command()(verb)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
@@ -62,6 +63,7 @@ def _options(
 _EXTRAS = {
     "models": ("torch", "transformers", "trl", "accelerate", "datasets", "safetensors"),
     "postgres": ("pg8000",),
+    "web": ("argon2", "cryptography", "fastapi", "itsdangerous", "jwt", "markdown_it", "uvicorn"),
 }
 """Libraries that come with an extra alone."""
 

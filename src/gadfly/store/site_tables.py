@@ -133,7 +133,7 @@ work = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person_id", ForeignKey("people.id"), nullable=False),
-    Column("activity", String(16), nullable=False),  # red team, review, break, other
+    Column("activity", String(16), nullable=False),  # red team, review, other
     Column("began", Float, nullable=False),  # seconds since 1970
     Column("ended", Float, nullable=False),
     Column("dialogues", Integer, nullable=False, server_default="0"),  # begun in it

@@ -8,7 +8,7 @@ written once.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -59,9 +59,10 @@ class Document:
         return line
 
 
-def read_yaml(path: Path) -> Document:
+def read_yaml(path: Path, *, headings: Collection[str] = ()) -> Document:
     """Read a YAML file as a mapping.
 
+    :param headings: keys under which may stand nothing but comments: they are then left out.
     :raises FileProblem: it is not YAML, not UTF-8, or no mapping.
     :raises StudyProblem: it gives a key twice.
     """
@@ -87,6 +88,7 @@ def read_yaml(path: Path) -> Document:
         )
     if twice := list(_twice(root)):
         raise StudyProblem(path, [f"line {line}: {key} is given twice" for key, line in twice])
+    values = {k: v for k, v in values.items() if v is not None or k not in headings}
     try:
         return Document(orjson.dumps(values), root)
     except TypeError as error:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from gadfly.assistants.prompts import Prompt, read_prompt
 from gadfly.care.settings import CareSpec
@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 Text = Annotated[str, Field(min_length=1)]
+_HEADINGS = ("launch", "care", "review", "arrival")
 _LATER = ("benign", "brief_variants", "care", "review", "arrival")
 
 
@@ -193,12 +194,6 @@ class Study(Record):
     arrival: ArrivalSpec = ArrivalSpec()
     """Who may come in, and through which platform."""
 
-    @field_validator("launch", "care", "review", "arrival", mode="before")
-    @classmethod
-    def _empty_is_none_stated(cls, value: object) -> object:
-        """A heading with nothing but comments under it is empty, not wrong."""
-        return {} if value is None else value
-
     @model_validator(mode="after")
     def _arms_differ(self) -> Study:
         names = [arm.arm.name for arm in self.arms]
@@ -334,7 +329,7 @@ def load_study(path: Path) -> StudyFile:
         raise FileProblem(path, "is a folder; give the study file inside it, often study.yaml")
     if not path.is_file():
         raise FileProblem(path, "no such file; gadfly init DIR writes a study to start from")
-    document = read_yaml(path)
+    document = read_yaml(path, headings=_HEADINGS)
     try:
         study = Study.model_validate_json(document.json)
     except ValidationError as error:

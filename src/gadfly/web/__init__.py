@@ -3,4 +3,14 @@
 Import from the defining modules.
 """
 
-__all__ = ["platforms"]
+__all__ = [
+    "access",
+    "app",
+    "page",
+    "pages",
+    "passwords",
+    "platforms",
+    "serving",
+    "templates",
+    "worker",
+]

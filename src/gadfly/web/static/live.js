@@ -9,6 +9,7 @@ import { ask, pause } from "./send.js";
 
 const POLL = 1_000; // milliseconds
 const WAITING = ["replies", "order", "continuation"];
+const NEEDED = [".notice.error", "[data-focus]", ".composer textarea", "h1"]; // by urgency
 const current = () => document.querySelector("main[data-here]");
 let sending = false;
 let prepare = () => {};
@@ -38,12 +39,15 @@ async function submit(event) {
   if (sending) return;
   sending = true;
   main.setAttribute("aria-busy", "true");
+  const body = new URLSearchParams(new FormData(form, event.submitter));
+  const fields = form.querySelectorAll("textarea, input");
+  for (const field of fields) field.readOnly = true; // what is on its way is what is seen
   try {
-    const body = new URLSearchParams(new FormData(form, event.submitter));
     await show(await ask(form.getAttribute("action"), { method: "POST", body }), form);
   } finally {
     sending = false;
     main.removeAttribute("aria-busy");
+    for (const field of fields) field.readOnly = false;
   }
 }
 
@@ -86,7 +90,7 @@ async function show(response, sent) {
 
 /** Lead eyes and ears to what is needed now, without taking the focus from somebody who types. */
 function arrive(main, focused) {
-  const target = main.querySelector(".notice.error, [data-focus], .composer textarea, h1");
+  const target = NEEDED.map((selector) => main.querySelector(selector)).find(Boolean);
   const same = focused && main.querySelector(`#${CSS.escape(focused)}`);
   if (same) {
     same.focus({ preventScroll: true });

@@ -1,0 +1,121 @@
+"""When people work: stretches of time that signs of life make longer.
+
+A sign of life is any request of a page that is in use. One that comes soon after the last makes the
+stretch longer; after a longer silence a new one begins, because nobody knows what the silence was.
+Stretches are summed for pay, and held against the limits of every study of this server, by the
+keyed hash of who somebody is elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import case, delete, func, insert, or_, select, update
+
+from gadfly.store.database import clock
+from gadfly.store.people import Person, lock_person
+from gadfly.store.site_tables import people, rates, work
+from gadfly.store.store import Store
+
+__all__ = ["SILENCE", "Activity", "Stretch", "Work"]
+
+Activity = Literal["red team", "review", "other"]
+SILENCE = 150.0
+"""Seconds after the last sign of life for which time still counts."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some time of a person."""
+
+    activity: Activity
+    began: float
+    """Seconds since 1970, as the next."""
+    ended: float
+    dialogues: int
+    """Dialogues begun in it, attacked or reviewed."""
+    severe: int
+    """How many of them were severe."""
+
+
+class Work:
+    """The time of the people of one database."""
+
+    def __init__(self, store: Store) -> None:
+        self._reading, self._writing = store.database.reading, store.database.writing
+
+    def sign(
+        self, person: Person, activity: Activity, *, dialogues: int = 0, severe: int = 0
+    ) -> None:
+        """A sign of life, now; with what began, or turned out severe, at this moment."""
+        with self._writing() as c:
+            lock_person(c, person.id)
+            now = clock(c)
+            mine = select(work).where(work.c.person_id == person.id)
+            last = c.execute(mine.order_by(work.c.ended.desc(), work.c.id.desc()).limit(1)).first()
+            goes_on = last is not None and now - last.ended <= SILENCE
+            if last is not None and goes_on:  # what passed since belongs to what was done
+                c.execute(
+                    update(work).where(work.c.id == last.id).values(ended=max(now, last.ended))
+                )
+            if last is None or not goes_on or last.activity != activity:
+                row = {"person_id": person.id, "activity": activity, "began": now, "ended": now}
+                last_id = c.execute(insert(work).values(row).returning(work.c.id)).scalar_one()
+            else:
+                last_id = last.id
+            if dialogues or severe:
+                more = {
+                    "dialogues": work.c.dialogues + dialogues,
+                    "severe": work.c.severe + severe,
+                }
+                c.execute(update(work).where(work.c.id == last_id).values(more))
+
+    def of(self, person: Person) -> list[Stretch]:
+        """All time of one person in their study, in order."""
+        return self._stretches(work.c.person_id == person.id)
+
+    def everywhere(self, person: Person, *, since: float) -> list[Stretch]:
+        """Time since a moment of whoever this is, in every study of this server."""
+        same = people.c.id == person.id
+        if person.subject is not None:
+            same = or_(same, people.c.subject == person.subject)
+        chosen = work.c.person_id.in_(select(people.c.id).where(same))
+        return self._stretches(chosen, work.c.ended > since)
+
+    def _stretches(self, *where: Any) -> list[Stretch]:
+        columns = (work.c.activity, work.c.began, work.c.ended, work.c.dialogues, work.c.severe)
+        with self._reading() as c:
+            rows = c.execute(select(*columns).where(*where).order_by(work.c.began, work.c.id))
+            return [Stretch(*row) for row in rows]
+
+    def now(self) -> float:
+        """Seconds since 1970, by the clock that all processes share."""
+        with self._reading() as c:
+            return clock(c)
+
+    def totals(self, study_id: int) -> dict[str, tuple[float, int]]:
+        """Seconds and severe dialogues of everybody, by pseudonym."""
+        query = (
+            select(people.c.name, func.sum(work.c.ended - work.c.began), func.sum(work.c.severe))
+            .join(people, people.c.id == work.c.person_id)
+            .where(people.c.study_id == study_id)
+            .group_by(people.c.name)
+        )
+        with self._reading() as c:
+            return {name: (float(s), int(n)) for name, s, n in c.execute(query)}
+
+    # How often somebody may try
+
+    def hit(self, key: str, *, seconds: int, most: int) -> bool:
+        """Count one try; false where there were too many in this window of so many seconds."""
+        with self._writing() as c:
+            window = int(clock(c)) // seconds
+            this = rates.c.key == key
+            more = case((rates.c.window == window, rates.c.count + 1), else_=1)
+            done = c.execute(update(rates).where(this).values(count=more, window=window))
+            if done.rowcount == 0:
+                c.execute(delete(rates).where(rates.c.window < window - 10_000))
+                c.execute(insert(rates).values(key=key, window=window, count=1))
+                return True
+            return int(c.execute(select(rates.c.count).where(this)).scalar_one()) <= most

@@ -1,0 +1,123 @@
+"""The application: routes, headers, and what a person reads when something goes wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from gadfly.errors import InvalidEvent, OperatorError, PersonError
+from gadfly.web.access import Refused
+from gadfly.web.page import message
+from gadfly.web.pages import ROUTERS
+from gadfly.web.serving import Serving
+from gadfly.web.templates import STATIC
+
+__all__ = ["create_app"]
+
+_LOG = logging.getLogger(__name__)
+_LONGEST = 256 * 1024  # bytes of a request
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_TITLES = {
+    400: "This form is not as it should be",
+    401: "Please come in by your link",
+    403: "This is not for you",
+    404: "There is no such page",
+    405: "There is no such page",
+    409: "This has moved on",
+    413: "This is too long",
+    422: "This form is not as it should be",
+    429: "Too often",
+    503: "Not now",
+}
+
+
+def create_app(serving: Serving) -> FastAPI:
+    """The site of these studies."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with serving.running():
+            yield
+
+    app = FastAPI(title="Gadfly", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.serving = serving
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for router in ROUTERS:
+        app.include_router(router)
+    app.middleware("http")(_headers)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    return app
+
+
+async def _headers(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > _LONGEST:
+        response = _said(request, 413, f"At most {_LONGEST // 1024} kilobytes are taken at once.")
+    else:
+        response = await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not request.url.path.startswith("/static/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _said(request: Request, status: int, text: str) -> Response:
+    return message(request, status, _TITLES.get(status, "This did not work"), text)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = error.status if isinstance(error, Refused) else 400
+    return _said(request, status, str(error))
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return _said(request, status, "The address may be mistyped, or the page is gone.")
+
+
+async def _wrong_form(request: Request, error: Exception) -> Response:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    text = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in faults)
+    return _said(request, 422, text)
+
+
+async def _moved_on(request: Request, error: Exception) -> Response:
+    return _said(request, 409, f"{error}. Open the page again to see how things stand.")
+
+
+async def _operator(request: Request, error: Exception) -> Response:
+    _LOG.error("%s %s: %s", request.method, request.scope.get("route"), error)
+    return _said(
+        request,
+        503,
+        "Something of ours is not working. Nothing you sent before is lost; try again.",
+    )
+
+
+_HANDLERS = {
+    Refused: _refused,
+    PersonError: _refused,
+    HTTPException: _unknown,
+    RequestValidationError: _wrong_form,
+    InvalidEvent: _moved_on,
+    OperatorError: _operator,
+}

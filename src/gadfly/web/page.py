@@ -1,0 +1,85 @@
+"""Answering with a page: what stands around it follows from who looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from gadfly.care.settings import CareSpec
+from gadfly.store.people import Role
+from gadfly.web.access import Visitor
+from gadfly.web.templates import Link, Site, environment
+
+__all__ = ["go", "index", "message", "show"]
+
+_ENVIRONMENT = environment()
+_MENU: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
+    ("Study", "/study", ("owner", "researcher")),
+    ("Members", "/study/members", ("owner", "researcher")),
+    ("Reviews", "/study/reviews", ("owner", "researcher", "review_lead")),
+    ("Reports", "/study/reports", ("owner", "care")),
+    ("Care", "/care", ("care",)),
+    ("Audit", "/study/audit", ("owner",)),
+)
+"""Where staff go: what it is called, its address, and who may."""
+
+
+def show(visitor: Visitor, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page of a study."""
+    html = _ENVIRONMENT.get_template(template).render(site=_site(visitor), **values)
+    return HTMLResponse(html, status_code=status)
+
+
+def go(visitor: Visitor, place: str = "") -> RedirectResponse:
+    """Send the browser to a page of the study, by GET."""
+    return RedirectResponse(visitor.base + place, status_code=303)
+
+
+def message(request: Request, status: int, title: str, text: str) -> HTMLResponse:
+    """A page that says one thing, to anybody, about any study or none."""
+    home = f"/{request.path_params['study']}" if "study" in request.path_params else "/"
+    site = Site(study="Gadfly", home=home, support="")
+    html = _ENVIRONMENT.get_template("message.html.j2").render(
+        site=site, title=title, text=text, home=home
+    )
+    return HTMLResponse(html, status_code=status)
+
+
+def index(studies: Mapping[str, str]) -> HTMLResponse:
+    """The server's first page.
+
+    :param studies: title of each study, by name.
+    """
+    site = Site(study="Gadfly", home="/", support="")
+    html = _ENVIRONMENT.get_template("index.html.j2").render(site=site, studies=studies)
+    return HTMLResponse(html)
+
+
+def _site(visitor: Visitor) -> Site:
+    study, person, base = visitor.served.study, visitor.person, visitor.base
+    works = visitor.is_any("member", "reviewer", "expert") and person is not None
+    here = visitor.request.url.path
+    return Site(
+        study=study.title,
+        home=base,
+        support=_support(study.care),
+        csrf=visitor.csrf,
+        person=None if person is None else person.login or person.name,
+        instructions=f"{base}/instructions" if visitor.is_any("member") else None,
+        pause=f"{base}/break" if works else None,
+        report=f"{base}/report" if works else None,
+        stop=f"{base}/stop" if works and person is not None and person.state != "left" else None,
+        beat=f"{base}/beat" if works else None,
+        nav=tuple(
+            Link(text, base + place, current=here == base + place)
+            for text, place, roles in _MENU
+            if visitor.is_any(*roles)
+        ),
+    )
+
+
+def _support(care: CareSpec) -> str:
+    return care.support or "Ask whoever invited you."

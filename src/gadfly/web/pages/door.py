@@ -1,0 +1,122 @@
+"""Coming in and going out: by a personal link, by a password, or freely where a study allows it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Path, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from gadfly.store.people import Person, Role
+from gadfly.web.access import Anybody, Refused, Visitor, sign_in, sign_out
+from gadfly.web.page import go, index, show
+from gadfly.web.passwords import matches
+
+__all__ = ["router"]
+
+router = APIRouter()
+Token = Annotated[str, Path(max_length=100)]
+Login = Annotated[str, Form(min_length=1, max_length=200)]
+Password = Annotated[str, Form(min_length=1, max_length=1000)]
+_HOMES: tuple[tuple[Role, str], ...] = (
+    ("member", "/task"),
+    ("expert", "/task"),
+    ("reviewer", "/review"),
+    ("owner", "/study"),
+    ("researcher", "/study"),
+    ("review_lead", "/study/reviews"),
+    ("care", "/care"),
+)
+"""Where each role begins; somebody with several begins at the first."""
+
+
+def home(person: Person) -> str:
+    """Where somebody begins."""
+    return next(place for role, place in _HOMES if role in person.roles)
+
+
+@router.get("/", response_class=HTMLResponse)
+async def studies(request: Request) -> Response:
+    """The studies of this server."""
+    serving = request.app.state.serving
+    return index({name: served.study.title for name, served in serving.studies.items()})
+
+
+@router.get("/{study}", response_class=HTMLResponse)
+async def door(visitor: Anybody) -> Response:
+    """A person's own first page, or the door."""
+    if visitor.person is not None:
+        return go(visitor, home(visitor.person))
+    return show(visitor, "door.html.j2", free=visitor.served.study.arrival.open, error=None)
+
+
+@router.get("/{study}/come/{token}", response_class=HTMLResponse)
+async def link(visitor: Anybody, token: Token) -> Response:
+    """A personal link; a button uses it, since programs that look at links press none."""
+    return show(visitor, "come.html.j2", here=f"{visitor.base}/come/{token}")
+
+
+@router.post("/{study}/come/{token}")
+async def come(visitor: Anybody, token: Token) -> Response:
+    """Come in by a personal link."""
+    await _often(visitor, "come", 60, 30)
+    person = await asyncio.to_thread(visitor.serving.people.redeem, visitor.served.id, token)
+    if person is None:
+        raise Refused(
+            403, "This link does not open anything (any more). Ask whoever gave it to you."
+        )
+    return await _in(visitor, person)
+
+
+@router.post("/{study}/join")
+async def join(visitor: Anybody) -> Response:
+    """Come in without being asked, where the study allows it."""
+    await _often(visitor, "join", 3600, 20)
+    if not visitor.served.study.arrival.open:
+        raise Refused(403, "This study is by invitation.")
+    if visitor.person is not None:
+        return go(visitor)
+    add = visitor.serving.people.add
+    return await _in(visitor, await asyncio.to_thread(add, visitor.served.id, ["member"]))
+
+
+@router.post("/{study}/enter")
+async def enter(visitor: Anybody, login: Login, password: Password) -> Response:
+    """Come in with login and password."""
+    await _often(visitor, f"enter {login.casefold()[:80]}", 900, 10)
+    people, study_id = visitor.serving.people, visitor.served.id
+    found = await asyncio.to_thread(people.password, study_id, login)
+    good = await asyncio.to_thread(matches, found[1] if found else None, password)
+    person = await asyncio.to_thread(people.get, found[0]) if found and good else None
+    if person is None:
+        error = "Login and password do not belong together."
+        free = visitor.served.study.arrival.open
+        return show(visitor, "door.html.j2", status=403, free=free, error=error)
+    return await _in(visitor, person)
+
+
+@router.post("/{study}/out")
+async def out(visitor: Anybody) -> Response:
+    """Sign out."""
+    response = go(visitor)
+    await sign_out(visitor, response)
+    return response
+
+
+async def _in(visitor: Visitor, person: Person) -> RedirectResponse:
+    response = go(visitor, home(person))
+    await sign_in(visitor, person, response)
+    return response
+
+
+async def _often(visitor: Visitor, what: str, seconds: int, most: int) -> None:
+    """Refuse who tries too often from one address.
+
+    :raises Refused: that is the case.
+    """
+    client = visitor.request.client
+    key = visitor.serving.sign("rate", f"{what} {client.host if client else ''}")
+    hit = visitor.serving.work.hit
+    if not await asyncio.to_thread(hit, key, seconds=seconds, most=most):
+        raise Refused(429, f"Too many tries. Wait {max(1, seconds // 60)} minutes and try again.")

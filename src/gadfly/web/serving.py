@@ -1,0 +1,206 @@
+"""What one process of the site works with: its studies, their store, its secret.
+
+Nothing that a person would miss lives here. Open models, the runner's lease and answers under way
+do; another process has its own. Each study of the server is served under its own name, and all of
+them share one database, so that limits hold across them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gadfly.errors import OperatorError, PersonError
+from gadfly.run.assemble import OpenStudy, Servers, open_study
+from gadfly.run.sitting import Sitting
+from gadfly.settings import Settings
+from gadfly.store.audit import Audit
+from gadfly.store.people import People
+from gadfly.store.sealing import Vault
+from gadfly.store.store import Store
+from gadfly.store.work import Work
+from gadfly.study.protocol import Study, load_study
+
+__all__ = ["Served", "Serving", "open_serving", "subject_of"]
+
+_LEAST_SECRET = 32
+
+
+@dataclass(frozen=True)
+class Served:
+    """One study of this server."""
+
+    open: OpenStudy
+    sitting: Sitting
+    runner: int
+
+    @property
+    def id(self) -> int:
+        """Its row."""
+        return self.open.id
+
+    @property
+    def study(self) -> Study:
+        """As its file says."""
+        return self.open.file.study
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The site of one process."""
+
+    store: Store
+    secret: bytes = field(repr=False)
+    lease: float
+    public_url: str | None
+    studies: dict[str, Served]
+    """By name."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "people", People(self.store))
+        object.__setattr__(self, "work", Work(self.store))
+        object.__setattr__(self, "audit", Audit(self.store.database))
+
+    people: People = field(init=False)
+    work: Work = field(init=False)
+    audit: Audit = field(init=False)
+
+    def sign(self, purpose: str, text: str) -> str:
+        """A keyed hash, by which a text is known again and not found out."""
+        return hmac.new(self.secret, f"{purpose}:{text}".encode(), hashlib.sha256).hexdigest()
+
+    def check(self, workers: int) -> None:
+        """Refuse several processes on one file.
+
+        :raises OperatorError: that is what was asked for.
+        """
+        if workers > 1 and self.store.database.one_host:
+            raise OperatorError(
+                f"{workers} workers need PostgreSQL: an SQLite file serves one process well and "
+                "several badly. Name one with --database postgresql://user@host/name"
+            )
+
+    def leave(self) -> None:
+        """Give the leases and the database back, where nothing was served."""
+        for served in self.studies.values():
+            self.store.dismiss(served.runner)
+        self.store.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep the leases while the site is up; let everything go at the end."""
+        keeping = asyncio.create_task(self._keep_leases())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+            for served in self.studies.values():
+                await served.sitting.close()
+                with suppress(OperatorError):  # the lease runs out by itself
+                    await asyncio.to_thread(self.store.dismiss, served.runner)
+            self.store.close()
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self.lease / 3)
+            for served in self.studies.values():
+                with suppress(OperatorError):  # the database is away: the next try may find it
+                    await asyncio.to_thread(self.store.renew, served.runner, self.lease)
+
+
+def subject_of(secret: bytes, platform: str, identity: str) -> str:
+    """Keyed hash of who somebody is on a platform: the same in every study of this server."""
+    text = f"subject:{platform}:{identity.strip().casefold()}"
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+
+
+def open_serving(
+    paths: Sequence[Path],
+    settings: Settings,
+    *,
+    database: str | None = None,
+    loopback: bool,
+    amend: bool = False,
+) -> Serving:
+    """Open the studies of a server.
+
+    :param loopback: it listens on this machine alone; elsewhere it needs a secret and keys.
+    :raises StudyProblem: a study file is at fault, or two have one name.
+    :raises OperatorError: secrets are missing, or the database cannot be opened.
+    """
+    files = [load_study(path) for path in paths]
+    urls = {database or settings.database or file.database_url for file in files}
+    if len(urls) > 1:
+        raise PersonError(
+            "studies of one server share one database, so that limits hold across them; name it: "
+            "--database URL, or GADFLY_DATABASE"
+        )
+    names = [file.study.name for file in files]
+    if len(set(names)) < len(names):
+        raise PersonError(f"two of these studies have one name: {', '.join(sorted(names))}")
+    (url,) = urls
+    secret = _secret(settings, url, loopback=loopback)
+    store = Store(url, Vault(_keys(settings, loopback=loopback)))
+    try:
+        studies = {}
+        for file in files:
+            opened = open_study(file, store, amend=amend)
+            runner = store.enlist(opened.id, settings.lease_seconds)
+            sitting = Sitting(opened, runner, Servers())
+            studies[file.study.name] = Served(opened, sitting, runner)
+    except BaseException:
+        store.close()
+        raise
+    return Serving(
+        store=store,
+        secret=secret,
+        lease=settings.lease_seconds,
+        public_url=settings.public_url,
+        studies=studies,
+    )
+
+
+def _keys(settings: Settings, *, loopback: bool) -> list[str]:
+    given = settings.keys.get_secret_value() if settings.keys else ""
+    keys = [key.strip() for key in given.split(",") if key.strip()]
+    if not keys and not loopback:
+        raise OperatorError(
+            "GADFLY_KEYS is not set: what people write must be sealed where others can reach the "
+            'site. Make a key with: python -c "from cryptography.fernet import Fernet; '
+            'print(Fernet.generate_key().decode())", keep it safe, and set it'
+        )
+    return keys
+
+
+def _secret(settings: Settings, url: str, *, loopback: bool) -> bytes:
+    """The server's secret; on this machine alone one is made and kept beside the database."""
+    if settings.secret is not None:
+        given = settings.secret.get_secret_value()
+        if len(given) < _LEAST_SECRET or len(set(given)) < _LEAST_SECRET // 4:
+            raise OperatorError(
+                f"GADFLY_SECRET must be at least {_LEAST_SECRET} random characters: "
+                'python -c "import secrets; print(secrets.token_urlsafe(48))"'
+            )
+        return given.encode()
+    path = Path(url.removeprefix("sqlite:///") + ".secret")
+    if not loopback or not url.startswith("sqlite:///"):
+        raise OperatorError(
+            "GADFLY_SECRET is not set; it signs cookies, and all processes of the site need the "
+            'same one: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(made, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_bytes()
