@@ -1,6 +1,6 @@
-"""What a person may opt out of: topics, and the classifier that finds them in a dialogue.
+"""What a person may opt out of: topics, the classifier that finds them, and how well it does.
 
 Import from the defining modules. Topics are YAML: ``standard``, the embedded town's, a study's own.
 """
 
-__all__ = ["classifier", "topic"]
+__all__ = ["classifier", "measured", "topic"]

@@ -5,8 +5,10 @@ from :data:`PRESENT` points on the topic is present, from :data:`UNDECIDED` on i
 whoever opted out of it sees the preview first. A text that does not read as English is undecided
 for every topic, for the words are English.
 
-A word list, not a trained model: three hundred tagged texts teach a model less than the definitions
-do, and a list can be read, corrected and carried to a study's own topics. It misses what is meant
+A word list, not a trained model: where one request in ten is flagged without need, the list's mean
+recall over the topics was .64, that of linear models over hashed words and letters .44, and .66 for
+both together (five folds of the 315 tagged requests). A list can be read, corrected and carried to
+a study's own topics. It misses what is meant
 and not said, and what is spelt to hide; :mod:`gadfly.care.topics.measured` says how much it misses.
 """
 
@@ -30,8 +32,9 @@ UNDECIDED = 1
 
 _ENGLISH = frozenset(
     "the a an of to in and or is are was be do does did how what why who when where can could "
-    "would should i you he she it we they my your his her their me him them this that for with on at by "
-    "from about as not no yes if so but have has had will just some any all out up get make".split()
+    "would should i you he she it we they my your his her their me him them this that for with "
+    "on at by from about as not no yes if so but have has had will just some any all out up get "
+    "make".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _LEAST_WORDS = 5  # fewer say too little of their language
@@ -71,10 +74,8 @@ def _words(text: str) -> list[str]:
 
 
 def _reads_as_english(words: Sequence[str]) -> bool:
-    if any(not word.isascii() for word in words):
-        foreign = sum(not word.isascii() for word in words)
-        if foreign > len(words) / 4:
-            return False
+    if sum(not word.isascii() for word in words) > len(words) / 4:
+        return False
     if len(words) < _LEAST_WORDS:
         return bool(words)
     return sum(word in _ENGLISH for word in words) >= _LEAST_SHARE * len(words)
