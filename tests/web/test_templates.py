@@ -185,3 +185,27 @@ def test_scripts_import_only_their_neighbours() -> None:
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|//cdn", text
         )
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2) of #rrggbb."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_contrast_in_light_and_dark(scheme: int) -> None:
+    css = (Path(STATIC) / "gadfly.css").read_text(encoding="utf-8")
+    found = re.findall(r"--([a-z-]+): light-dark\((#\w{6}), (#\w{6})\);", css)
+    light = {name: _luminance(pair[scheme]) for name, *pair in found}
+
+    def contrast(first: str, second: str) -> float:
+        low, high = sorted((light[first], light[second]))
+        return (high + 0.05) / (low + 0.05)
+
+    for ground in ("paper", "card", "tint"):
+        for text in ("ink", "muted", "accent", "danger", "care"):
+            assert contrast(text, ground) >= 4.5, (text, ground)
+        assert contrast("edge", ground) >= 3, ground
+    assert contrast("on-accent", "accent") >= 4.5

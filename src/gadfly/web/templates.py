@@ -40,7 +40,7 @@ class Site:
     home: str
     """Address of its first page."""
     support: str
-    """Who helps, as Markdown: shown at the foot of every page."""
+    """Who helps, as Markdown: at the foot of every page; left out where empty."""
     csrf: str = ""
     """Token that every form and every beat sends along."""
     person: str | None = None

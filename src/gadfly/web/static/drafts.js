@@ -1,6 +1,6 @@
 // What was typed and not yet acknowledged, per page and step, in this browser's own storage.
 
-const FIELDS = "textarea[id], input[id]:not([type=hidden])";
+const FIELDS = "textarea[id], input[id]:not([type=hidden], [type=password])";
 const key = (main, field) =>
   [start(main.dataset.here), main.dataset.step, field.type === "radio" ? field.name : field.id].join("|");
 const start = (here) => `gadfly|${here}`;

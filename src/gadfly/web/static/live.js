@@ -70,8 +70,8 @@ async function show(response, sent) {
   const next = page.querySelector("main");
   const same = next?.dataset.here === main.dataset.here;
   if (!same && !response.ok) {
-    const reason = page.querySelector(".notice, h1")?.textContent.trim().replace(/\s+/g, " ");
-    return status(reason || "The server could not do this. What you typed is kept.");
+    const told = [...page.querySelectorAll("main :is(h1, .lead, .notice)")].map((part) => part.textContent);
+    return status(`${told.join(". ").replace(/\s+/g, " ")} What you typed is kept.`.trim());
   }
   const accepted = response.ok && (!same || !next.querySelector(".notice.error"));
   if (!same) {
