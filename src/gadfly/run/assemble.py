@@ -17,11 +17,11 @@ from gadfly.assistants.interventions import Prompted, RejectionSampling
 from gadfly.assistants.prompts import Prompt
 from gadfly.assistants.protocol import Assistant
 from gadfly.assistants.scripted import ScriptedAssistant
+from gadfly.care.wording import CareText
 from gadfly.errors import PersonError, StudyProblem
 from gadfly.preference.constant import ConstantScorer
 from gadfly.preference.protocol import Scorer
 from gadfly.records.canonical import canonical_json, content_hash
-from gadfly.records.texts import VersionedText
 from gadfly.redteam.briefs import Brief
 from gadfly.redteam.members import SCRIPTED, SimulatedMember, draw_members
 from gadfly.run.models import Models
@@ -274,7 +274,7 @@ def _version(body: str) -> Version:
         benign=None if benign is None else Requests.model_validate_json(canonical_json(benign)),
         variants=tuple(Brief.model_validate(brief) for brief in parts.get("variants", ())),
         texts={
-            name: VersionedText.model_validate(text)
+            name: CareText.model_validate(text)
             for name, text in parts.get("texts", {}).items()
         },
     )

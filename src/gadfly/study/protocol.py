@@ -21,9 +21,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from gadfly.assistants.prompts import Prompt, read_prompt
 from gadfly.care.settings import CareSpec
+from gadfly.care.wording import CareText, read_care_texts
 from gadfly.errors import FileProblem, StudyProblem
 from gadfly.records.canonical import Record, content_hash
-from gadfly.records.texts import VersionedText, read_text
 from gadfly.records.values import Scale, TeamType
 from gadfly.redteam.assignment import ARMS_MAX
 from gadfly.redteam.briefs import Brief, read_brief
@@ -267,7 +267,7 @@ class Version:
     """The list of harmless requests; ``None`` where the study asks none."""
     variants: tuple[Brief, ...] = ()
     """The other briefs."""
-    texts: Mapping[str, VersionedText] = field(default_factory=dict)
+    texts: Mapping[str, CareText] = field(default_factory=dict)
     """What people are shown, by the name of its place in ``care.texts``; none without people."""
 
     @property
@@ -336,18 +336,12 @@ def load_study(path: Path) -> StudyFile:
         raise StudyProblem(path, explain(error, Study, document)) from None
     named = {arm.prompt for arm in study.arms if arm.prompt is not None}
     prompts = {name: read_prompt(name, path.parent) for name in sorted(named)}
-    texts = dict(study.care.texts) if study.members.kind == "human" else {}
     return StudyFile(
         study=study,
         brief=read_brief(study.brief, path.parent),
         prompts=prompts,
         benign=None if study.benign is None else read_requests(study.benign, path),
         variants=tuple(read_brief(name, path.parent) for name in study.brief_variants),
-        texts={
-            place: read_text(
-                VersionedText, name, package="gadfly.care", beside=path.parent, what="text"
-            )
-            for place, name in texts.items()
-        },
+        texts=read_care_texts(study.care, path.parent) if study.members.kind == "human" else {},
         path=path,
     )
