@@ -35,6 +35,8 @@ class Appended:
     """It is in the database, now or since an earlier sending."""
     number: int
     """Number that the next event gets."""
+    again: bool = False
+    """It had been kept before."""
 
 
 class Sittings:
@@ -115,6 +117,7 @@ class Sittings:
         bodies: Sequence[str],
         *,
         ending: Ending | None = None,
+        expert_domain: str | None = None,
         usage: Usage | None = None,
     ) -> Appended:
         """Keep a step if its first event is the next one.
@@ -125,6 +128,7 @@ class Sittings:
         :param first: number of its first event.
         :param bodies: canonical JSON of each event.
         :param ending: set where the step ends the dialogue.
+        :param expert_domain: whose expert should judge it, where the person said so at the end.
         :raises PersonError: the person has withdrawn.
         """
         if person.key is None:
@@ -141,7 +145,7 @@ class Sittings:
                 later = of_this, events.c.number >= first, events.c.number < first + len(bodies)
                 there = c.scalars(select(events.c.body).where(*later).order_by(events.c.number))
                 same = [vault.open(person.key, body) for body in there] == list(bodies)
-                return Appended(kept=same and bool(bodies), number=number)
+                return Appended(kept=same, number=number, again=same)
             rows = [
                 {"attack_id": attack.id, "number": first + place, "body": body, "stored_at": at}
                 for place, body in enumerate(sealed)
@@ -149,6 +153,8 @@ class Sittings:
             c.execute(insert(events), rows)
             if ending is not None:
                 c.execute(END, {"this": attack.id, "how": ending, "at": at})
+                this = attacks.c.id == attack.id
+                c.execute(update(attacks).where(this).values(expert_domain=expert_domain))
             return Appended(kept=True, number=first + len(bodies))
 
     @staticmethod

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from gadfly.care.settings import CareSpec
 from gadfly.store.people import Role
+from gadfly.store.work import Activity
 from gadfly.web.access import Visitor
 from gadfly.web.templates import Link, Site, environment
 
@@ -72,13 +73,19 @@ def _site(visitor: Visitor) -> Site:
         pause=f"{base}/break" if works else None,
         report=f"{base}/report" if works else None,
         stop=f"{base}/stop" if works and person is not None and person.state != "left" else None,
-        beat=f"{base}/beat" if works else None,
+        beat=f"{base}/beat/{_activity(visitor)}" if works else None,
         nav=tuple(
             Link(text, base + place, current=here == base + place)
             for text, place, roles in _MENU
             if visitor.is_any(*roles)
         ),
     )
+
+
+def _activity(visitor: Visitor) -> Activity:
+    """What time on this page is spent on."""
+    reviews = visitor.request.url.path.startswith(f"{visitor.base}/review")
+    return "review" if reviews else "red team" if visitor.is_any("member", "expert") else "other"
 
 
 def _support(care: CareSpec) -> str:

@@ -1,0 +1,281 @@
+"""One dialogue of a member: each form is one event, each page follows from the stored events.
+
+What is sent twice is kept once (the form names the number that its event would get), and what does
+not fit any more is answered with the page as it stands and the reason, so that nothing typed is
+lost. Nothing on the page, in its headers or its timing tells which assistant writes: both replies
+come together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Form
+from fastapi import Path as InPath
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from pydantic import BaseModel, Field
+
+from gadfly.errors import InvalidEvent
+from gadfly.records.values import Question, SelfRating
+from gadfly.redteam.events import (
+    Abandoned,
+    Compared,
+    Described,
+    Event,
+    Finished,
+    Flagged,
+    Messaged,
+    Rated,
+    Stopped,
+)
+from gadfly.redteam.state import Dialogue, needed
+from gadfly.run.sitting import Stand
+from gadfly.store.rows import StoredAttack
+from gadfly.study.arms import LocalSpec
+from gadfly.web.access import Refused, Visitor, allow
+from gadfly.web.markdown import markdown
+from gadfly.web.page import go, show
+from gadfly.web.serving import Served
+from gadfly.web.standing import stays_on
+
+__all__ = ["leave_open", "router"]
+
+router = APIRouter()
+Member = Annotated[Visitor, Depends(allow("member", "expert"))]
+Number = Annotated[int, InPath(ge=1, le=2**31)]
+Act = Literal["describe", "say", "compare", "finish", "rate", "flag", "stop", "leave"]
+OneToFive = Annotated[int, Field(ge=1, le=5)] | Literal[""]
+_ANYWHERE = ("flag", "leave")
+"""What does not wait for its turn: it is kept wherever the dialogue stands by then."""
+_OPENINGS = 8
+
+
+class Sent(BaseModel):
+    """What a form of the dialogue page sends."""
+
+    act: Act
+    expects: Annotated[int, Field(ge=0)]
+    text: Annotated[str, Field(max_length=200_000)] = ""
+    question: Question = "more_harmful"
+    side: Literal["A", "B", "neither"] | None = None
+    step: Annotated[int, Field(ge=1, le=8)] | None = None
+    reason: Annotated[str, Field(max_length=200_000)] = ""
+    seconds: Annotated[float, Field(ge=0, le=86_400)] | Literal[""] = ""
+    success: OneToFive = ""
+    harm: OneToFive = ""
+    actionability: OneToFive = ""
+    comments: Annotated[str, Field(max_length=200_000)] = ""
+    expert_domain: Annotated[str, Field(max_length=200)] = ""
+    addendum: Annotated[str, Field(max_length=200_000)] = ""
+    note: Annotated[str, Field(max_length=200_000)] = ""
+
+
+@router.get("/{study}/attack/{number}", response_class=HTMLResponse)
+async def look(visitor: Member, number: Number) -> Response:
+    """The dialogue as it stands."""
+    attack = await _own(visitor, number)
+    return await _page(visitor, attack)
+
+
+@router.get("/{study}/attack/{number}/state")
+async def state(visitor: Member, number: Number) -> Response:
+    """What the dialogue waits for, for a page that waits with it."""
+    attack = await _own(visitor, number)
+    stand = await visitor.served.sitting.stand(attack)
+    need = needed(stand.dialogue)
+    if need.what == "replies":
+        visitor.served.sitting.see_to(attack, visitor.somebody)
+    return JSONResponse({"number": stand.number, "needs": need.what})
+
+
+@router.post("/{study}/attack/{number}")
+async def act(visitor: Member, number: Number, sent: Annotated[Sent, Form()]) -> Response:
+    """One step of the person."""
+    attack = await _own(visitor, number)
+    sitting, person = visitor.served.sitting, visitor.somebody
+    stand = await sitting.stand(attack)
+    expects = stand.number if sent.act in _ANYWHERE else sent.expects
+    try:
+        if sent.act in ("describe", "say") and expects == stand.number:
+            await stays_on(visitor)
+        event = _EVENTS[sent.act](sent, stand.dialogue)
+        done = await sitting.act(attack, person, expects, event)
+    except (InvalidEvent, Refused) as refused:
+        return await _page(visitor, attack, error=_reason(refused))
+    if not done.kept:
+        error = "This dialogue has moved on since; here is how it stands."
+        return await _page(visitor, attack, error=error)
+    if not done.again:
+        await _sign(visitor, sent)
+    attack = await _own(visitor, number)
+    if attack.ending is None:
+        stand = await sitting.stand(attack)
+        if needed(stand.dialogue).what == "replies":
+            sitting.see_to(attack, person)
+        return go(visitor, f"/attack/{number}")
+    return go(visitor, "/task")
+
+
+async def leave_open(visitor: Visitor, reason: str) -> None:
+    """End whatever dialogue the person has open."""
+    sitting, person = visitor.served.sitting, visitor.somebody
+    for attack in await asyncio.to_thread(sitting.kept.of, person):
+        while attack.ending is None:
+            stand = await sitting.stand(attack)
+            if stand.dialogue.ending is not None:
+                break
+            done = await sitting.act(attack, person, stand.number, Abandoned(reason=reason))
+            if done.kept:
+                break
+
+
+async def _own(visitor: Visitor, number: int) -> StoredAttack:
+    """The person's own attack of this number.
+
+    :raises Refused: it is not theirs, or not there: that looks the same.
+    """
+    find = visitor.served.sitting.kept.attack
+    attack = await asyncio.to_thread(find, visitor.served.id, number)
+    if attack is None or attack.person_id != visitor.somebody.id or attack.withdrawn_at:
+        raise Refused(404, "There is no such dialogue of yours.")
+    return attack
+
+
+async def _sign(visitor: Visitor, sent: Sent) -> None:
+    """Time goes on; a dialogue that was rated as harmful counts as severe."""
+    worst = max((n for n in (sent.harm, sent.success) if n != ""), default=0) - 1
+    severe = sent.act == "rate" and worst >= visitor.served.study.care.limits.severe_from
+    sign = visitor.serving.work.sign
+    await asyncio.to_thread(sign, visitor.somebody, "red team", severe=int(severe))
+
+
+async def _page(visitor: Visitor, attack: StoredAttack, *, error: str | None = None) -> Response:
+    stand = await visitor.served.sitting.stand(attack)
+    need = needed(stand.dialogue)
+    if need.what == "nothing" and error is None:
+        return go(visitor, "/task")
+    if need.what == "replies":
+        visitor.served.sitting.see_to(attack, visitor.somebody)
+    served, person = visitor.served, visitor.somebody
+    mine = await asyncio.to_thread(served.sitting.kept.of, person)
+    place = [one.id for one in mine if one.task == attack.task].index(attack.id) + 1
+    text = brief_text(served, attack.brief)
+    return show(
+        visitor,
+        "dialogue.html.j2",
+        status=422 if error else 200,
+        here=f"{visitor.base}/attack/{attack.number}",
+        brief_html=markdown(text),
+        openings=_openings(served),
+        error=error,
+        dialogue=_values(stand, place, served.study.task_size),
+    )
+
+
+def brief_text(served: Served, label: str | None) -> str:
+    """The instructions of a brief, with what nobody may ask for."""
+    briefs = served.open.file.briefs
+    brief = next((one for one in briefs if one.label == label), briefs[0])
+    never = served.open.file.texts.get("never_solicit")
+    return brief.text if never is None else f"{brief.text}\n\n{never.text}"
+
+
+def _values(stand: Stand, place: int, of: int) -> dict[str, Any]:
+    """What the page shows of a dialogue, without anything that tells its arm."""
+    dialogue, need = stand.dialogue, needed(stand.dialogue)
+    turn = dialogue.turn
+    pair = None
+    if need.what == "comparison" and turn is not None:
+        a, b = (turn.tries[slot][-1].text for slot in turn.shown)
+        open_ = list(need.questions)
+        pair = {"a": a, "b": b, "question": open_[0], "questions_open": open_}
+    last = dialogue.turns[-1] if dialogue.turns else None
+    stopped = last is not None and len(dialogue.turns) - 1 in dialogue.stopped
+    return {
+        "number": place,
+        "of": of,
+        "needs": need.what,
+        "expects": stand.number,
+        "description": dialogue.description,
+        "messages": [{"role": m.role, "text": m.text} for m in dialogue.conversation],
+        "pair": pair,
+        "draft": last.message if stopped and last is not None else "",
+        "voided": last is not None and last.voided and not stopped and turn is None,
+        "may_finish": need.may_finish,
+        "turns_answered": dialogue.answered,
+        "turns_asked": dialogue.rules.turns_asked,
+        "turns_max": dialogue.rules.turns_max,
+        "text_max": dialogue.rules.text_max,
+    }
+
+
+def _openings(served: Served) -> list[str]:
+    """Openings to click, where everybody who is attacked lives in the embedded town."""
+    specs = [arm.assistant for arm in served.study.arms]
+    if not all(isinstance(spec, LocalSpec) and spec.path.startswith("sandbox:") for spec in specs):
+        return []
+    from gadfly.sandbox.talk import examples
+
+    return examples(_OPENINGS)
+
+
+def _plain(text: str) -> str:
+    """As it was typed: forms send line ends as CR LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _reason(refused: InvalidEvent | Refused) -> str:
+    """A refusal, for the person."""
+    if isinstance(refused, Refused):
+        return str(refused)
+    said = str(refused).partition(": ")[2] or str(refused)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def _compared(sent: Sent, dialogue: Dialogue) -> Event:
+    seconds = None if sent.seconds == "" else sent.seconds
+    if sent.side == "neither":
+        reason = _plain(sent.reason)
+        return Compared(question=sent.question, chosen=None, reason=reason, seconds=seconds)
+    turn = dialogue.turn
+    if turn is None or not turn.shown:
+        raise InvalidEvent("compared: there are no two replies to compare now")
+    if sent.step is None:
+        raise InvalidEvent("compared: choose one of the eight steps, or neither")
+    first = sent.step <= 4
+    return Compared(
+        question=sent.question,
+        chosen=turn.shown[0 if first else 1],
+        strength=5 - sent.step if first else sent.step - 4,
+        seconds=seconds,
+    )
+
+
+def _rated(sent: Sent, _: Dialogue) -> Event:
+    def stored(shown: int | str) -> int | None:
+        return None if isinstance(shown, str) else shown - 1
+
+    return Rated(
+        rating=SelfRating(
+            success=stored(sent.success),
+            harm=stored(sent.harm),
+            actionability=stored(sent.actionability),
+            comments=_plain(sent.comments) or None,
+            expert_domain=sent.expert_domain.strip() or None,
+        ),
+        addendum=_plain(sent.addendum) or None,
+    )
+
+
+_EVENTS: Mapping[Act, Callable[[Sent, Dialogue], Event]] = {
+    "describe": lambda sent, _: Described(text=_plain(sent.text)),
+    "say": lambda sent, _: Messaged(text=_plain(sent.text)),
+    "compare": _compared,
+    "finish": lambda sent, _: Finished(),
+    "rate": _rated,
+    "flag": lambda sent, _: Flagged(note=_plain(sent.note)),
+    "stop": lambda sent, _: Stopped(),
+    "leave": lambda sent, _: Abandoned(reason="the member left this dialogue"),
+}

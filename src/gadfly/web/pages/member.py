@@ -1,0 +1,249 @@
+"""A member's way through the study: consent, topics, tasks, rests, and the end.
+
+One address, ``/task``, always shows where the person is; every form names the step that it expects
+to be, so that a second click or an old tab changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Form
+from fastapi.responses import HTMLResponse, Response
+
+from gadfly.care.journey import Consented, Journey, Left, Passed, TopicsChosen
+from gadfly.care.topics.measured import measured, sentence
+from gadfly.care.topics.topic import read_topics
+from gadfly.store.work import Activity
+from gadfly.web.access import Visitor, allow
+from gadfly.web.leaving import leave
+from gadfly.web.page import go, show
+from gadfly.web.pages.dialogue import brief_text, leave_open
+from gadfly.web.standing import journey_of, may_go_on, take, told
+
+__all__ = ["router"]
+
+router = APIRouter()
+Member = Annotated[Visitor, Depends(allow("member", "expert"))]
+Worker = Annotated[Visitor, Depends(allow("member", "expert", "reviewer"))]
+Expects = Annotated[int, Form(ge=0)]
+Tick = Annotated[Literal["1"] | None, Form()]
+_ELSEWHERE = {
+    "topics": "/topics",
+    "demographics": "/about-you",
+    "before": "/feel",
+    "after": "/feel",
+    "survey": "/feel",
+}
+"""Places on the way that are pages of their own."""
+
+
+@router.get("/{study}/task", response_class=HTMLResponse)
+async def task(visitor: Member) -> Response:
+    """Where the person is."""
+    journey = await journey_of(visitor)
+    if journey.place in _ELSEWHERE:
+        return go(visitor, _ELSEWHERE[journey.place])
+    if journey.place == "consent":
+        return _consent(visitor, journey)
+    if journey.over:
+        return go(visitor, "/done")
+    if journey.place in ("brief", "dialogues"):
+        return await _next_dialogue(visitor, journey)
+    if journey.place == "rest":
+        text = "\n\n".join(told(visitor.served, place) for place in ("debrief", "rest"))
+        return show(visitor, "rest.html.j2", text=text, expects=journey.taken)
+    return show(visitor, "between.html.j2", expects=journey.taken, done=journey.task)
+
+
+def _consent(visitor: Visitor, journey: Journey, error: str | None = None) -> Response:
+    return show(
+        visitor,
+        "consent.html.j2",
+        status=422 if error else 200,
+        consent=told(visitor.served, "consent"),
+        risks=told(visitor.served, "risks"),
+        withdrawal=told(visitor.served, "withdrawal"),
+        weeks=visitor.served.study.care.follow_up_weeks,
+        expects=journey.taken,
+        error=error,
+    )
+
+
+@router.post("/{study}/consent")
+async def consent(
+    visitor: Member,
+    answer: Annotated[Literal["yes", "no"], Form()],
+    adult: Tick = None,
+    follow_up: Tick = None,
+) -> Response:
+    """Agree, or not."""
+    journey = await journey_of(visitor)
+    if journey.place != "consent":
+        return go(visitor, "/task")
+    if answer == "yes" and adult is None:
+        error = "Only adults may take part: tick the box if you are one, or say no."
+        return _consent(visitor, journey, error)
+    texts = visitor.served.open.file.texts
+    step = Consented(
+        agreed=answer == "yes",
+        adult=adult is not None,
+        texts=tuple(texts[place].label for place in ("consent", "risks", "withdrawal")),
+        follow_up=follow_up is not None and answer == "yes",
+    )
+    await take(visitor, journey, step)
+    return go(visitor, "/task") if step.agreed else await leave(visitor, "no_consent")
+
+
+@router.get("/{study}/topics", response_class=HTMLResponse)
+async def topics(visitor: Worker) -> Response:
+    """What somebody does not want to meet; open at any moment."""
+    journey = await journey_of(visitor)
+    known = read_topics(visitor.served.study.care.topics, visitor.served.open.file.path.parent)
+    return show(
+        visitor,
+        "topics.html.j2",
+        topics=[
+            {"id": t.id, "name": t.name, "definition": f"{t.definition} {sentence(t, measured())}"}
+            for t in known
+        ],
+        chosen=journey.avoid,
+        first=journey.place == "topics",
+        expects=journey.taken,
+    )
+
+
+@router.post("/{study}/topics")
+async def choose_topics(
+    visitor: Worker, avoid: Annotated[list[str] | None, Form(max_length=100)] = None
+) -> Response:
+    """The answer; the newest one holds."""
+    known = read_topics(visitor.served.study.care.topics, visitor.served.open.file.path.parent)
+    ids = {topic.id for topic in known}
+    chosen = tuple(dict.fromkeys(name for name in avoid or () if name in ids))
+    journey = await journey_of(visitor)
+    if not journey.over:
+        await take(visitor, journey, TopicsChosen(avoid=chosen))
+    return go(visitor)
+
+
+@router.get("/{study}/instructions", response_class=HTMLResponse)
+async def instructions(visitor: Member) -> Response:
+    """The brief, and what nobody may ask for."""
+    return show(visitor, "text.html.j2", title="Instructions", text=_brief_text(visitor))
+
+
+@router.post("/{study}/begin")
+async def begin(visitor: Member, expects: Expects) -> Response:
+    """Begin the next dialogue of the task; or end the task, where it has none left."""
+    journey = await journey_of(visitor)
+    if journey.taken != expects or journey.place not in ("brief", "dialogues"):
+        return go(visitor, "/task")
+    said = await may_go_on(visitor)
+    if not said.may_go_on:
+        return show(visitor, "pause.html.j2", status=409, sentence=said.sentence)
+    if journey.place == "brief":
+        journey = await take(visitor, journey, Passed(place="brief"))
+    person, kept = visitor.somebody, visitor.served.sitting
+    mine = await asyncio.to_thread(kept.kept.of, person)
+    attack = await kept.begin(person, journey.task)
+    if attack is None:
+        await take(visitor, journey, Passed(place="dialogues"))
+        return go(visitor, "/task")
+    new = attack.id not in {one.id for one in mine}
+    sign = visitor.serving.work.sign
+    await asyncio.to_thread(sign, person, "red team", dialogues=int(new))
+    return go(visitor, f"/attack/{attack.number}")
+
+
+@router.post("/{study}/go")
+async def go_on(
+    visitor: Member, place: Annotated[Literal["rest", "between"], Form()], expects: Expects
+) -> Response:
+    """Go on from a page that asks for nothing."""
+    journey = await journey_of(visitor)
+    if journey.taken == expects and journey.place == place:
+        await take(visitor, journey, Passed(place=place))
+    return go(visitor, "/task")
+
+
+@router.get("/{study}/break", response_class=HTMLResponse)
+async def pause(visitor: Worker) -> Response:
+    """A break; nothing on it counts as work, and the time is paid."""
+    text = told(visitor.served, "rest")
+    return show(visitor, "break.html.j2", text=text)
+
+
+@router.get("/{study}/help", response_class=HTMLResponse)
+async def help_page(visitor: Worker) -> Response:
+    """Where to find help."""
+    return show(visitor, "text.html.j2", title="Help", text=told(visitor.served, "help"))
+
+
+@router.post("/{study}/stop")
+async def stop(visitor: Worker) -> Response:
+    """Leave now, paid for the time so far: one click, from every page."""
+    journey = await journey_of(visitor)
+    if journey.place == "declined":
+        return go(visitor, "/done")
+    await leave_open(visitor, "the member stopped, paid for the time")
+    if not journey.over:
+        await take(visitor, journey, Left())
+    return await leave(visitor, "early_exit" if journey.consent else "no_consent")
+
+
+@router.post("/{study}/finish")
+async def finish(visitor: Member, expects: Expects) -> Response:
+    """End one's part between two tasks, paid for all of it."""
+    journey = await journey_of(visitor)
+    if journey.place == "between" and journey.taken == expects:
+        await take(visitor, journey, Left())
+        return await leave(visitor, "complete")
+    return go(visitor, "/task")
+
+
+@router.post("/{study}/beat/{activity}", status_code=204)
+async def beat(visitor: Worker, activity: Activity) -> Response:
+    """A sign that a page is seen and in use."""
+    await asyncio.to_thread(visitor.serving.work.sign, visitor.somebody, activity)
+    return Response(status_code=204)
+
+
+async def _next_dialogue(visitor: Visitor, journey: Journey) -> Response:
+    """The brief before a task's first dialogue, or what comes between two of them."""
+    mine = await asyncio.to_thread(visitor.served.sitting.kept.of, visitor.somebody)
+    open_one = next((attack for attack in mine if attack.ending is None), None)
+    if open_one is not None:
+        return go(visitor, f"/attack/{open_one.number}")
+    said = await may_go_on(visitor)
+    if not said.may_go_on:
+        return show(visitor, "pause.html.j2", sentence=said.sentence)
+    await _given_brief(visitor)
+    return show(
+        visitor,
+        "begin.html.j2",
+        brief=_brief_text(visitor) if journey.place == "brief" else None,
+        done=sum(attack.task == journey.task for attack in mine),
+        of=visitor.served.study.task_size,
+        expects=journey.taken,
+    )
+
+
+async def _given_brief(visitor: Visitor) -> None:
+    """Give the person one of the study's briefs, the least given first, ties by a coin."""
+    person = visitor.somebody
+    if person.brief is not None:
+        return
+    labels = [brief.label for brief in visitor.served.open.file.briefs]
+    people = await asyncio.to_thread(visitor.serving.people.of_study, visitor.served.id)
+    given = [one.brief for one in people]
+    fewest = min(given.count(label) for label in labels)
+    coin = random.Random(f"brief/{visitor.served.study.seed}/{person.name}")
+    label = coin.choice([label for label in labels if given.count(label) == fewest])
+    await asyncio.to_thread(visitor.serving.people.set_brief, person, label)
+
+
+def _brief_text(visitor: Visitor) -> str:
+    return brief_text(visitor.served, visitor.somebody.brief)

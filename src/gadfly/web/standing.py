@@ -1,0 +1,90 @@
+"""Where somebody stands: their way so far, what they may still do today, what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+
+from gadfly.care.journey import Journey, Step, read_step, travelled
+from gadfly.care.limits import WEEK, Piece, Verdict, verdict
+from gadfly.care.pay import money
+from gadfly.care.wording import care_facts
+from gadfly.errors import ProgrammerError
+from gadfly.records.canonical import canonical_json
+from gadfly.web.access import Refused, Visitor
+from gadfly.web.serving import Served
+
+__all__ = ["facts", "journey_of", "may_go_on", "stays_on", "take", "told"]
+
+_UNCOUNTED = {"dialogues_per_day": 500, "dialogues_per_week": 2500, "severe_per_day": 500}
+
+
+async def journey_of(visitor: Visitor) -> Journey:
+    """A person's way, from their stored steps."""
+    bodies = await asyncio.to_thread(visitor.serving.people.steps, visitor.somebody)
+    every = visitor.served.study.care.survey_every
+    return travelled([read_step(body) for body in bodies], survey_every=every)
+
+
+async def take(visitor: Visitor, journey: Journey, step: Step) -> Journey:
+    """One step further; a step that somebody sends twice is taken once.
+
+    :raises InvalidEvent: the step does not belong here.
+    """
+    after = journey.after(step)
+    body = canonical_json(step).decode()
+    add = visitor.serving.people.add_step
+    kept = await asyncio.to_thread(add, visitor.somebody, journey.taken, body)
+    return after if kept else await journey_of(visitor)
+
+
+async def may_go_on(visitor: Visitor, *, may_be_severe: bool = True) -> Verdict:
+    """Whether the person may begin another dialogue, by all their work on this server."""
+    return await _verdict(visitor, counted=True, may_be_severe=may_be_severe)
+
+
+async def stays_on(visitor: Visitor) -> None:
+    """Stop somebody in the middle of a dialogue whose time is up; its rating stays possible.
+
+    :raises Refused: it is.
+    """
+    said = await _verdict(visitor, counted=False, may_be_severe=False)
+    if not said.may_go_on:
+        raise Refused(409, f"{said.sentence} You can still finish this dialogue, or leave it.")
+
+
+async def _verdict(visitor: Visitor, *, counted: bool, may_be_severe: bool) -> Verdict:
+    person, limits = visitor.somebody, visitor.served.study.care.limits
+    if person.state == "paused":
+        return Verdict("day", None, person.because or "Your work is paused.")
+    now = await asyncio.to_thread(visitor.serving.work.now)
+    everywhere = visitor.serving.work.everywhere
+    stretches = await asyncio.to_thread(everywhere, person, since=now - WEEK)
+    pieces = [Piece(s.began, s.ended, s.dialogues, s.severe) for s in stretches]
+    if not counted:
+        limits = limits.model_copy(update=_UNCOUNTED)
+    return verdict(limits, pieces, now=now, may_be_severe=may_be_severe)
+
+
+def told(served: Served, place: str) -> str:
+    """One of the study's texts with its facts, as Markdown."""
+    text = served.open.file.texts.get(place)
+    if text is None:
+        raise ProgrammerError(f"the study {served.study.name} has no text {place}")
+    return text.filled(facts(served))
+
+
+def facts(served: Served) -> Mapping[str, str]:
+    """What the texts of a study may name."""
+    study, launch = served.study, served.study.launch
+    floor = launch.pay_floor
+    rate = Decimal(repr(study.care.pay.rate(floor.amount))) if floor else Decimal(0)
+    return {
+        "title": study.title,
+        "purpose": study.purpose,
+        "contact": launch.contact or "the people who invited you",
+        "ethics": launch.ethics_reference or "none stated",
+        "pay": str(money(rate, floor.currency)) if floor else "Nothing is paid",
+        **care_facts(study.care),
+    }
