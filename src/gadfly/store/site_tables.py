@@ -114,8 +114,8 @@ feelings = Table(
     Column("moment", String(16), nullable=False),  # before, after, survey, week 1, week 4
     Column("instrument", String(200), nullable=False),  # id and version
     Column("body", Text, nullable=False),  # sealed
-    Column("at", String(32), nullable=False),
-    Index(None, "person_id"),
+    Column("at", Float, nullable=False),  # seconds since 1970
+    UniqueConstraint("person_id", "task", "moment", "instrument"),
 )
 
 demographics = Table(
@@ -146,32 +146,40 @@ payments = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person_id", ForeignKey("people.id"), nullable=False),
-    Column("outcome", String(16), nullable=False),  # complete, early exit, no consent, failed check
+    Column("visit", Integer, nullable=False),  # arrivals.id; 0 for who came by no platform
+    Column("outcome", String(16), nullable=False),  # study.arrival.Outcome
+    Column("seconds", Float, nullable=False),  # that are paid
     Column("amount", BigInteger, nullable=False),  # minor units
     Column("currency", String(3), nullable=False),
-    Column("code", String(64), nullable=False),
+    Column("code", String(64), nullable=False),  # empty where the platform has its own
     Column("state", String(16), nullable=False),  # owed, told, failed
-    Column("detail", Text),
+    Column("detail", Text),  # why it failed
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("try_at", Float, nullable=False),  # nobody tells the platform before
     Column("at", String(32), nullable=False),
-    Index(None, "person_id"),
+    UniqueConstraint("person_id", "visit"),
 )
 
 arrivals = Table(
     "arrivals",
     metadata,
-    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("id", Integer, primary_key=True),  # the newest of a person counts
+    Column("person_id", ForeignKey("people.id"), nullable=False),
     Column("platform", String(32), nullable=False),
     Column("submission", String(80), nullable=False, unique=True),  # keyed hash of the session
     Column("body", Text, nullable=False),  # sealed: the platform's own ids
-    Column("state", String(16), nullable=False),  # here, finished, given back
+    Column("state", String(16), nullable=False),  # here, finished, given back, refused
+    Column("status", String(32)),  # the platform's last word
+    Column("heard", Float, nullable=False, server_default="0"),  # when that was sent
     Column("at", String(32), nullable=False),
+    Index(None, "person_id"),
 )
 
 hooks = Table(
     "hooks",
     metadata,
     Column("platform", String(32), primary_key=True),
-    Column("event", String(200), primary_key=True),
+    Column("event", String(200), primary_key=True),  # SHA-256 of an event's id or signature
     Column("at", String(32), nullable=False),
 )
 
@@ -179,14 +187,15 @@ reviews = Table(
     "reviews",
     metadata,
     Column("id", String(32), primary_key=True),  # random
-    Column("attack_id", ForeignKey("attacks.id"), nullable=False),
+    Column("attack_id", ForeignKey("attacks.id")),  # null for training
     Column("person_id", ForeignKey("people.id"), nullable=False),
-    Column("state", String(16), nullable=False),  # open, done, skipped, settles
+    Column("kind", String(16), nullable=False),  # study, gold, training, adjudication
+    Column("state", String(16), nullable=False),  # open, done, skipped
+    Column("unsure", Integer, nullable=False, server_default="0"),  # 1: of an opted-out topic
     Column("expires_at", Float, nullable=False),  # of the lease, while it is open
-    Column("began_at", String(32), nullable=False),
-    Column("ended_at", String(32)),
+    Column("began", Float, nullable=False),  # seconds since 1970
     Column("body", Text),  # sealed canonical JSON of records.Review
-    UniqueConstraint("attack_id", "person_id", "state"),
+    UniqueConstraint("attack_id", "person_id"),
     Index(None, "person_id"),
 )
 
@@ -202,6 +211,11 @@ reports = Table(
     Column("at", String(32), nullable=False),
     Column("settled_at", String(32)),
     Column("settled_by", String(64)),
+    Column("due", Float),  # when the legal contact is told next; null where nothing is to tell
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("told_at", String(32)),
+    Column("failure", Text),  # why telling failed last
+    Index(None, "due"),
 )
 
 letters = Table(

@@ -52,6 +52,7 @@ studies = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(64), nullable=False, unique=True),
     Column("created_at", String(32), nullable=False),
+    Column("released_at", String(32)),  # from then on nobody can withdraw
 )
 
 protocols = Table(
@@ -85,6 +86,8 @@ attacks = Table(
     Column("task", Integer),  # of the person, from 1
     Column("brief", String(200)),  # label of the brief that the person was shown
     Column("quarantined_at", String(32)),  # out of everything but the named roles' sight
+    Column("quarantine_key", Text),  # what then seals its text, in place of its person's key
+    Column("expert_domain", String(200)),  # whose expert should judge it, if anybody said so
     Column("withdrawn_at", String(32)),  # its person has left, and its text with them
     UniqueConstraint("study_id", "number"),
     Index(None, "runner"),

@@ -15,6 +15,8 @@ _OF_A_PERSON: dict[str, sa.types.TypeEngine[Any]] = {
     "task": sa.Integer(),
     "brief": sa.String(200),
     "quarantined_at": sa.String(32),
+    "quarantine_key": sa.Text(),
+    "expert_domain": sa.String(200),
     "withdrawn_at": sa.String(32),
 }
 _NEW_ROWS_ONLY = {
@@ -32,6 +34,7 @@ _NEW_ROWS_ONLY = {
 
 
 def upgrade() -> None:
+    op.add_column("studies", sa.Column("released_at", sa.String(32)))
     for name, kind in _OF_A_PERSON.items():
         op.add_column("attacks", sa.Column(name, kind))
     op.create_index("ix_attacks_person_id", "attacks", ["person_id"])
@@ -107,12 +110,18 @@ def upgrade() -> None:
         sa.Column("moment", sa.String(16), nullable=False),
         sa.Column("instrument", sa.String(200), nullable=False),
         sa.Column("body", sa.Text, nullable=False),
-        sa.Column("at", sa.String(32), nullable=False),
+        sa.Column("at", sa.Float, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_feelings"),
         sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name="fk_feelings_study_id"),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_feelings_person_id"),
+        sa.UniqueConstraint(
+            "person_id",
+            "task",
+            "moment",
+            "instrument",
+            name="uq_feelings_person_id_task_moment_instrument",
+        ),
     )
-    op.create_index("ix_feelings_person_id", "feelings", ["person_id"])
     op.create_table(
         "demographics",
         sa.Column("id", sa.String(32), nullable=False),
@@ -141,29 +150,37 @@ def upgrade() -> None:
         "payments",
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("person_id", sa.String(32), nullable=False),
+        sa.Column("visit", sa.Integer, nullable=False),
         sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("seconds", sa.Float, nullable=False),
         sa.Column("amount", sa.BigInteger, nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("code", sa.String(64), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("detail", sa.Text),
+        sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("try_at", sa.Float, nullable=False),
         sa.Column("at", sa.String(32), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_payments"),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_payments_person_id"),
+        sa.UniqueConstraint("person_id", "visit", name="uq_payments_person_id_visit"),
     )
-    op.create_index("ix_payments_person_id", "payments", ["person_id"])
     op.create_table(
         "arrivals",
+        sa.Column("id", sa.Integer, nullable=False),
         sa.Column("person_id", sa.String(32), nullable=False),
         sa.Column("platform", sa.String(32), nullable=False),
         sa.Column("submission", sa.String(80), nullable=False),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("status", sa.String(32)),
+        sa.Column("heard", sa.Float, nullable=False, server_default="0"),
         sa.Column("at", sa.String(32), nullable=False),
-        sa.PrimaryKeyConstraint("person_id", name="pk_arrivals"),
+        sa.PrimaryKeyConstraint("id", name="pk_arrivals"),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_arrivals_person_id"),
         sa.UniqueConstraint("submission", name="uq_arrivals_submission"),
     )
+    op.create_index("ix_arrivals_person_id", "arrivals", ["person_id"])
     op.create_table(
         "hooks",
         sa.Column("platform", sa.String(32), nullable=False),
@@ -174,19 +191,18 @@ def upgrade() -> None:
     op.create_table(
         "reviews",
         sa.Column("id", sa.String(32), nullable=False),
-        sa.Column("attack_id", sa.Integer, nullable=False),
+        sa.Column("attack_id", sa.Integer),
         sa.Column("person_id", sa.String(32), nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("unsure", sa.Integer, nullable=False, server_default="0"),
         sa.Column("expires_at", sa.Float, nullable=False),
-        sa.Column("began_at", sa.String(32), nullable=False),
-        sa.Column("ended_at", sa.String(32)),
+        sa.Column("began", sa.Float, nullable=False),
         sa.Column("body", sa.Text),
         sa.PrimaryKeyConstraint("id", name="pk_reviews"),
         sa.ForeignKeyConstraint(["attack_id"], ["attacks.id"], name="fk_reviews_attack_id"),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_reviews_person_id"),
-        sa.UniqueConstraint(
-            "attack_id", "person_id", "state", name="uq_reviews_attack_id_person_id_state"
-        ),
+        sa.UniqueConstraint("attack_id", "person_id", name="uq_reviews_attack_id_person_id"),
     )
     op.create_index("ix_reviews_person_id", "reviews", ["person_id"])
     op.create_table(
@@ -200,11 +216,16 @@ def upgrade() -> None:
         sa.Column("at", sa.String(32), nullable=False),
         sa.Column("settled_at", sa.String(32)),
         sa.Column("settled_by", sa.String(64)),
+        sa.Column("due", sa.Float),
+        sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("told_at", sa.String(32)),
+        sa.Column("failure", sa.Text),
         sa.PrimaryKeyConstraint("id", name="pk_reports"),
         sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name="fk_reports_study_id"),
         sa.ForeignKeyConstraint(["attack_id"], ["attacks.id"], name="fk_reports_attack_id"),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_reports_person_id"),
     )
+    op.create_index("ix_reports_due", "reports", ["due"])
     op.create_table(
         "letters",
         sa.Column("id", sa.Integer, nullable=False),
@@ -269,3 +290,4 @@ def downgrade() -> None:
     op.drop_index("ix_attacks_person_id", "attacks")
     for name in reversed(_OF_A_PERSON):
         op.drop_column("attacks", name)
+    op.drop_column("studies", "released_at")
