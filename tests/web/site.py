@@ -77,6 +77,7 @@ class Site:
     def browser(self, person: Person | None = None, study: str = "town") -> Browser:
         """A browser, signed in where a person is given."""
         browser = Browser(self.url, study)
+        browser.site, browser.person = self, person
         self.browsers.append(browser)
         if person is not None:
             from itsdangerous import URLSafeSerializer
@@ -99,7 +100,7 @@ class Browser:
     def get(self, place: str = "", **more: Any) -> httpx2.Response:
         return self.client.get(f"/{self.study}{place}", **more)
 
-    def post(self, place: str, **data: Any) -> httpx2.Response:
+    def post(self, place: str, /, **data: Any) -> httpx2.Response:
         return self.client.post(f"/{self.study}{place}", data={"csrf": self.csrf, **data})
 
     def learn(self) -> None:

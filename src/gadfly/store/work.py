@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import case, delete, func, insert, or_, select, update
+from sqlalchemy import Select, case, delete, func, insert, or_, select, update
 
 from gadfly.store.database import clock
 from gadfly.store.people import Person, lock_person
@@ -20,7 +20,7 @@ from gadfly.store.store import Store
 
 __all__ = ["SILENCE", "Activity", "Stretch", "Work"]
 
-Activity = Literal["red team", "review", "other"]
+Activity = Literal["attack", "review", "other"]
 SILENCE = 150.0
 """Seconds after the last sign of life for which time still counts."""
 
@@ -37,6 +37,9 @@ class Stretch:
     """Dialogues begun in it, attacked or reviewed."""
     severe: int
     """How many of them were severe."""
+
+
+_STRETCH = (work.c.activity, work.c.began, work.c.ended, work.c.dialogues, work.c.severe)
 
 
 class Work:
@@ -84,10 +87,35 @@ class Work:
         return self._stretches(chosen, work.c.ended > since)
 
     def _stretches(self, *where: Any) -> list[Stretch]:
-        columns = (work.c.activity, work.c.began, work.c.ended, work.c.dialogues, work.c.severe)
         with self._reading() as c:
-            rows = c.execute(select(*columns).where(*where).order_by(work.c.began, work.c.id))
+            rows = c.execute(select(*_STRETCH).where(*where).order_by(work.c.began, work.c.id))
             return [Stretch(*row) for row in rows]
+
+    def of_everybody(self, study_id: int) -> dict[str, list[Stretch]]:
+        """All time of everybody in a study, in order, by person's id."""
+        query = select(people.c.id, *_STRETCH).join(people, people.c.id == work.c.person_id)
+        return self._grouped(query.where(people.c.study_id == study_id))
+
+    def of_everybody_everywhere(self, study_id: int, *, since: float) -> dict[str, list[Stretch]]:
+        """Time since a moment, in every study of this server, of everybody in one of them, by their
+        id in that one.
+        """
+        here = people.alias()
+        same = or_(here.c.id == people.c.id, here.c.subject == people.c.subject)
+        query = (
+            select(here.c.id, *_STRETCH)
+            .join(people, people.c.id == work.c.person_id)
+            .join(here, same)
+            .where(here.c.study_id == study_id, work.c.ended > since)
+        )
+        return self._grouped(query)
+
+    def _grouped(self, query: Select[Any]) -> dict[str, list[Stretch]]:
+        found: dict[str, list[Stretch]] = {}
+        with self._reading() as c:
+            for person_id, *stretch in c.execute(query.order_by(work.c.began, work.c.id)):
+                found.setdefault(person_id, []).append(Stretch(*stretch))
+        return found
 
     def now(self) -> float:
         """Seconds since 1970, by the clock that all processes share."""

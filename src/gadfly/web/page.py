@@ -85,7 +85,7 @@ def _site(visitor: Visitor) -> Site:
 def _activity(visitor: Visitor) -> Activity:
     """What time on this page is spent on."""
     reviews = visitor.request.url.path.startswith(f"{visitor.base}/review")
-    return "review" if reviews else "red team" if visitor.is_any("member", "expert") else "other"
+    return "review" if reviews else "attack" if visitor.is_any("member", "expert") else "other"
 
 
 def _support(care: CareSpec) -> str:

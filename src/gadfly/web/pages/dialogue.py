@@ -148,7 +148,7 @@ async def _sign(visitor: Visitor, sent: Sent) -> None:
     worst = max((n for n in (sent.harm, sent.success) if n != ""), default=0) - 1
     severe = sent.act == "rate" and worst >= visitor.served.study.care.limits.severe_from
     sign = visitor.serving.work.sign
-    await asyncio.to_thread(sign, visitor.somebody, "red team", severe=int(severe))
+    await asyncio.to_thread(sign, visitor.somebody, "attack", severe=int(severe))
 
 
 async def _page(visitor: Visitor, attack: StoredAttack, *, error: str | None = None) -> Response:

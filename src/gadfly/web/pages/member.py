@@ -154,7 +154,7 @@ async def begin(visitor: Member, expects: Expects) -> Response:
         return go(visitor, "/task")
     new = attack.id not in {one.id for one in mine}
     sign = visitor.serving.work.sign
-    await asyncio.to_thread(sign, person, "red team", dialogues=int(new))
+    await asyncio.to_thread(sign, person, "attack", dialogues=int(new))
     return go(visitor, f"/attack/{attack.number}")
 
 
