@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import orjson
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gadfly.errors import PersonError, show
 from gadfly.store.audit import SYSTEM, note, timestamp
 from gadfly.store.database import clock
 from gadfly.store.site_tables import invitations, people, roles, sessions, steps
+from gadfly.store.statements import LOCK_STUDY
 from gadfly.store.store import Store
 
 __all__ = ["ROLES", "Invitation", "People", "Person", "PersonState", "Role"]
@@ -65,6 +66,8 @@ class Invitation:
     person: str | None
     """Pseudonym of who came by it."""
     revoked_at: str | None
+    expires_at: float | None
+    """Until when it can be used for the first time, seconds since 1970."""
 
 
 _PERSON = (
@@ -108,9 +111,9 @@ class People:
         :raises PersonError: the login is taken.
         """
         with self._writing() as c:
-            return self._add(c, study_id, held, login, password, subject, domains, by)
+            return self.added(c, study_id, held, login, password, subject, domains, by)
 
-    def _add(
+    def added(
         self,
         c: Connection,
         study_id: int,
@@ -121,6 +124,7 @@ class People:
         domains: Sequence[str],
         by: str,
     ) -> Person:
+        """As :meth:`add`, in a transaction that does more."""
         held = frozenset(held)
         same = people.c.study_id == study_id, people.c.login == login
         if login is not None and c.scalar(select(people.c.id).where(*same)) is not None:
@@ -142,7 +146,7 @@ class People:
         c.execute(insert(people).values(row))
         c.execute(insert(roles), [{"person_id": row["id"], "role": r} for r in sorted(held)])
         note(c, study_id, by, "added person", name, roles=sorted(held))
-        return _persons(c, people.c.id == row["id"])[0]
+        return persons(c, people.c.id == row["id"])[0]
 
     def get(self, person_id: str) -> Person | None:
         """One of them."""
@@ -159,11 +163,11 @@ class People:
     def of_study(self, study_id: int) -> list[Person]:
         """Everybody, in the order in which they came."""
         with self._reading() as c:
-            return _persons(c, people.c.study_id == study_id)
+            return persons(c, people.c.study_id == study_id)
 
     def _one(self, *where: Any) -> Person | None:
         with self._reading() as c:
-            return next(iter(_persons(c, *where)), None)
+            return next(iter(persons(c, *where)), None)
 
     def password(self, study_id: int, login: str) -> tuple[str, str] | None:
         """Person's id and stored password of a login."""
@@ -224,12 +228,18 @@ class People:
         with self._reading() as c:
             this = sessions.c.token == _hash(token), sessions.c.expires_at > clock(c)
             person_id = c.scalar(select(sessions.c.person_id).where(*this))
-            return None if person_id is None else _persons(c, people.c.id == person_id)[0]
+            return None if person_id is None else persons(c, people.c.id == person_id)[0]
 
     def end_session(self, token: str) -> None:
         """Sign out."""
         with self._writing() as c:
             c.execute(delete(sessions).where(sessions.c.token == _hash(token)))
+
+    def end_sessions(self, person: Person, *, by: str) -> None:
+        """Sign somebody out everywhere."""
+        with self._writing() as c:
+            c.execute(delete(sessions).where(sessions.c.person_id == person.id))
+            note(c, person.study_id, by, "ended sessions", person.name)
 
     def invite(
         self,
@@ -242,20 +252,54 @@ class People:
         seconds: float | None = None,
     ) -> str:
         """A link's secret for one person; it is told once and not kept."""
-        token = secrets.token_urlsafe(24)
+        more = {"domains": orjson.dumps(list(domains)).decode(), "subject": subject}
+        return self._invite(study_id, role, 1, None, more, by=by, seconds=seconds)[0]
+
+    def invite_many(
+        self,
+        study_id: int,
+        role: Role,
+        count: int,
+        *,
+        by: str,
+        domains: Sequence[str] = (),
+        seconds: float | None = None,
+        expects: int | None = None,
+    ) -> list[str]:
+        """Secrets of so many links, as :meth:`invite` makes one.
+
+        :param expects: how many links the study had when they were asked for; none are made where
+            it has more by now, so that asking twice makes them once.
+        """
+        more = {"domains": orjson.dumps(list(domains)).decode(), "subject": None}
+        return self._invite(study_id, role, count, expects, more, by=by, seconds=seconds)
+
+    def _invite(
+        self,
+        study_id: int,
+        role: Role,
+        count: int,
+        expects: int | None,
+        more: dict[str, Any],
+        *,
+        by: str,
+        seconds: float | None,
+    ) -> list[str]:
+        tokens = [secrets.token_urlsafe(24) for _ in range(count)]
+        of_this = invitations.c.study_id == study_id
         with self._writing() as c:
-            row = {
+            c.execute(LOCK_STUDY, {"study": study_id})
+            if expects not in (None, c.scalar(select(func.count()).where(of_this))):
+                return []
+            row = more | {
                 "study_id": study_id,
-                "token": _hash(token),
                 "role": role,
-                "domains": orjson.dumps(list(domains)).decode(),
-                "subject": subject,
                 "made_at": timestamp(),
                 "expires_at": None if seconds is None else clock(c) + seconds,
             }
-            c.execute(insert(invitations).values(row))
-            note(c, study_id, by, "invited", role)
-        return token
+            c.execute(insert(invitations), [row | {"token": _hash(token)} for token in tokens])
+            note(c, study_id, by, "invited", role, links=count)
+        return tokens
 
     def redeem(self, study_id: int, token: str) -> Person | None:
         """Who comes by a link: somebody new the first time, then always the same person.
@@ -268,15 +312,15 @@ class People:
             if row is None or row.revoked_at is not None:
                 return None
             if row.person_id is not None:
-                return _persons(c, people.c.id == row.person_id)[0]
+                return persons(c, people.c.id == row.person_id)[0]
             if row.expires_at is not None and row.expires_at < clock(c):
                 return None
             known = people.c.study_id == study_id, people.c.subject == row.subject
-            there = _persons(c, *known) if row.subject else []
+            there = persons(c, *known) if row.subject else []
             person = (
                 there[0]
                 if there
-                else self._add(
+                else self.added(
                     c, study_id, [row.role], None, None, row.subject, _list(row.domains), SYSTEM
                 )
             )
@@ -287,7 +331,7 @@ class People:
         """Every link that was made."""
         columns = (invitations.c.id, invitations.c.role, invitations.c.made_at)
         query = (
-            select(*columns, people.c.name, invitations.c.revoked_at)
+            select(*columns, people.c.name, invitations.c.revoked_at, invitations.c.expires_at)
             .outerjoin(people, people.c.id == invitations.c.person_id)
             .where(invitations.c.study_id == study_id)
             .order_by(invitations.c.id)
@@ -358,7 +402,8 @@ def lock_person(c: Connection, person_id: str) -> None:
     c.execute(select(people.c.id).where(people.c.id == person_id).with_for_update())
 
 
-def _persons(c: Connection, *where: Any) -> list[Person]:
+def persons(c: Connection, *where: Any) -> list[Person]:
+    """Whoever fits, in the order in which they came, in a transaction that does more."""
     rows = c.execute(select(*_PERSON).where(*where).order_by(people.c.created_at)).all()
     held = defaultdict(set)
     chosen = roles.c.person_id.in_([row.id for row in rows])
