@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+AXE := $(VENV)/axe-core-4.14.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench pictures clean
+.PHONY: help setup browser demo test check bench pictures clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -22,10 +23,20 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP)  ## run a whole study in ./demo and open its report
-	@$(BIN)/gadfly demo --out demo
+browser: $(STAMP) $(AXE)  ## what tests in a browser need: Chromium (as root, by apt) and axe-core (by npm)
+	@command -v chromium >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	    --no-install-recommends chromium fonts-liberation; } || true
 
-test: $(STAMP)  ## run every test
+$(AXE): | $(STAMP)
+	@if command -v npm >/dev/null && mkdir -p $@.part && \
+	  npm pack --silent --pack-destination $@.part axe-core@4.14.1 >/dev/null && \
+	  tar -xzf $@.part/*.tgz -C $@.part; then mv $@.part/package $@; fi; rm -rf $@.part
+
+demo: $(STAMP)  ## run a whole study in ./demo, open its report, serve its site (SERVE=0: no site)
+	@$(BIN)/gadfly demo --out demo $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: browser  ## run every test
 	@$(BIN)/python -m pytest -n auto
 
 check: $(STAMP)  ## lint, format, types, import contracts
@@ -37,7 +48,7 @@ check: $(STAMP)  ## lint, format, types, import contracts
 bench: $(STAMP)  ## print performance as ratios against a peer or a bound
 	@$(BIN)/python -m benchmarks
 
-pictures: $(STAMP)  ## take the README's picture of the report (needs Chromium)
+pictures: browser  ## take the README's pictures of the report and the site (needs Chromium)
 	@$(BIN)/python docs/pictures.py
 
 clean:  ## remove what make made

@@ -6,12 +6,15 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gadfly.cli.analyze import arms_table, print_truth
 from gadfly.cli.console import command, note, out, progress
+
+if TYPE_CHECKING:
+    from gadfly.run.demo import Demo
 
 __all__ = ["demo"]
 
@@ -23,8 +26,14 @@ def demo(
     open_report: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the report where there is a browser.")
     ] = True,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve/--no-serve", help="End by serving the site, where there is a terminal."
+        ),
+    ] = True,
 ) -> None:
-    """Run a whole study here: simulated members, small language models, a report at the end."""
+    """Run a whole study here, write its report, and serve a site to red team on yourself."""
     from gadfly.run.demo import run_demo
 
     note("A whole study of twelve small language models, without key or network: a few minutes.")
@@ -44,6 +53,31 @@ def demo(
     note(f"Your own study: {command()} init my-study")
     if open_report and _has_browser():
         webbrowser.open(done.html.resolve().as_uri())
+    if serve and sys.stdout.isatty():
+        _serve(done)
+
+
+def _serve(done: Demo) -> None:
+    """The site of the demo, until Ctrl-C."""
+    from gadfly.cli.serve import free_port, listen
+    from gadfly.settings import load_settings
+    from gadfly.web.serving import open_serving
+    from gadfly.web.showing import show_around
+
+    studies = [done.study, done.site]
+    serving = open_serving(studies, load_settings(), database=done.database, loopback=True)
+    shown = show_around(serving, simulated="demo", people="town")
+    serving.leave()
+    port = free_port(8000)
+    root = f"http://127.0.0.1:{port}"
+    out.print()
+    out.print(f"Your turn. The site is at {root} until Ctrl-C:")
+    out.print(f"  red team the assistants at once  {root}{shown.attack}", soft_wrap=True)
+    out.print(f"  come as a new member would       {root}{shown.arrive}", soft_wrap=True)
+    out.print(f"  review what people did           {root}{shown.review}", soft_wrap=True)
+    out.print(f"  run the people's study           {root}{shown.site}", soft_wrap=True)
+    out.print(f"  look at the simulated study      {root}{shown.study}", soft_wrap=True)
+    listen(studies, host="127.0.0.1", port=port, database=done.database)
 
 
 def _has_browser() -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gadfly.cli.console import note
+from gadfly.errors import OperatorError
 
-__all__ = ["serve"]
+__all__ = ["free_port", "is_loopback", "listen", "serve"]
 
 
 def serve(
@@ -28,24 +31,30 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the site where members red team, reviewers judge and owners look."""
-    import os
-
-    import uvicorn
-
     from gadfly.settings import load_settings
     from gadfly.web.serving import open_serving
-    from gadfly.web.worker import VARIABLE, What
 
-    loopback = _is_loopback(host)
-    what = What(studies=tuple(studies), database=database, loopback=loopback)
+    loopback = is_loopback(host)
     # Once here, so that every fault is told before the first page, and amended once.
     opened = open_serving(
         studies, load_settings(), database=database, loopback=loopback, amend=amend
     )
     opened.check(workers)
     opened.leave()
-    os.environ[VARIABLE] = what.model_dump_json()
     note(f"Open http://{host}:{port}/ in a browser; Ctrl-C ends, and every step is kept.")
+    listen(studies, host=host, port=port, workers=workers, database=database)
+
+
+def listen(
+    studies: list[Path], *, host: str, port: int, workers: int = 1, database: str | None
+) -> None:
+    """Serve until Ctrl-C."""
+    import uvicorn
+
+    from gadfly.web.worker import VARIABLE, What
+
+    what = What(studies=tuple(studies), database=database, loopback=is_loopback(host))
+    os.environ[VARIABLE] = what.model_dump_json()
     uvicorn.run(
         "gadfly.web.worker:app",
         factory=True,
@@ -58,7 +67,24 @@ def serve(
     )
 
 
-def _is_loopback(host: str) -> bool:
+def free_port(first: int) -> int:
+    """The first port from there on that nobody listens on.
+
+    :raises OperatorError: none of twenty is free.
+    """
+    for port in range(first, first + 20):
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OperatorError(f"no port from {first} to {first + 19} is free on 127.0.0.1")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -36,6 +36,10 @@ class Demo:
     """What the demo left behind."""
 
     study: Path
+    site: Path
+    """Study file of the people's study, for the site."""
+    database: str
+    """URL of the database of both."""
     html: Path
     results: Results
     notes: tuple[str, ...]
@@ -60,14 +64,16 @@ def run_demo(folder: Path, stage: Stage) -> Demo:
     with stage("Statistics and report") as tell:
         results = found.results(progress=tell)
         report = write_report(results, folder)
-    return Demo(path, report.html, results, found.notes)
+    return Demo(
+        path, _place(folder, "site.yaml"), file.database_url, report.html, results, found.notes
+    )
 
 
-def _place(folder: Path) -> Path:
-    """The shipped study file, copied where there is none yet."""
-    path = folder / "study.yaml"
+def _place(folder: Path, name: str = "study.yaml") -> Path:
+    """A shipped study file, copied where there is none yet."""
+    path = folder / name
     if not path.exists():
-        if folder.exists() and any(folder.iterdir()):
+        if name == "study.yaml" and folder.exists() and any(folder.iterdir()):
             raise FileProblem(folder, "is not empty and holds no demo; give another folder: --out")
         folder.mkdir(parents=True, exist_ok=True)
         text = (files("gadfly.run") / "demo_study" / path.name).read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ from gadfly.store.database import clock
 from gadfly.store.site_tables import invitations, people, roles, sessions, steps
 from gadfly.store.statements import LOCK_STUDY
 from gadfly.store.store import Store
+from gadfly.store.tables import attacks
 
 __all__ = ["ROLES", "Invitation", "People", "Person", "PersonState", "Role"]
 
@@ -274,6 +275,13 @@ class People:
         more = {"domains": orjson.dumps(list(domains)).decode(), "subject": None}
         return self._invite(study_id, role, count, expects, more, by=by, seconds=seconds)
 
+    def link_for(self, person: Person, *, by: str) -> str:
+        """Secret of a link that opens the place of somebody who is here already."""
+        role = sorted(person.roles)[0]
+        more = {"domains": None, "subject": person.subject, "person_id": person.id}
+        (token,) = self._invite(person.study_id, role, 1, None, more, by=by, seconds=None)
+        return token
+
     def _invite(
         self,
         study_id: int,
@@ -357,26 +365,16 @@ class People:
 
     def steps(self, person: Person) -> list[str]:
         """What a person has done on the way through the study, in order: canonical JSON."""
-        key = _key(person)
+        key = key_of(person)
         query = select(steps.c.body).where(steps.c.person_id == person.id).order_by(steps.c.number)
         with self._reading() as c:
             return [self._store.vault.open(key, body) for body in c.scalars(query)]
 
     def add_step(self, person: Person, number: int, body: str) -> bool:
         """Keep a step; false where another one has its number already."""
-        row = {
-            "person_id": person.id,
-            "number": number,
-            "body": self._store.vault.seal(_key(person), body),
-            "at": timestamp(),
-        }
         with self._writing() as c:
             lock_person(c, person.id)
-            there = select(steps.c.number).where(steps.c.person_id == person.id)
-            if number in set(c.scalars(there)):
-                return False
-            c.execute(insert(steps).values(row))
-            return True
+            return keep_step(c, self._store, person, number, body)
 
     def rewrap_keys(self) -> int:
         """Wrap every data key by the newest of the server's keys; returns how many there are."""
@@ -386,6 +384,11 @@ class People:
             for row in rows:
                 fresh = self._store.vault.rewrap(row.data_key)
                 c.execute(update(people).where(people.c.id == row.id).values(data_key=fresh))
+            locked = select(attacks.c.id, attacks.c.quarantine_key)
+            for row in c.execute(locked.where(attacks.c.quarantine_key.is_not(None))).all():
+                fresh = self._store.vault.rewrap(row.quarantine_key)
+                this = update(attacks).where(attacks.c.id == row.id)
+                c.execute(this.values(quarantine_key=fresh))
             return len(rows)
 
 
@@ -393,8 +396,20 @@ def set_state(
     c: Connection, person: Person, state: PersonState, *, by: str, because: str | None = None
 ) -> None:
     """As :meth:`People.set_state`, in a transaction that does more."""
-    c.execute(update(people).where(people.c.id == person.id).values(state=state, because=because))
-    note(c, person.study_id, by, f"made {state}", person.name)
+    this = people.c.id == person.id, people.c.state != "erased"
+    if c.execute(update(people).where(*this).values(state=state, because=because)).rowcount:
+        note(c, person.study_id, by, f"made {state}", person.name)
+
+
+def keep_step(c: Connection, store: Store, person: Person, number: int, body: str) -> bool:
+    """As :meth:`People.add_step`, in a transaction that has locked the person and does more."""
+    there = steps.c.person_id == person.id, steps.c.number == number
+    if c.scalar(select(steps.c.number).where(*there)) is not None:
+        return False
+    sealed = store.vault.seal(key_of(person), body)
+    row = {"person_id": person.id, "number": number, "body": sealed, "at": timestamp()}
+    c.execute(insert(steps).values(row))
+    return True
 
 
 def lock_person(c: Connection, person_id: str) -> None:
@@ -424,7 +439,11 @@ def _list(stored: str | None) -> tuple[str, ...]:
     return tuple(orjson.loads(stored)) if stored else ()
 
 
-def _key(person: Person) -> str:
+def key_of(person: Person) -> str:
+    """What seals a person's texts.
+
+    :raises PersonError: they have withdrawn.
+    """
     if person.key is None:
         raise PersonError(f"{person.name} has withdrawn; nothing of theirs can be read or kept")
     return person.key

@@ -6,11 +6,14 @@ Import from the defining modules.
 __all__ = [
     "access",
     "app",
+    "leaving",
     "page",
     "pages",
     "passwords",
     "platforms",
     "serving",
+    "showing",
+    "standing",
     "templates",
     "worker",
 ]
