@@ -80,6 +80,9 @@ class ProlificSpec(Record):
     """Environment variables that hold the completion codes set up on Prolific."""
     early_exit_dynamic: bool = False
     """true: the code for an early exit pays a share of the reward (Prolific's DYNAMIC_PAYMENT)."""
+    reward: Annotated[float, Field(gt=0)] | None = None
+    """What Prolific pays for a complete visit, in the currency of launch.pay_floor; needed where
+    early_exit_dynamic, to know the share."""
 
     @field_validator("api")
     @classmethod
@@ -98,6 +101,8 @@ class ProlificSpec(Record):
                 "signed arrivals need workspace: the id of your Prolific workspace. Without it, "
                 "any study on Prolific could lead people here"
             )
+        if self.early_exit_dynamic and self.reward is None:
+            raise ValueError("early_exit_dynamic needs reward: what a complete visit is paid there")
         return self
 
 
@@ -146,6 +151,11 @@ class ExternalQuestionSpec(Record):
         "workersandbox.mturk.com",
     )
     """Hosts that a finished assignment may be posted to, always by https."""
+    frame_hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = (
+        "worker.mturk.com",
+        "workersandbox.mturk.com",
+    )
+    """Hosts whose pages may show the first page of this study in a frame, always by https."""
 
 
 class ArrivalSpec(Record):

@@ -15,6 +15,8 @@ from gadfly.errors import InvalidEvent, OperatorError, PersonError
 from gadfly.web.access import Refused
 from gadfly.web.page import message
 from gadfly.web.pages import ROUTERS
+from gadfly.web.paying import paying
+from gadfly.web.policy import policy
 from gadfly.web.serving import Serving
 from gadfly.web.templates import STATIC
 
@@ -23,10 +25,7 @@ __all__ = ["create_app"]
 _LOG = logging.getLogger(__name__)
 _LONGEST = 256 * 1024  # bytes of a request
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -51,7 +50,7 @@ def create_app(serving: Serving) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with serving.running():
+        async with serving.running(), paying(serving):
             yield
 
     app = FastAPI(title="Gadfly", lifespan=lifespan, docs_url=None, redoc_url=None)

@@ -1,17 +1,30 @@
 """Leaving a study: what is owed is recorded, the platform is told, and the person is thanked.
 
-``leave`` is what every way out calls; ``farewell`` is the page that it leads to, ``/done``.
+``leave`` is what every way out calls; ``farewell`` is the page that it leads to, ``/done``, and can
+be opened as often as somebody likes: it hands the browser back to the platform, with the code where
+the platform takes one. Somebody whose last request was cut off between leaving and recording finds
+it recorded there.
 """
 
 from __future__ import annotations
 
+import asyncio
+
+import orjson
 from fastapi import Response
 
-from gadfly.study.arrival import Outcome
+from gadfly.care.pay import Money
+from gadfly.store.payments import Payment
+from gadfly.study.arrival import ExternalQuestionSpec, Outcome, ProlificSpec, RedirectSpec
 from gadfly.web.access import Visitor
-from gadfly.web.page import go
+from gadfly.web.page import go, show
+from gadfly.web.paying import end_visit, way_of
+from gadfly.web.platforms import external_question, redirect
+from gadfly.web.platforms.arrival import ArrivalRefused, FormPost, Leaving, Redirect
+from gadfly.web.policy import policy
+from gadfly.web.standing import journey_of
 
-__all__ = ["leave"]
+__all__ = ["farewell", "leave"]
 
 
 async def leave(visitor: Visitor, outcome: Outcome) -> Response:
@@ -19,4 +32,59 @@ async def leave(visitor: Visitor, outcome: Outcome) -> Response:
 
     :param outcome: as asked for; what was really done decides (no consent, no work).
     """
+    await end_visit(visitor.serving, visitor.served, visitor.somebody, outcome)
     return go(visitor, "/done")
+
+
+async def farewell(visitor: Visitor) -> Response:
+    """Thanks: what is paid for how long, by which code, and the way back."""
+    serving, person = visitor.serving, visitor.somebody
+    payment = await asyncio.to_thread(serving.payments.of, person)
+    if payment is None:
+        if not (await journey_of(visitor)).over:
+            return go(visitor)
+        way = await way_of(serving, visitor.served, person)
+        asked: Outcome = "complete" if way.place == "between" else "early_exit"
+        payment = await end_visit(serving, visitor.served, person, asked)
+    back = await _back(visitor, payment)
+    response = show(
+        visitor,
+        "farewell.html.j2",
+        outcome=payment.outcome,
+        amount=str(Money(payment.amount, payment.currency)) if payment.amount else None,
+        minutes=round(payment.seconds / 60),
+        code=payment.code if payment.amount else None,
+        state=payment.state,
+        link=back.url if isinstance(back, Redirect) else None,
+        form=back if isinstance(back, FormPost) else None,
+        contact=visitor.served.study.launch.contact or visitor.served.study.care.support,
+    )
+    if isinstance(back, FormPost):
+        response.headers["Content-Security-Policy"] = policy(form_action=f"'self' {back.origin}")
+    return response
+
+
+async def _back(visitor: Visitor, payment: Payment) -> Leaving | None:
+    """How the browser goes back to where the person came from."""
+    visit = await asyncio.to_thread(visitor.serving.arrivals.visit, visitor.somebody)
+    spec = visitor.served.study.arrival.platform
+    if visit is None or visit.id != payment.visit:
+        return None
+    ids, outcome = orjson.loads(visit.body), payment.outcome
+    match spec:
+        case RedirectSpec():
+            return redirect.finish(spec, outcome, subject=ids["subject"], code=payment.code)  # type: ignore[arg-type]
+        case ExternalQuestionSpec():
+            try:
+                return external_question.finish(
+                    spec,
+                    outcome,  # type: ignore[arg-type]
+                    submission=ids["submission"],
+                    submit_to=ids["submit_to"],
+                    code=payment.code,
+                )
+            except ArrivalRefused:  # the study's list of hosts has changed since
+                return None
+        case ProlificSpec():
+            return Redirect("https://app.prolific.com/")
+    return None

@@ -19,16 +19,29 @@ from pathlib import Path
 
 from gadfly.errors import OperatorError, PersonError
 from gadfly.run.assemble import OpenStudy, Servers, open_study
+from gadfly.run.live import Live
+from gadfly.run.reviewing import Reviewing
 from gadfly.run.sitting import Sitting
 from gadfly.settings import Settings
+from gadfly.store.arrivals import Arrivals
 from gadfly.store.audit import Audit
+from gadfly.store.payments import Payments
 from gadfly.store.people import People
 from gadfly.store.sealing import Vault
 from gadfly.store.store import Store
 from gadfly.store.work import Work
+from gadfly.study.arrival import ProlificSpec
 from gadfly.study.protocol import Study, load_study
+from gadfly.web.platforms.prolific import ProlificClient
 
-__all__ = ["Served", "Serving", "open_serving", "subject_of"]
+__all__ = [
+    "Served",
+    "Serving",
+    "open_serving",
+    "server_secret",
+    "subject_of",
+    "vault_keys",
+]
 
 _LEAST_SECRET = 32
 
@@ -39,7 +52,14 @@ class Served:
 
     open: OpenStudy
     sitting: Sitting
+    reviewing: Reviewing
     runner: int
+    prolific: ProlificClient | None = None
+    """Where its people come from Prolific."""
+    live: Live = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "live", Live(self.open))
 
     @property
     def id(self) -> int:
@@ -67,10 +87,14 @@ class Serving:
         object.__setattr__(self, "people", People(self.store))
         object.__setattr__(self, "work", Work(self.store))
         object.__setattr__(self, "audit", Audit(self.store.database))
+        object.__setattr__(self, "arrivals", Arrivals(self.store))
+        object.__setattr__(self, "payments", Payments(self.store))
 
     people: People = field(init=False)
     work: Work = field(init=False)
     audit: Audit = field(init=False)
+    arrivals: Arrivals = field(init=False)
+    payments: Payments = field(init=False)
 
     def sign(self, purpose: str, text: str) -> str:
         """A keyed hash, by which a text is known again and not found out."""
@@ -105,6 +129,8 @@ class Serving:
                 await keeping
             for served in self.studies.values():
                 await served.sitting.close()
+                if served.prolific is not None:
+                    await served.prolific.close()
                 with suppress(OperatorError):  # the lease runs out by itself
                     await asyncio.to_thread(self.store.dismiss, served.runner)
             self.store.close()
@@ -148,15 +174,17 @@ def open_serving(
     if len(set(names)) < len(names):
         raise PersonError(f"two of these studies have one name: {', '.join(sorted(names))}")
     (url,) = urls
-    secret = _secret(settings, url, loopback=loopback)
-    store = Store(url, Vault(_keys(settings, loopback=loopback)))
+    secret = server_secret(settings, url, loopback=loopback)
+    store = Store(url, Vault(vault_keys(settings, loopback=loopback)))
     try:
         studies = {}
         for file in files:
             opened = open_study(file, store, amend=amend)
             runner = store.enlist(opened.id, settings.lease_seconds)
             sitting = Sitting(opened, runner, Servers())
-            studies[file.study.name] = Served(opened, sitting, runner)
+            studies[file.study.name] = Served(
+                opened, sitting, Reviewing(opened), runner, _prolific(file.study)
+            )
     except BaseException:
         store.close()
         raise
@@ -169,7 +197,17 @@ def open_serving(
     )
 
 
-def _keys(settings: Settings, *, loopback: bool) -> list[str]:
+def _prolific(study: Study) -> ProlificClient | None:
+    """A client of Prolific, with every secret that it needs, so that none is missed later.
+
+    :raises OperatorError: one is not in the environment.
+    """
+    spec = study.arrival.platform
+    return ProlificClient(spec, os.environ) if isinstance(spec, ProlificSpec) else None
+
+
+def vault_keys(settings: Settings, *, loopback: bool) -> list[str]:
+    """The server's keys, that seal what people write; on this machine alone it may have none."""
     given = settings.keys.get_secret_value() if settings.keys else ""
     keys = [key.strip() for key in given.split(",") if key.strip()]
     if not keys and not loopback:
@@ -181,7 +219,7 @@ def _keys(settings: Settings, *, loopback: bool) -> list[str]:
     return keys
 
 
-def _secret(settings: Settings, url: str, *, loopback: bool) -> bytes:
+def server_secret(settings: Settings, url: str, *, loopback: bool) -> bytes:
     """The server's secret; on this machine alone one is made and kept beside the database."""
     if settings.secret is not None:
         given = settings.secret.get_secret_value()

@@ -13,7 +13,7 @@ from gadfly.web.access import Anybody, Refused, Visitor, sign_in, sign_out
 from gadfly.web.page import go, index, show
 from gadfly.web.passwords import matches
 
-__all__ = ["router"]
+__all__ = ["home", "often", "router"]
 
 router = APIRouter()
 Token = Annotated[str, Path(max_length=100)]
@@ -60,7 +60,7 @@ async def link(visitor: Anybody, token: Token) -> Response:
 @router.post("/{study}/come/{token}")
 async def come(visitor: Anybody, token: Token) -> Response:
     """Come in by a personal link."""
-    await _often(visitor, "come", 60, 30)
+    await often(visitor, "come", 60, 30)
     person = await asyncio.to_thread(visitor.serving.people.redeem, visitor.served.id, token)
     if person is None:
         raise Refused(
@@ -72,7 +72,7 @@ async def come(visitor: Anybody, token: Token) -> Response:
 @router.post("/{study}/join")
 async def join(visitor: Anybody) -> Response:
     """Come in without being asked, where the study allows it."""
-    await _often(visitor, "join", 3600, 20)
+    await often(visitor, "join", 3600, 20)
     if not visitor.served.study.arrival.open:
         raise Refused(403, "This study is by invitation.")
     if visitor.person is not None:
@@ -84,7 +84,7 @@ async def join(visitor: Anybody) -> Response:
 @router.post("/{study}/enter")
 async def enter(visitor: Anybody, login: Login, password: Password) -> Response:
     """Come in with login and password."""
-    await _often(visitor, f"enter {login.casefold()[:80]}", 900, 10)
+    await often(visitor, f"enter {login.casefold()[:80]}", 900, 10)
     people, study_id = visitor.serving.people, visitor.served.id
     found = await asyncio.to_thread(people.password, study_id, login)
     good = await asyncio.to_thread(matches, found[1] if found else None, password)
@@ -110,7 +110,7 @@ async def _in(visitor: Visitor, person: Person) -> RedirectResponse:
     return response
 
 
-async def _often(visitor: Visitor, what: str, seconds: int, most: int) -> None:
+async def often(visitor: Visitor, what: str, seconds: int, most: int) -> None:
     """Refuse who tries too often from one address.
 
     :raises Refused: that is the case.

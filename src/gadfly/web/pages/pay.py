@@ -1,0 +1,115 @@
+"""The owner's view of pay: who is owed what, what was told, what failed, and the pay of an hour."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Form, Path
+from fastapi.responses import HTMLResponse, Response
+
+from gadfly.care.pay import Money, money
+from gadfly.records.spreadsheet import csv_text
+from gadfly.store.payments import Payment
+from gadfly.web.access import Visitor, allow
+from gadfly.web.page import go, show
+
+__all__ = ["router"]
+
+router = APIRouter()
+Owner = Annotated[Visitor, Depends(allow("owner"))]
+_CSV = ("person", "outcome", "minutes", "amount", "currency", "code", "state", "detail", "at")
+_NAMES = {
+    "complete": "complete",
+    "early_exit": "left early",
+    "no_consent": "no consent",
+    "failed_check": "came twice",
+}
+
+
+@router.get("/{study}/study/pay", response_class=HTMLResponse)
+async def pay(visitor: Owner) -> Response:
+    """Every payment of the study."""
+    rows = await asyncio.to_thread(visitor.serving.payments.of_study, visitor.served.id)
+    floor = visitor.served.study.launch.pay_floor
+    paid = [payment for _, payment in rows if payment.seconds]
+    return show(
+        visitor,
+        "pay.html.j2",
+        rows=[(name, _NAMES[one.outcome], _minutes(one), _amount(one), one) for name, one in rows],
+        totals=_totals([payment for _, payment in rows]),
+        hours=f"{sum(payment.seconds for payment in paid) / 3600:.1f}",
+        per_hour=_per_hour(paid),
+        floor=str(money(Decimal(repr(floor.amount)), floor.currency)) if floor else None,
+        download=f"{visitor.base}/study/pay.csv",
+    )
+
+
+def _minutes(payment: Payment) -> str:
+    return f"{payment.seconds / 60:.0f}"
+
+
+def _amount(payment: Payment) -> str:
+    return str(Money(payment.amount, payment.currency)) if payment.amount else "nothing"
+
+
+def _totals(rows: list[Payment]) -> dict[str, tuple[int, str]]:
+    """Payments of each state: how many, and how much in all."""
+    out = {}
+    for state in ("told", "owed", "failed"):
+        ours = [one for one in rows if one.state == state]
+        sums = [
+            str(Money(sum(one.amount for one in ours if one.currency == currency), currency))
+            for currency in sorted({one.currency for one in ours if one.amount})
+        ]
+        out[state] = (len(ours), " and ".join(sums) or "nothing")
+    return out
+
+
+def _per_hour(paid: list[Payment]) -> str | None:
+    """What an hour was paid; of the newest currency alone, where the study has had several."""
+    if not paid:
+        return None
+    currency = paid[-1].currency
+    ours = [one for one in paid if one.currency == currency]
+    hours = Decimal(repr(sum(one.seconds for one in ours))) / 3600
+    return str(Money(round(sum(one.amount for one in ours) / hours), currency))
+
+
+@router.post("/{study}/study/pay/{payment}")
+async def change(
+    visitor: Owner,
+    payment: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    act: Annotated[Literal["again", "by hand"], Form()],
+) -> Response:
+    """Tell the platform again, or say that somebody was paid by hand."""
+    kept = visitor.serving.payments
+    how = kept.again if act == "again" else kept.by_hand
+    by = visitor.somebody.login or visitor.somebody.name
+    await asyncio.to_thread(how, visitor.served.id, payment, by=by)
+    return go(visitor, "/study/pay")
+
+
+@router.get("/{study}/study/pay.csv")
+async def download(visitor: Owner) -> Response:
+    """The same as a table; noted in the audit before it leaves."""
+    served, owner = visitor.served, visitor.somebody
+    rows = await asyncio.to_thread(visitor.serving.payments.of_study, served.id)
+    by = owner.login or owner.name
+    note = visitor.serving.audit.add
+    await asyncio.to_thread(note, served.id, by, "exported", "payments", rows=len(rows))
+    table = [
+        (name, one.outcome, _minutes(one), *_plain(one), one.code, one.state, one.detail, one.at)
+        for name, one in rows
+    ]
+    return Response(
+        csv_text(_CSV, table),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{served.study.name}-pay.csv"'},
+    )
+
+
+def _plain(payment: Payment) -> tuple[str, str]:
+    number, currency = str(Money(payment.amount, payment.currency)).split()
+    return number, currency
