@@ -3,4 +3,15 @@
 Import from the defining modules.
 """
 
-__all__ = ["feelings", "instruments", "limits", "pay", "settings", "topics", "wording"]
+__all__ = [
+    "demographics",
+    "feelings",
+    "following",
+    "instruments",
+    "journey",
+    "limits",
+    "pay",
+    "settings",
+    "topics",
+    "wording",
+]

@@ -149,6 +149,8 @@ class CareSpec(Record):
     """Weeks after the last task at which whoever agreed to it is asked again."""
     topics: Annotated[tuple[Text, ...], Field(min_length=1)] = ("standard",)
     """Topics that a person may opt out of: standard, town, or YAML files beside the study."""
+    demographics: Text = "standard"
+    """What people may say of who they are: standard, or a YAML file beside the study."""
     texts: TextNames = TextNames()
     """Which texts people are shown."""
 

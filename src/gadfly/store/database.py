@@ -72,6 +72,21 @@ class Database:
         with operator_errors(self._engine), self._engine.connect() as connection:
             yield connection.execution_options(reads=True)
 
+    def scrub(self) -> None:
+        """Overwrite what was deleted: SQLite's log, PostgreSQL's dead rows; as readers let."""
+        with operator_errors(self._engine), self._writer:
+            raw = self._engine.raw_connection()
+            raw.rollback()
+            cursor = raw.cursor()
+            if self.one_host:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                raw.driver_connection.autocommit = True  # type: ignore[union-attr]
+                cursor.execute("VACUUM people, events")
+                raw.driver_connection.autocommit = False  # type: ignore[union-attr]
+            cursor.close()
+            raw.close()
+
     def close(self) -> None:
         """Give every connection back."""
         self._engine.dispose()

@@ -124,7 +124,8 @@ demographics = Table(
     Column("id", String(32), primary_key=True),  # random: the order tells nothing
     Column("study_id", ForeignKey("studies.id"), nullable=False),
     Column("person_id", ForeignKey("people.id")),  # only where the person agreed
-    Column("body", Text, nullable=False),
+    Column("body", Text, nullable=False),  # sealed where a person is named
+    Column("counted", Integer, nullable=False),  # 1: in the counts, which grow by fives
     sqlite_with_rowid=False,
 )
 
@@ -133,7 +134,7 @@ work = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person_id", ForeignKey("people.id"), nullable=False),
-    Column("activity", String(16), nullable=False),  # red team, review, other
+    Column("activity", String(16), nullable=False),  # attack, review, other
     Column("began", Float, nullable=False),  # seconds since 1970
     Column("ended", Float, nullable=False),
     Column("dialogues", Integer, nullable=False, server_default="0"),  # begun in it

@@ -141,6 +141,8 @@ class Sittings:
                 c.execute(ADD_COST, cost_row(attack.id, usage))
             of_this = events.c.attack_id == attack.id
             number = c.scalar(select(func.count()).where(of_this)) or 0
+            if open_ is None:
+                return Appended(kept=False, number=number)
             if number != first or not open_:
                 later = of_this, events.c.number >= first, events.c.number < first + len(bodies)
                 there = c.scalars(select(events.c.body).where(*later).order_by(events.c.number))
@@ -158,9 +160,11 @@ class Sittings:
             return Appended(kept=True, number=first + len(bodies))
 
     @staticmethod
-    def _lock(c: Connection, attack_id: int) -> bool:
-        row = select(attacks.c.ending).where(attacks.c.id == attack_id).with_for_update()
-        return c.execute(row).one().ending is None
+    def _lock(c: Connection, attack_id: int) -> bool | None:
+        """Whether a dialogue still lasts; ``None`` where it is locked away, or withdrawn."""
+        this = select(*COLUMNS).where(attacks.c.id == attack_id).with_for_update()
+        row = c.execute(this).one()
+        return None if row.quarantined_at or row.withdrawn_at else row.ending is None
 
     def next_number(self, attack_id: int) -> int:
         """Number that the next event of a dialogue gets."""

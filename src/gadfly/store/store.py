@@ -358,11 +358,13 @@ class Store:
             c.execute(ADD_COST, cost_row(attack_id, usage))
 
     def events_of(self, attack_id: int) -> list[tuple[int, str]]:
-        """Number and body of every event of one attack, in order; none of a withdrawn one."""
+        """Number and body of every event of one attack, in order; none of one that was
+        withdrawn, or is in quarantine (:mod:`gadfly.store.quarantine`).
+        """
         return self._events(attacks.c.id == attack_id).get(attack_id, [])
 
     def events(self, study_id: int) -> dict[int, list[tuple[int, str]]]:
-        """Number and body of every event, by attack id, in order; none of withdrawn attacks."""
+        """Number and body of every event, by attack id, in order; as :meth:`events_of`."""
         return self._events(attacks.c.study_id == study_id)
 
     def _events(self, which: ColumnElement[bool]) -> dict[int, list[tuple[int, str]]]:
@@ -370,7 +372,7 @@ class Store:
             select(events.c.attack_id, events.c.number, events.c.body, people.c.data_key)
             .join(attacks, attacks.c.id == events.c.attack_id)
             .outerjoin(people, people.c.id == attacks.c.person_id)
-            .where(which, attacks.c.withdrawn_at.is_(None))
+            .where(which, attacks.c.withdrawn_at.is_(None), attacks.c.quarantined_at.is_(None))
             .order_by(events.c.attack_id, events.c.number)
         )
         found: dict[int, list[tuple[int, str]]] = {}

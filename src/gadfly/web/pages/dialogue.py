@@ -138,7 +138,7 @@ async def _own(visitor: Visitor, number: int) -> StoredAttack:
     """
     find = visitor.served.sitting.kept.attack
     attack = await asyncio.to_thread(find, visitor.served.id, number)
-    if attack is None or attack.person_id != visitor.somebody.id or attack.withdrawn_at:
+    if attack is None or attack.person_id != visitor.somebody.id or attack.quarantined_at:
         raise Refused(404, "There is no such dialogue of yours.")
     return attack
 

@@ -128,6 +128,7 @@ def upgrade() -> None:
         sa.Column("study_id", sa.Integer, nullable=False),
         sa.Column("person_id", sa.String(32)),
         sa.Column("body", sa.Text, nullable=False),
+        sa.Column("counted", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_demographics"),
         sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name="fk_demographics_study_id"),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_demographics_person_id"),
