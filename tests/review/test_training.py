@@ -15,7 +15,7 @@ from gadfly.review.training import WorkedItem, compare, expected_of, read_worked
 
 HERE = Path(__file__).parent
 PAPER = read_taxonomy("ganguli2022", HERE)
-ITEMS = read_worked().items
+ITEMS = read_worked("town", HERE).items
 
 
 def right(item: WorkedItem, *, tag: int = 0) -> Verdict:

@@ -233,3 +233,21 @@ def test_an_endpoint_with_any_text_gives_a_study(tmp_path: Path) -> None:
     with pytest.raises(StudyProblem):
         write_template(tmp_path / "b", Endpoint("nonsense", "m", "c", "a"))
     assert not (tmp_path / "b" / "study.yaml").exists()
+
+
+def test_what_reviewers_work_with_is_part_of_a_study_that_says_so(path: Path) -> None:
+    before = load_study(path)
+    assert "review" not in before.protocol
+    asked = load_study(merge(path, review={"taxonomy": "mlcommons"}))
+    assert asked.protocol["review"]["taxonomy"]["id"] == "mlcommons"
+    assert asked.protocol["review"]["rubric"]["text"] == asked.materials.rubric.text
+    people = load_study(merge(path, review={}, members={"kind": "human", "count": 20}))
+    assert people.protocol["review"]["worked"]["items"]
+
+
+@pytest.mark.parametrize("key", ["taxonomy", "rubric", "worked"])
+def test_a_review_text_that_is_not_there_shows_when_the_study_is_read(
+    path: Path, key: str
+) -> None:
+    with pytest.raises(FileProblem, match="no such"):
+        load_study(merge(path, review={key: "nowhere"}))

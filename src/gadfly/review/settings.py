@@ -34,6 +34,8 @@ class ReviewSpec(Record):
     """Instructions shown to reviewers: a shipped name, or a Markdown file beside the study."""
     taxonomy: Text = "ganguli2022"
     """The tags: a shipped list (ganguli2022, mlcommons), or a YAML file beside the study."""
+    worked: Text = "town"
+    """Dialogues to practise on: a shipped list (town), or a YAML file beside the study."""
     tags_max: Annotated[int, Field(ge=1, le=TAGS_MAX)] = TAGS_MAX
     """Most tags that a reviewer may give one attack."""
     tag_rule: TagRule = "any"

@@ -106,10 +106,13 @@ class Feedback:
         return not self.missed
 
 
-def read_worked() -> WorkedItems:
-    """The worked items that come with Gadfly."""
+def read_worked(name: str, beside: Path) -> WorkedItems:
+    """Shipped worked items by name ("town"), or a YAML file beside the study.
+
+    :raises FileProblem: there are none of that name, or a fault of the file, each named.
+    """
     package = "gadfly.review.worked"
-    return read_shipped(WorkedItems, "town", package=package, beside=Path(), what="worked items")
+    return read_shipped(WorkedItems, name, package=package, beside=beside, what="worked items")
 
 
 def compare(verdict: Verdict, expected: Expected, taxonomy: Taxonomy) -> Feedback:

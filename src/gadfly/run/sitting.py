@@ -128,6 +128,7 @@ class Sitting:
             stand.number,
             bodies,
             ending=dialogue.ending,
+            expert_domain=dialogue.rating.expert_domain if dialogue.rating else None,
             usage=usage if usage.calls else None,
         )
 

@@ -29,6 +29,7 @@ from gadfly.redteam.assignment import ARMS_MAX
 from gadfly.redteam.briefs import Brief, read_brief
 from gadfly.redteam.members import Population
 from gadfly.redteam.state import Rules
+from gadfly.review.materials import Materials, read_materials
 from gadfly.review.settings import ReviewSpec
 from gadfly.study.arms import EndpointSpec, StudyArm
 from gadfly.study.arrival import ArrivalSpec
@@ -288,6 +289,9 @@ class StudyFile(Version):
     """A study as its file has it now."""
 
     path: Path
+    materials: Materials
+    """What reviewers work with; part of what the file means where people attack, or where the file
+    says anything of reviews."""
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -306,6 +310,8 @@ class StudyFile(Version):
             texts["variants"] = [brief.model_dump(mode="json") for brief in self.variants]
         if self.texts:
             texts["texts"] = {name: t.model_dump(mode="json") for name, t in self.texts.items()}
+        if self.study.members.kind == "human" or "review" in study:
+            texts["review"] = self.materials.model_dump(mode="json")
         return {"study": study, **texts}
 
     @property
@@ -344,4 +350,5 @@ def load_study(path: Path) -> StudyFile:
         variants=tuple(read_brief(name, path.parent) for name in study.brief_variants),
         texts=read_care_texts(study.care, path.parent) if study.members.kind == "human" else {},
         path=path,
+        materials=read_materials(study.review, path.parent),
     )

@@ -20,9 +20,13 @@ _ENVIRONMENT = environment()
 _MENU: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("Study", "/study", ("owner", "researcher")),
     ("Members", "/study/members", ("owner", "researcher")),
+    ("Briefs", "/study/briefs", ("owner", "researcher")),
+    ("Flags", "/study/flags", ("owner", "researcher")),
     ("Reviews", "/study/reviews", ("owner", "researcher", "review_lead")),
     ("Reports", "/study/reports", ("owner", "care")),
     ("Care", "/care", ("care",)),
+    ("Pay", "/study/pay", ("owner",)),
+    ("Export", "/study/export", ("owner", "researcher")),
     ("Audit", "/study/audit", ("owner",)),
 )
 """Where staff go: what it is called, its address, and who may."""
@@ -69,9 +73,10 @@ def _site(visitor: Visitor) -> Site:
         support=_support(study.care),
         csrf=visitor.csrf,
         person=None if person is None else person.login or person.name,
-        instructions=f"{base}/instructions" if visitor.is_any("member") else None,
+        instructions=_instructions(visitor),
         pause=f"{base}/break" if works else None,
         report=f"{base}/report" if works else None,
+        letters=f"{base}/letters" if works else None,
         stop=f"{base}/stop" if works and person is not None and person.state != "left" else None,
         beat=f"{base}/beat/{_activity(visitor)}" if works else None,
         nav=tuple(
@@ -82,10 +87,20 @@ def _site(visitor: Visitor) -> Site:
     )
 
 
+def _instructions(visitor: Visitor) -> str | None:
+    """Where what this page asks for is explained."""
+    if _reviews(visitor):
+        return f"{visitor.base}/review/instructions"
+    return f"{visitor.base}/instructions" if visitor.is_any("member", "expert") else None
+
+
+def _reviews(visitor: Visitor) -> bool:
+    return visitor.request.url.path.startswith(f"{visitor.base}/review")
+
+
 def _activity(visitor: Visitor) -> Activity:
     """What time on this page is spent on."""
-    reviews = visitor.request.url.path.startswith(f"{visitor.base}/review")
-    return "review" if reviews else "attack" if visitor.is_any("member", "expert") else "other"
+    return "review" if _reviews(visitor) else "attack" if visitor.is_any("member", "expert") else "other"
 
 
 def _support(care: CareSpec) -> str:
