@@ -30,6 +30,12 @@ MATRIX: dict[str, frozenset[str]] = {
     "POST /{study}/join": ANYBODY,
     "POST /{study}/enter": ANYBODY,
     "POST /{study}/out": ANYBODY,
+    "GET /{study}/arrive": ANYBODY,
+    "POST /{study}/hooks/prolific": ANYBODY,
+    "GET /{study}/done": WORKERS,
+    "GET /{study}/study/pay": frozenset({"owner"}),
+    "POST /{study}/study/pay/{payment}": frozenset({"owner"}),
+    "GET /{study}/study/pay.csv": frozenset({"owner"}),
     "GET /{study}/task": MEMBERS,
     "POST /{study}/consent": MEMBERS,
     "GET /{study}/topics": WORKERS,
@@ -155,3 +161,19 @@ def test_a_forged_cookie_is_nobody(site: Site) -> None:
 def test_too_long_a_request_is_refused_before_it_is_read(site: Site) -> None:
     answer = site.browser().post("/enter", login="x", password="x" * 300_000)
     assert answer.status_code == 413
+
+
+@pytest.mark.usefixtures("socket_enabled")
+def test_a_request_without_a_length_is_refused(site: Site) -> None:
+    def endless() -> Iterator[bytes]:
+        yield b"login=x&password="
+        yield b"x" * 100
+
+    answer = site.browser().client.post("/town/enter", content=endless())
+    assert answer.status_code == 413
+
+
+@pytest.mark.usefixtures("socket_enabled")
+def test_a_foreign_name_that_leads_here_is_refused(site: Site) -> None:
+    answer = site.browser().client.get("/town", headers={"Host": "evil.example"})
+    assert answer.status_code == 400

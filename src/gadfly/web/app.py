@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from gadfly.errors import InvalidEvent, OperatorError, PersonError
 from gadfly.web.access import Refused
@@ -59,6 +60,8 @@ def create_app(serving: Serving) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.middleware("http")(_headers)
+    if serving.hosts:  # a foreign name that leads to this machine is refused
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(serving.hosts))
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     return app
@@ -68,14 +71,15 @@ async def _headers(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > _LONGEST:
+    unbounded = "transfer-encoding" in request.headers  # no browser sends a form like that
+    if unbounded or not length.isdecimal() or int(length) > _LONGEST:
         response = _said(request, 413, f"At most {_LONGEST // 1024} kilobytes are taken at once.")
     else:
         response = await call_next(request)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    if not request.url.path.startswith("/static/"):
-        response.headers.setdefault("Cache-Control", "no-store")
+    static = request.url.path.startswith("/static/")
+    response.headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
     return response
 
 
@@ -103,6 +107,12 @@ async def _moved_on(request: Request, error: Exception) -> Response:
     return _said(request, 409, f"{error}. Open the page again to see how things stand.")
 
 
+async def _broken(request: Request, error: Exception) -> Response:
+    return _said(
+        request, 500, "This is a fault of ours, and it was noted. What you sent before is kept."
+    )
+
+
 async def _operator(request: Request, error: Exception) -> Response:
     _LOG.error("%s %s: %s", request.method, request.scope.get("route"), error)
     return _said(
@@ -119,4 +129,5 @@ _HANDLERS = {
     RequestValidationError: _wrong_form,
     InvalidEvent: _moved_on,
     OperatorError: _operator,
+    Exception: _broken,
 }

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gadfly.errors import OperatorError, PersonError
 from gadfly.run.assemble import OpenStudy, Servers, open_study
@@ -80,6 +81,8 @@ class Serving:
     secret: bytes = field(repr=False)
     lease: float
     public_url: str | None
+    hosts: tuple[str, ...]
+    """Names under which it may be asked for; any where there is none."""
     studies: dict[str, Served]
     """By name."""
 
@@ -149,6 +152,12 @@ def subject_of(secret: bytes, platform: str, identity: str) -> str:
     return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 
+def _hosts(public_url: str | None, *, loopback: bool) -> tuple[str, ...]:
+    named = urlsplit(public_url).hostname if public_url else None
+    here = ("127.0.0.1", "localhost", "[::1]") if loopback else ()
+    return (*here, named) if named else here
+
+
 def open_serving(
     paths: Sequence[Path],
     settings: Settings,
@@ -193,6 +202,7 @@ def open_serving(
         secret=secret,
         lease=settings.lease_seconds,
         public_url=settings.public_url,
+        hosts=_hosts(settings.public_url, loopback=loopback),
         studies=studies,
     )
 
