@@ -234,8 +234,12 @@ def test_people_and_missing_facts_are_refused(make_study: MakeStudy) -> None:
         "ethics_reference": "none needed: a test",
         "pay_floor": {"amount": 20, "currency": "EUR"},
     }
-    with pytest.raises(PersonError, match="its members are people"):
-        collected(make_study("facts", members=people, launch=launch))
+    care = {
+        "support": "Ada",
+        "legal_contact": {"name": "Bea", "address": "bea@example.org"},
+    }
+    with pytest.raises(PersonError, match="gadfly serve"):
+        collected(make_study("facts", members=people, launch=launch, care=care))
 
 
 def test_scores_are_kept_once(make_study: MakeStudy) -> None:

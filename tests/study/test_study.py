@@ -154,13 +154,29 @@ FACTS = {
 }
 
 
-@pytest.mark.parametrize("fact", [*FACTS, None])
+CARE = {
+    "support": "Bea Example, bea@example.org",
+    "legal_contact": {"name": "Cy Example", "address": "cy@example.org"},
+}
+
+
+@pytest.mark.parametrize("fact", [*FACTS, *CARE, None])
 def test_a_study_with_people_states_every_fact(path: Path, fact: str | None) -> None:
     launch = {key: value for key, value in FACTS.items() if key != fact}
-    file = load_study(merge(path, members={"kind": "human", "count": 20}, launch=launch))
+    care = {key: value for key, value in CARE.items() if key != fact}
+    people = {"kind": "human", "count": 20}
+    file = load_study(merge(path, members=people, launch=launch, care=care))
     missing = file.study.missing_facts()
     assert len(missing) == (0 if fact is None else 1)
     assert fact is None or fact in missing[0]
+
+
+def test_nobody_is_paid_less_than_the_floor(path: Path) -> None:
+    people = {"kind": "human", "count": 20}
+    care = CARE | {"pay": {"per_hour": 14.99}}
+    file = load_study(merge(path, members=people, launch=FACTS, care=care))
+    (said,) = file.study.missing_facts()
+    assert "less than launch.pay_floor" in said
 
 
 def test_an_endpoint_needs_the_word_of_whoever_owns_it(path: Path) -> None:
