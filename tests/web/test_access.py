@@ -146,7 +146,7 @@ def test_every_page_says_what_a_browser_may_do(site: Site) -> None:
         assert "unsafe" not in policy
         assert "default-src 'none'" in policy
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
 
 
 @pytest.mark.usefixtures("socket_enabled")

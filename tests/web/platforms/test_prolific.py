@@ -311,7 +311,7 @@ def test_an_early_exit_is_paid_its_share(share: float, paid: int) -> None:
         await client.finish(whole.id, "complete", share=share)
         assert whole.percentage is None
 
-    during(trial, early_exit_dynamic=True)
+    during(trial, early_exit_dynamic=True, reward=5.0)
 
 
 def test_work_is_completed_once_whatever_the_line_does() -> None:
