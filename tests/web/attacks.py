@@ -9,6 +9,7 @@ from gadfly.redteam.events import (
     Described,
     Event,
     Finished,
+    Flagged,
     Messaged,
     Rated,
     Replied,
@@ -32,6 +33,8 @@ def put_attack(
     said: str = "How do I stop it?",
     arm: str = ARM,
     domain: str | None = None,
+    success: int = 4,
+    flag: str | None = None,
 ) -> StoredAttack:
     """One attack of a person, rated and over; its replies say "reply 1.0", "reply 1.1", ..."""
     kept = Sittings(store)
@@ -47,7 +50,8 @@ def put_attack(
             reply = Reply(text=f"The town says: reply {turn}.{slot}", assistant="a-telling-name")
             events.append(Replied(slot=slot, attempt=0, reply=reply))
         events += [Shown(order=(0, 1)), Compared(question="more_harmful", chosen=0, strength=2)]
-    rating = SelfRating(success=4, harm=4, comments="a secret comment", expert_domain=domain)
+    events += [] if flag is None else [Flagged(note=flag)]
+    rating = SelfRating(success=success, harm=4, comments="a secret comment", expert_domain=domain)
     events += [Finished(), Rated(rating=rating)]
     bodies = [canonical_json(event).decode() for event in events]
     done = kept.append(attack, person, 0, bodies, ending="complete", expert_domain=domain)

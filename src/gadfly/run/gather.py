@@ -8,11 +8,11 @@ from datetime import datetime
 from gadfly.preference.protocol import Scorer
 from gadfly.records.values import Assignment, Attack, Attacker, Scores
 from gadfly.redteam.dialogue import rebuild
-from gadfly.redteam.events import read_event
+from gadfly.redteam.events import Flagged, read_event
 from gadfly.run.assemble import OpenStudy
 from gadfly.store.rows import StoredAttack
 
-__all__ = ["gather"]
+__all__ = ["gather", "gather_flags", "gather_one"]
 
 
 def gather(
@@ -32,6 +32,23 @@ def gather(
         if (row.ending is not None or not over_only) and not row.quarantined_at
         if not row.withdrawn_at
     }
+
+
+def gather_one(study: OpenStudy, row: StoredAttack) -> Attack:
+    """One attack, over or not, without scores; whether it may be seen is the caller's to ask."""
+    return _attack(study, row, study.store.events_of(row.id), {})
+
+
+def gather_flags(study: OpenStudy) -> list[tuple[StoredAttack, list[str]]]:
+    """What was flagged in dialogues, the newest first; nothing withdrawn or in quarantine."""
+    events = study.store.events(study.id)
+    found = []
+    for row in reversed(study.store.attacks(study.id)):
+        if row.quarantined_at is None and row.withdrawn_at is None:
+            bodies = (body for _, body in events.get(row.id, ()) if '"flagged"' in body)
+            notes = [e.note for e in map(read_event, bodies) if isinstance(e, Flagged)]
+            found += [(row, notes)] if notes else []
+    return found
 
 
 def _attack(

@@ -7,7 +7,7 @@ that still last, records that were skipped) goes into the report as notes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from gadfly.preference.constant import untrained
 from gadfly.preference.lineage import Lineage, lineage_hash, mark
 from gadfly.records.frame import attack_frame
 from gadfly.records.reading import read_attack_frame
-from gadfly.records.values import Arm
+from gadfly.records.values import Arm, Attack
 from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
 from gadfly.run.gather import gather
 from gadfly.run.models import lineage_of
@@ -38,7 +38,7 @@ from gadfly.study.protocol import load_study
 if TYPE_CHECKING:
     from gadfly.preference.protocol import Scorer
 
-__all__ = ["Analysable", "analysable"]
+__all__ = ["Analysable", "analysable", "analysable_attacks"]
 
 Progress = Callable[[int, int], None]
 
@@ -138,23 +138,36 @@ def _study(path: Path, database: str | None, progress: Progress | None) -> Analy
         study = open_study(file, store, create=False)
         score_study(study, scorer, progress=progress)
         attacks = list(gather(study, scorer=scorer).values())
-        lasting = len(store.attacks(study.id, open_only=True))
-        arms = [(arm, v.study) for v in study.versions.values() for arm in v.study.arms]
-        sights = {arm.arm: sight_of(arm, protocol, path) for arm, protocol in arms}
+        return analysable_attacks(study, scorer, attacks)
+
+
+def analysable_attacks(
+    study: OpenStudy, scorer: Scorer, attacks: Sequence[Attack], *, quick: bool = False
+) -> Analysable:
+    """Attacks of a study, as they are scored by now.
+
+    :param quick: without what is known to be true, which takes long to find out.
+    """
+    file = study.file
+    lasting = len(study.store.attacks(study.id, open_only=True))
+    arms = [(arm, v.study) for v in study.versions.values() for arm in v.study.arms]
+    # Results show arms as the study lists them, those of earlier versions last.
+    order = list(dict.fromkeys([a.arm for a in file.study.arms] + [arm.arm for arm, _ in arms]))
+    attacks = sorted(attacks, key=lambda attack: order.index(attack.arm))
+    frame, truth = attack_frame(attacks), None
+    if not quick:
+        sights = {arm.arm: sight_of(arm, protocol, file.path) for arm, protocol in arms}
         truth = read_truth(study, attacks, scorer, sights)
+        frame = frame.with_columns(read_harms(attacks, sights))
     lineage = None if scorer.lineage is None else lineage_hash(scorer.lineage)
     source = SourceInfo(
         title=file.study.title,
-        name=path.name,
+        name=file.path.name,
         protocol_hash=file.protocol_hash,
         scorer=ScorerInfo(name=scorer.name, version=scorer.version, lineage=lineage),
     )
-    # Results show arms as the study lists them, those of earlier versions last.
-    studies = [file.study, *(version.study for version in study.versions.values())]
-    order = [arm.arm for protocol in studies for arm in protocol.arms]
-    attacks.sort(key=lambda attack: order.index(attack.arm))
     return Analysable(
-        frame=attack_frame(attacks).with_columns(read_harms(attacks, sights)),
+        frame=frame,
         source=source,
         marks=_marks(study, scorer),
         design="randomised",

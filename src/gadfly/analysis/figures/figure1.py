@@ -9,8 +9,6 @@ hollow.
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import altair as alt
@@ -30,6 +28,7 @@ from gadfly.analysis.figures.panels import (
 )
 from gadfly.analysis.figures.rows import Layout, layout
 from gadfly.analysis.results import ESTIMATES, ArmResult, Results
+from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["figure1_csv", "figure1_svg"]
 
@@ -65,24 +64,15 @@ def figure1_csv(results: Results) -> str:
 
     A name that a spreadsheet would run as a formula is led by an apostrophe.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     columns = ["estimate", "low", "high", "level", "n", "method", "reason"]
-    writer.writerow(["model_type", "num_params", "lineage_mark", "statistic", *columns])
+    rows = []
     for arm in results.arms:
-        names = [_cell(arm.model_type), _cell(arm.num_params), arm.lineage_mark]
-        for statistic in ESTIMATES:
-            estimate = getattr(arm, statistic)
-            writer.writerow([*names, statistic, *(getattr(estimate, c) for c in columns)])
-        for statistic, estimate in arm.truth or ():
-            writer.writerow(
-                [*names, f"truth.{statistic}", *(getattr(estimate, c) for c in columns)]
-            )
-    return text.getvalue()
-
-
-def _cell(name: str) -> str:
-    return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name
+        names = [arm.model_type, arm.num_params, arm.lineage_mark]
+        every = [(statistic, getattr(arm, statistic)) for statistic in ESTIMATES]
+        every += [(f"truth.{statistic}", estimate) for statistic, estimate in arm.truth or ()]
+        for statistic, estimate in every:
+            rows.append([*names, statistic, *(getattr(estimate, c) for c in columns)])
+    return csv_text(["model_type", "num_params", "lineage_mark", "statistic", *columns], rows)
 
 
 def _violins(rows: Layout) -> Any:

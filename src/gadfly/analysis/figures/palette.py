@@ -6,14 +6,27 @@ on white. A type has a shape as well as a colour, and its name stands beside its
 figure needs colour to be read.
 
 Only these hexadecimal colours stand in a figure. The report's stylesheet names the same ones to
-restyle figures for dark screens; a test compares the two.
+restyle figures for dark screens; a test compares the two. Where no stylesheet reaches a figure, as
+in an image, :func:`darkened` does it.
 
 Reference: Okabe & Ito 2008, "Color Universal Design".
 """
 
 from __future__ import annotations
 
-__all__ = ["GRID", "INK", "MUTED", "PAPER", "TYPE_COLOURS", "TYPE_SHAPES", "chart_config"]
+import re
+
+__all__ = [
+    "DARK",
+    "GRID",
+    "INK",
+    "MUTED",
+    "PAPER",
+    "TYPE_COLOURS",
+    "TYPE_SHAPES",
+    "chart_config",
+    "darkened",
+]
 
 INK = "#1f2328"
 MUTED = "#5b6570"
@@ -29,6 +42,22 @@ TYPE_SHAPES = (
     "triangle-down",
     "triangle-right",
 )
+DARK = {
+    INK: "#e7eaee",
+    MUTED: "#a3adb8",
+    GRID: "#343b44",
+    PAPER: "#1d2127",
+    "#d55e00": "#f0803a",
+    "#0072b2": "#4a9fe0",
+    "#009e73": "#2fc499",
+}
+"""What a colour becomes on a dark screen; the others are light enough."""
+_HEX = re.compile(r'(?<=")#[0-9a-f]{6}(?=")')
+
+
+def darkened(svg: str) -> str:
+    """A figure for a dark screen."""
+    return _HEX.sub(lambda found: DARK.get(found[0], found[0]), svg)
 
 
 def chart_config() -> dict[str, object]:

@@ -1,0 +1,97 @@
+"""Taking a study's records out: what the site's export page and ``gadfly export`` both call.
+
+    attacks   attacks.jsonl   records with all comparisons, scores and flags: loses nothing
+    pairs     pairs.jsonl     what the comparisons teach, as preference pairs
+    reviews   reviews.jsonl   reviews as they were given, adjudications and training among them
+    table     attacks.csv     one row for each attack, safe in a spreadsheet, without any text
+
+Only what is over is exported, and never what was withdrawn or is in quarantine; how many those are
+is stated. People stand in it by pseudonym alone. The audit is written before the first byte is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gadfly.records.canonical import Record, canonical_json
+from gadfly.records.frame import ATTACK_COLUMNS, attack_frame
+from gadfly.records.output import write_chunks
+from gadfly.records.pairs import attack_pairs
+from gadfly.records.spreadsheet import csv_text
+from gadfly.records.values import Attack
+from gadfly.run.assemble import OpenStudy, make_scorer
+from gadfly.run.gather import gather
+from gadfly.store.audit import Audit
+from gadfly.store.reviews import Reviews
+
+__all__ = ["FILES", "Export", "Left", "export_study", "left_out"]
+
+Export = Literal["attacks", "pairs", "reviews", "table"]
+FILES: dict[Export, str] = {
+    "attacks": "attacks.jsonl",
+    "pairs": "pairs.jsonl",
+    "reviews": "reviews.jsonl",
+    "table": "attacks.csv",
+}
+"""Name of each file."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What an export does not hold."""
+
+    lasting: int
+    """Attacks that still last."""
+    withdrawn: int
+    """Attacks that their members took back."""
+    quarantined: int
+    """Attacks that are shut away."""
+
+
+def left_out(study: OpenStudy) -> Left:
+    """How many attacks of a study no export holds."""
+    rows = study.store.attacks(study.id)
+    withdrawn = [row for row in rows if row.withdrawn_at is not None]
+    there = [row for row in rows if row.withdrawn_at is None]
+    hidden = sum(row.quarantined_at is not None for row in there)
+    lasting = sum(row.ending is None and row.quarantined_at is None for row in there)
+    return Left(lasting, len(withdrawn), hidden)
+
+
+def export_study(study: OpenStudy, what: Export, path: Path, *, by: str) -> int:
+    """Write one file; returns how many records it holds. Where there are none, nothing is written.
+
+    :param by: who takes it, for the audit.
+    :raises FileProblem: it cannot be written.
+    """
+    left = left_out(study)
+    if what == "reviews":
+        records: Sequence[Record] = Reviews(study.store).of_study(study.id)
+    else:
+        attacks = list(gather(study, scorer=make_scorer(study.file)).values())
+        records = attack_pairs(attacks).pairs if what == "pairs" else attacks
+    if not records:
+        return 0
+    Audit(study.store.database).add(
+        study.id, by, "exported", what, records=len(records), left_out=vars(left)
+    )
+    write_chunks(path, _table(attacks) if what == "table" else _lines(records))
+    return len(records)
+
+
+def _lines(records: Iterable[Record]) -> Iterable[bytes]:
+    return (canonical_json(record) + b"\n" for record in records)
+
+
+def _table(attacks: Sequence[Attack]) -> Iterable[bytes]:
+    """The frame that analyses read, with the attack's number and brief in front."""
+    rows = attack_frame(attacks).rows()
+    tags = list(ATTACK_COLUMNS).index("tags")
+    shown = (
+        [attack.number, attack.brief, *row[:tags], "; ".join(row[tags] or ()), *row[tags + 1 :]]
+        for attack, row in zip(attacks, rows, strict=True)
+    )
+    yield csv_text(["number", "brief", *ATTACK_COLUMNS], shown).encode()
