@@ -65,7 +65,10 @@ def _serve(done: Demo) -> None:
     from gadfly.web.showing import show_around
 
     studies = [done.study, done.site]
-    serving = open_serving(studies, load_settings(), database=done.database, loopback=True)
+    # A newer Gadfly may word its texts anew: in the demo that is no fault.
+    serving = open_serving(
+        studies, load_settings(), database=done.database, loopback=True, amend=True
+    )
     shown = show_around(serving, simulated="demo", people="town")
     serving.leave()
     port = free_port(8000)
