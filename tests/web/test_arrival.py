@@ -359,6 +359,20 @@ def test_a_share_of_the_reward_is_what_the_time_is_worth(
         browser.post("/consent", answer="yes", adult="1")
         browser.post("/stop")
         assert visit.percentage == 42  # 1.67 of 4.00
+        owner = town.site.browser(town.site.person("owner"))
+        assert "0.00 USD" in owner.get("/study/pay").text  # no bonus is due
+
+
+def test_what_time_is_worth_beyond_the_reward_is_a_bonus_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world(tmp_path, monkeypatch, more=", reward: 1.00") as town:
+        browser = town.come(town.fake.start("ann"))
+        whole_task(town, browser)
+        finish(browser)
+        owner = town.site.browser(town.site.person("owner"))
+        assert "0.67 USD" in owner.get("/study/pay").text
+        assert ",1.67,USD,0.67 USD,," in owner.get("/study/pay.csv").text
 
 
 RETURNS = "https://panel.example/end?pid={{id}}&c={{code}}&o="

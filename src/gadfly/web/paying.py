@@ -38,7 +38,7 @@ NO_MONEY = "XXX"
 """ISO 4217's currency where there is none: a study that pays nobody."""
 _LOG = logging.getLogger(__name__)
 _PATIENCE = 6.0  # seconds that a page waits for Prolific
-_HOLD = 180.0  # longer than the client ever tries; whoever held it has died
+_HOLD = 240.0  # longer than the client ever tries; whoever held it has died
 _AGAIN = 60.0  # seconds until the second try; doubles
 _AGAIN_MOST = 3600.0
 
@@ -171,9 +171,9 @@ async def paying(serving: Serving) -> AsyncIterator[None]:
 async def _see_to_all(serving: Serving) -> None:
     while True:
         for served in serving.studies.values():
-            try:
-                await end_lingering(serving, served)
-                await tell_due(serving, served)
-            except GadflyError as error:  # the next round may find it mended
-                _LOG.warning("%s: %s", served.study.name, error)
+            for see_to in (end_lingering, tell_due):
+                try:
+                    await see_to(serving, served)
+                except GadflyError as error:  # the next round may find it mended
+                    _LOG.warning("%s: %s", served.study.name, error)
         await asyncio.sleep(serving.lease / 3)

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from gadfly.care.pay import Money, money
 from gadfly.records.spreadsheet import csv_text
 from gadfly.store.payments import Payment
+from gadfly.study.arrival import ProlificSpec
 from gadfly.web.access import Visitor, allow
 from gadfly.web.page import go, show
 
@@ -19,7 +20,10 @@ __all__ = ["router"]
 
 router = APIRouter()
 Owner = Annotated[Visitor, Depends(allow("owner"))]
-_CSV = ("person", "outcome", "minutes", "amount", "currency", "code", "state", "detail", "at")
+_CSV = (
+    *("person", "outcome", "minutes", "amount", "currency", "bonus"),
+    *("code", "state", "detail", "at"),
+)
 _NAMES = {
     "complete": "complete",
     "early_exit": "left early",
@@ -37,7 +41,10 @@ async def pay(visitor: Owner) -> Response:
     return show(
         visitor,
         "pay.html.j2",
-        rows=[(name, _NAMES[one.outcome], _minutes(one), _amount(one), one) for name, one in rows],
+        rows=[
+            (name, _NAMES[one.outcome], _minutes(one), _amount(one), _bonus(visitor, one), one)
+            for name, one in rows
+        ],
         totals=_totals([payment for _, payment in rows]),
         hours=f"{sum(payment.seconds for payment in paid) / 3600:.1f}",
         per_hour=_per_hour(paid),
@@ -52,6 +59,19 @@ def _minutes(payment: Payment) -> str:
 
 def _amount(payment: Payment) -> str:
     return str(Money(payment.amount, payment.currency)) if payment.amount else "nothing"
+
+
+def _bonus(visitor: Visitor, payment: Payment) -> str:
+    """What the time is worth beyond what Prolific pays by itself, where that is known."""
+    spec = visitor.served.study.arrival.platform
+    if not isinstance(spec, ProlificSpec) or payment.visit == 0 or not payment.amount:
+        return ""
+    share = 1.0 if payment.outcome == "complete" else 0.0
+    if spec.reward is None or (share == 0.0 and not spec.early_exit_dynamic):
+        return "unknown"
+    reward = money(Decimal(repr(spec.reward)), payment.currency).minor
+    paid = reward if share else min(payment.amount, reward * 99 // 100)
+    return str(Money(max(0, payment.amount - paid), payment.currency))
 
 
 def _totals(rows: list[Payment]) -> dict[str, tuple[int, str]]:
@@ -100,7 +120,10 @@ async def download(visitor: Owner) -> Response:
     note = visitor.serving.audit.add
     await asyncio.to_thread(note, served.id, by, "exported", "payments", rows=len(rows))
     table = [
-        (name, one.outcome, _minutes(one), *_plain(one), one.code, one.state, one.detail, one.at)
+        (
+            *(name, one.outcome, _minutes(one), *_plain(one), _bonus(visitor, one)),
+            *(one.code, one.state, one.detail, one.at),
+        )
         for name, one in rows
     ]
     return Response(
