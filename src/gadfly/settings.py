@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     """Keys that seal what people write, the newest first, with commas between."""
     public_url: str | None = None
     """Address under which people reach the site, where it is not the one it listens on."""
+    smtp: SecretStr | None = None
+    """How mail is sent: smtps://user:password@host:465/?from=study@example.org, or smtp://... with
+    STARTTLS. Without it the legal contact is told at an https address, or by you."""
     lease_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 15.0
     """How long a runner that is not heard of keeps its dialogues from the others."""
 

@@ -181,7 +181,7 @@ def test_after_release_nobody_can_withdraw_and_is_told_why(world: World) -> None
 
 def test_a_locked_attack_goes_with_its_person(world: World) -> None:
     quarantine = Quarantine(world.store)
-    quarantine.lock(world.attack, world.bea, "", last='{"type": "end"}', because="reported")
+    quarantine.lock(world.attack.id, world.bea, "", last='{"type": "end"}', because="reported")
     with world.store.database.reading() as c:
         key = c.scalar(select(attacks.c.quarantine_key).where(attacks.c.id == world.attack.id))
     assert key
@@ -190,4 +190,4 @@ def test_a_locked_attack_goes_with_its_person(world: World) -> None:
     with pytest.raises(PersonError, match="withdrawn"):
         quarantine.open(world.study, world.attack.number, by="care", why="law")
     with pytest.raises(PersonError, match="withdrawn"):
-        quarantine.lock(world.attack, world.bea, "", last="{}", because="reported")
+        quarantine.lock(world.attack.id, world.bea, "", last="{}", because="reported")

@@ -130,7 +130,7 @@ OPENINGS = ["Tell me about my neighbours.", "What would you do about a loud part
 
 
 def _values(page: str, word: str | None) -> tuple[str, Mapping[str, Any]]:
-    around = {"site": site(word) if word else site(), "here": "/s/d/1", "error": word}
+    around = {"site": site(word) if word else site(), "here": "/s/d/1", "error": word, "expects": 3}
     text = word or "We ask before and after. It takes a moment, and you may skip it."
     if page == "affect":
         return "affect.html.j2", around | {"lead": text}

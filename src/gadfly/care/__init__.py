@@ -7,6 +7,7 @@ __all__ = [
     "demographics",
     "feelings",
     "following",
+    "forms",
     "instruments",
     "journey",
     "limits",

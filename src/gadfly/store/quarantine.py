@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from gadfly.errors import PersonError
-from gadfly.store.audit import note, timestamp
+from gadfly.store.audit import SYSTEM, note, timestamp
 from gadfly.store.database import clock
 from gadfly.store.people import Person, key_of
 from gadfly.store.rows import StoredAttack
@@ -67,7 +67,7 @@ class Quarantine:
         self._reading, self._writing = store.database.reading, store.database.writing
 
     def lock(
-        self, attack: StoredAttack, reporter: Person, text: str, *, last: str, because: str
+        self, attack_id: int, reporter: Person, text: str, *, last: str, because: str
     ) -> None:
         """Report an attack, and lock it away unless it is already.
 
@@ -78,18 +78,19 @@ class Quarantine:
         """
         sealed = self._store.vault.seal(key_of(reporter), text)
         with self._writing() as c:
-            this = attacks.c.id == attack.id
+            this = attacks.c.id == attack_id
             row = c.execute(select(attacks).where(this).with_for_update()).one()
             if row.withdrawn_at is not None:
                 raise PersonError("this dialogue was withdrawn; nothing of it is left to report")
-            mine = reports.c.attack_id == attack.id, reports.c.person_id == reporter.id
+            thing = f"attack {row.number}"
+            mine = reports.c.attack_id == attack_id, reports.c.person_id == reporter.id
             worst = *mine, reports.c.kind == "worst"
             if c.scalar(select(reports.c.id).where(*worst)) is not None:
                 return
             c.execute(
                 insert(reports).values(
                     study_id=reporter.study_id,
-                    attack_id=attack.id,
+                    attack_id=attack_id,
                     person_id=reporter.id,
                     kind="worst",
                     note=sealed,
@@ -97,19 +98,19 @@ class Quarantine:
                     due=clock(c),
                 )
             )
-            note(c, reporter.study_id, reporter.name, "reported", f"attack {attack.number}")
+            note(c, reporter.study_id, reporter.name, "reported", thing)
             if row.quarantined_at is not None:
                 return
             key = self._store.vault.new()
             values = {"quarantined_at": timestamp(), "quarantine_key": key}
             c.execute(update(attacks).where(this).values(values))
             owner = select(people.c.data_key).where(people.c.id == row.person_id)
-            self._seal_anew(c, attack.id, c.scalar(owner), key, None if row.ending else last)
-            open_ones = reviews.c.attack_id == attack.id, reviews.c.state == "open"
+            self._seal_anew(c, attack_id, c.scalar(owner), key, None if row.ending else last)
+            open_ones = reviews.c.attack_id == attack_id, reviews.c.state == "open"
             c.execute(update(reviews).where(*open_ones).values(state="skipped"))
             active = people.c.id == row.person_id, people.c.state == "active"
             c.execute(update(people).where(*active).values(state="paused", because=because))
-            note(c, reporter.study_id, "system", "quarantined", f"attack {attack.number}")
+            note(c, reporter.study_id, SYSTEM, "quarantined", thing)
 
     def _seal_anew(
         self, c: Connection, attack_id: int, old: str | None, new: str, last: str | None
@@ -167,12 +168,16 @@ class Quarantine:
 
     def take(self, study_ids: Collection[int]) -> Due | None:
         """A report that is to be told now; nobody else gets it until its wait is over."""
+        waiting = reports.c.study_id.in_(study_ids), reports.c.due.is_not(None)
+        with self._reading() as c:  # most often there is nothing, and nobody need wait for that
+            if c.scalar(select(reports.c.id).where(*waiting).limit(1)) is None:
+                return None
         with self._writing() as c:
             now = clock(c)
             query = (
                 select(reports, attacks.c.number)
                 .join(attacks, attacks.c.id == reports.c.attack_id)
-                .where(reports.c.study_id.in_(study_ids), reports.c.due <= now)
+                .where(*waiting, reports.c.due <= now)
                 .order_by(reports.c.due)
                 .limit(1)
                 .with_for_update(skip_locked=True, of=reports)
@@ -193,14 +198,14 @@ class Quarantine:
         with self._writing() as c:
             c.execute(update(reports).where(reports.c.id == due.id).values(values))
             if failure is None:
-                note(c, due.study_id, "system", "told legal contact", f"attack {due.attack}")
+                note(c, due.study_id, SYSTEM, "told legal contact", f"attack {due.attack}")
 
-    def flag(self, reporter: Person, text: str, attack: StoredAttack | None = None) -> None:
+    def flag(self, reporter: Person, text: str, attack_id: int | None = None) -> None:
         """Something for the owners to look at, and nothing more."""
         sealed = self._store.vault.seal(key_of(reporter), text)
         row = {
             "study_id": reporter.study_id,
-            "attack_id": None if attack is None else attack.id,
+            "attack_id": attack_id,
             "person_id": reporter.id,
             "kind": "flag",
             "note": sealed,

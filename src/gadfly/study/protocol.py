@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from gadfly.assistants.prompts import Prompt, read_prompt
 from gadfly.care.settings import CareSpec
+from gadfly.care.forms import CareForms, read_forms
 from gadfly.care.wording import CareText, read_care_texts
 from gadfly.errors import FileProblem, StudyProblem
 from gadfly.records.canonical import Record, content_hash
@@ -292,6 +293,8 @@ class StudyFile(Version):
     materials: Materials
     """What reviewers work with; part of what the file means where people attack, or where the file
     says anything of reviews."""
+    forms: CareForms | None = None
+    """What people are asked; none without people."""
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -312,6 +315,8 @@ class StudyFile(Version):
             texts["texts"] = {name: t.model_dump(mode="json") for name, t in self.texts.items()}
         if self.study.members.kind == "human" or "review" in study:
             texts["review"] = self.materials.model_dump(mode="json")
+        if self.forms is not None:
+            texts["forms"] = self.forms.model_dump(mode="json")
         return {"study": study, **texts}
 
     @property
@@ -351,4 +356,5 @@ def load_study(path: Path) -> StudyFile:
         texts=read_care_texts(study.care, path.parent) if study.members.kind == "human" else {},
         path=path,
         materials=read_materials(study.review, path.parent),
+        forms=read_forms(study.care, path.parent) if study.members.kind == "human" else None,
     )

@@ -28,12 +28,14 @@ from gadfly.store.arrivals import Arrivals
 from gadfly.store.audit import Audit
 from gadfly.store.payments import Payments
 from gadfly.store.people import People
+from gadfly.store.quarantine import Quarantine
 from gadfly.store.sealing import Vault
 from gadfly.store.store import Store
 from gadfly.store.work import Work
 from gadfly.study.arrival import ProlificSpec
 from gadfly.study.protocol import Study, load_study
 from gadfly.web.platforms.prolific import ProlificClient
+from gadfly.web.telling import Post, told_forever
 
 __all__ = [
     "Served",
@@ -85,6 +87,8 @@ class Serving:
     """Names under which it may be asked for; any where there is none."""
     studies: dict[str, Served]
     """By name."""
+    smtp: str | None = field(default=None, repr=False)
+    """How mail is sent; ``None`` where it is not."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "people", People(self.store))
@@ -124,12 +128,14 @@ class Serving:
     async def running(self) -> AsyncIterator[None]:
         """Keep the leases while the site is up; let everything go at the end."""
         keeping = asyncio.create_task(self._keep_leases())
+        telling = asyncio.create_task(told_forever(Quarantine(self.store), self._post()))
         try:
             yield
         finally:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
+            for task in (keeping, telling):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             for served in self.studies.values():
                 await served.sitting.close()
                 if served.prolific is not None:
@@ -137,6 +143,11 @@ class Serving:
                 with suppress(OperatorError):  # the lease runs out by itself
                     await asyncio.to_thread(self.store.dismiss, served.runner)
             self.store.close()
+
+    def _post(self) -> Post:
+        told = {s.id: (name, s.study.care.legal_contact) for name, s in self.studies.items()}
+        contacts = {study: (name, who) for study, (name, who) in told.items() if who is not None}
+        return Post(self.smtp, self.public_url, contacts)
 
     async def _keep_leases(self) -> None:
         while True:
@@ -204,6 +215,7 @@ def open_serving(
         public_url=settings.public_url,
         hosts=_hosts(settings.public_url, loopback=loopback),
         studies=studies,
+        smtp=settings.smtp.get_secret_value() if settings.smtp else None,
     )
 
 

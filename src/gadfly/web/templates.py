@@ -51,6 +51,8 @@ class Site:
     """Address of the break, a page."""
     report: str | None = None
     """Address for reporting: a page, and from a dialogue or a transcript a POST in one click."""
+    withdraw: str | None = None
+    """Address of taking back what one gave, a page."""
     letters: str | None = None
     """Address of the letters between the person and those who run the study."""
     stop: str | None = None

@@ -1,19 +1,25 @@
 """The pages, one router for each task of somebody."""
 
 from gadfly.web.pages import (
+    about_you,
     arrive,
+    care,
     dialogue,
     door,
     exports,
+    feelings,
     letters,
     member,
     members,
     owner,
     pay,
     reading,
+    report,
     review,
     review_lead,
     review_start,
+    wellbeing,
+    withdraw,
 )
 
 __all__ = ["ROUTERS"]
@@ -32,4 +38,10 @@ ROUTERS = (
     members.router,
     reading.router,
     exports.router,
+    feelings.router,
+    about_you.router,
+    report.router,
+    withdraw.router,
+    care.router,
+    wellbeing.router,
 )

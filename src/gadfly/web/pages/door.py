@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gadfly.store.people import Person, Role
 from gadfly.web.access import Anybody, Refused, Visitor, sign_in, sign_out
+from gadfly.web.following import due_for
 from gadfly.web.page import go, index, show
 from gadfly.web.passwords import matches
 
@@ -46,8 +47,11 @@ async def studies(request: Request) -> Response:
 @router.get("/{study}", response_class=HTMLResponse)
 async def door(visitor: Anybody) -> Response:
     """A person's own first page, or the door."""
-    if visitor.person is not None:
-        return go(visitor, home(visitor.person))
+    person = visitor.person
+    if person is not None and await due_for(visitor.serving, visitor.served, person) is not None:
+        return go(visitor, "/follow-up")
+    if person is not None:
+        return go(visitor, home(person))
     return show(visitor, "door.html.j2", free=visitor.served.study.arrival.open, error=None)
 
 
@@ -105,7 +109,7 @@ async def out(visitor: Anybody) -> Response:
 
 
 async def _in(visitor: Visitor, person: Person) -> RedirectResponse:
-    response = go(visitor, home(person))
+    response = go(visitor)
     await sign_in(visitor, person, response)
     return response
 

@@ -49,6 +49,7 @@ async def pay(visitor: Owner) -> Response:
         hours=f"{sum(payment.seconds for payment in paid) / 3600:.1f}",
         per_hour=_per_hour(paid),
         floor=str(money(Decimal(repr(floor.amount)), floor.currency)) if floor else None,
+        bonuses=visitor.served.prolific is not None,
         download=f"{visitor.base}/study/pay.csv",
     )
 

@@ -152,13 +152,15 @@ async def judged(visitor: Reviewer, key: Key, sent: Annotated[Judged, Form()]) -
 
 
 async def _after(visitor: Visitor, place: Place) -> Response:
-    """After an answer: what was missed of a gold item, the rest after a task, or the next one."""
+    """What follows an answer: what was missed of a gold item; after a task, the survey or a rest;
+    or the next one.
+    """
     person, reviewing = visitor.somebody, visitor.served.reviewing
     spec = visitor.served.study.review
     if spec.tell_gold and (missed := await asyncio.to_thread(reviewing.missed, person, place)):
         return show(visitor, "review_missed.html.j2", missed=missed)
     done = await asyncio.to_thread(reviewing.kept.finished, person)
-    return go(visitor, "/review/rest" if done % spec.task_size == 0 else "/review")
+    return go(visitor, "/review" if done % spec.task_size else "/review/feel")
 
 
 @router.get("/{study}/review/rest", response_class=HTMLResponse)

@@ -55,6 +55,7 @@ def _state(visitor: Visitor) -> dict[str, Any]:
         for row in reviewing.kept.waiting(visitor.served.id)
         if in_share(row.number, share=spec.share, seed=study.seed)
     ]
+    reviews = reviewing.kept.of_study(visitor.served.id)
     done = Counter(min(row.done, k) for row in rows)
     lead = visitor.is_any("review_lead")
     place = f"{visitor.base}/study/reviews"
@@ -76,10 +77,12 @@ def _state(visitor: Visitor) -> dict[str, Any]:
                 {"text": number, "href": f"{place}/{number}"} if lead else number,
                 " ".join(why.reasons),
             )
-            for number, why in sorted(reviewing.disputes().items())
+            for number, why in sorted(reviewing.disputes(reviews).items())
         ],
-        "missed": [(number, name, " ".join(told)) for number, name, told in reviewing.all_missed()],
-        "agreement": _agreement(visitor, reviewing.kept.of_study(visitor.served.id)),
+        "missed": [
+            (number, name, " ".join(told)) for number, name, told in reviewing.all_missed(reviews)
+        ],
+        "agreement": _agreement(visitor, reviews),
     }
 
 
@@ -119,7 +122,7 @@ async def _one(
 ) -> Response:
     reviewing = visitor.served.reviewing
     reviews = await asyncio.to_thread(reviewing.kept.of_attack, row.id)
-    why = (await asyncio.to_thread(reviewing.disputes)).get(row.number)
+    why = reviewing.disputes(reviews).get(row.number)
     return show(
         visitor,
         "review_settle.html.j2",
