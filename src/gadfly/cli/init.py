@@ -34,6 +34,9 @@ def init(
         str | None,
         typer.Option(metavar="BY", help="Who allowed the test, and where it is written."),
     ] = None,
+    people: Annotated[
+        bool, typer.Option("--people", help="Its members are people, who come to its site.")
+    ] = False,
 ) -> None:
     """Write a study file with comments, ready to run; with --endpoint on a server of your own."""
     from gadfly.errors import PersonError
@@ -54,8 +57,8 @@ def init(
             api="completions" if completions else "chat",
             key_variable=key_variable,
         )
-    path = write_template(folder, served)
+    path = write_template(folder, served, people=people)
     note(f"Wrote {path}. Read it, change what you like, then:")
     note(f"  {command()} check {path}")
-    note(f"  {command()} run {path}")
+    note(f"  {command()} {'serve' if people else 'run'} {path}")
     note(f"  {command()} analyze {path} --out {path.parent / 'report'}")

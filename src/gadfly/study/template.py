@@ -17,6 +17,22 @@ from gadfly.study.protocol import load_study
 __all__ = ["Endpoint", "write_template"]
 
 _SCRIPTED = (("open", "small", 0.5), ("open", "large", 0.7), ("wary", "small", 2.5))
+_SIMULATED = """\
+  kind: simulated
+  count: 30
+  prefix: sim               # members of another study need another prefix
+  population:
+    skill_sd: 0.5           # how much members differ in skill
+    rating_bias_sd: 0.5     # ... and in how generously they rate, in steps of the 0-4 scale
+    noise: 0.5              # how blurred they see the harm of a reply, in steps
+    activity_sd: 1.0        # 0: all equally busy; 1: a few do most of the work"""
+_PEOPLE = """\
+  kind: human
+  count: 40                 # how many people you will invite"""
+_CARE = """\
+  # support: "Bea Example, bea@example.org, weekdays 9-17"   # whom a member reaches who feels bad
+  # legal_contact: {name: "Cy Example", address: cy@example.org}  # told of the worst content
+  # topics: [standard]      # what people may opt out of"""
 _FACTS = """\
   # adults_only: true
   # ethics_reference: "Board of Example University, 2026-17"
@@ -38,10 +54,11 @@ class Endpoint:
     key_variable: str | None = None
 
 
-def write_template(folder: Path, endpoint: Endpoint | None = None) -> Path:
+def write_template(folder: Path, endpoint: Endpoint | None = None, *, people: bool = False) -> Path:
     """Write ``study.yaml`` into a folder, made where it is absent; returns its path.
 
     :param endpoint: attack this server, in place of scripted assistants.
+    :param people: its members are people, in place of simulated ones.
     :raises FileProblem: there is a study file already.
     :raises StudyProblem: what was given for the endpoint cannot stand in one.
     :raises OperatorError: the folder cannot be written.
@@ -56,7 +73,9 @@ def write_template(folder: Path, endpoint: Endpoint | None = None) -> Path:
     arms, launch = (_scripted(), _example()) if endpoint is None else _served(endpoint)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.format(name=name, arms=arms, launch=launch), encoding="utf-8")
+        members = _PEOPLE if people else _SIMULATED
+        filled = text.format(name=name, members=members, arms=arms, launch=launch, care=_CARE)
+        path.write_text(filled, encoding="utf-8")
     except OSError as error:
         why = f"{path}: {error.strerror}; give a folder that can be written"
         raise OperatorError(why) from None
