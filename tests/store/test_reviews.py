@@ -125,6 +125,14 @@ def test_a_lease_that_ran_out_frees_its_place_and_costs_nothing_while_nobody_too
     assert bench.claim(slow, attack, most=3) is None  # it does not come back
 
 
+def test_a_place_that_was_lost_is_not_handed_out_again(bench: Bench) -> None:
+    attack, slow, fast = bench.attack(), bench.person(), bench.person()
+    assert bench.claim(slow, attack, most=1, seconds=-1) is not None
+    assert bench.claim(fast, attack, most=1) is not None
+    assert bench.reviews.current(slow, most=1, seconds=LONG) is None
+    assert [row.open for row in bench.reviews.waiting(bench.study)] == [1]
+
+
 def test_an_expired_answer_is_kept_where_the_place_is_still_free(bench: Bench) -> None:
     attack, slow = bench.attack(), bench.person()
     place = bench.claim(slow, attack, most=1, seconds=-1)

@@ -17,6 +17,7 @@ import pytest
 from gadfly.care.journey import Consented, Step, TopicsChosen
 from gadfly.records.canonical import canonical_json
 from gadfly.records.reviews import Review
+from gadfly.store.feelings import Feelings
 from gadfly.store.people import Person, Role
 from gadfly.store.rows import StoredAttack
 from tests.hostile import REPLIES
@@ -245,6 +246,22 @@ def test_after_a_task_comes_a_rest(bench: Bench) -> None:
     _, browser = bench.reviewer()
     assert browser.post(here(begin(browser)), **RIGHT).url.path == "/town/review"
     assert browser.post(here(begin(browser)), **RIGHT).url.path == "/town/review/rest"
+
+
+def test_every_so_many_tasks_a_reviewer_is_asked_how_they_feel(
+    tmp_path: Path, socket_enabled: None
+) -> None:
+    more = "  survey_every: 1\nreview: {training: false, task_size: 1}"
+    with serve(write_study(tmp_path, more=more)) as site:
+        bench = Bench(site)
+        bench.attack()
+        person, browser = bench.reviewer()
+        page = browser.post(here(begin(browser)), **RIGHT)
+        assert page.url.path == "/town/review/feel"
+        assert browser.post("/review/feel", act="skip").url.path == "/town/review/rest"
+        (felt,) = Feelings(site.serving.store).own(person)
+        assert (felt.moment, felt.task, felt.answers) == ("review", 1, {})
+        assert browser.get("/review/feel").url.path == "/town/review/rest"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ this process, because the text of an attack that is over does not change.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -165,21 +165,27 @@ class Reviewing:
             return ()
         return self._missed(self.kept.of_attack(place.attack_id)).get(person.name, ())
 
-    def all_missed(self) -> list[tuple[int, str, tuple[str, ...]]]:
-        """Attack, reviewer and what was not as settled, of every gold item that somebody missed."""
+    def all_missed(self, reviews: Iterable[Review]) -> list[tuple[int, str, tuple[str, ...]]]:
+        """Attack, reviewer and what was not as settled, of every gold item that somebody missed.
+
+        :param reviews: all reviews of the study.
+        """
         return [
             (number, name, missed)
-            for number, reviews in self._by_attack().items()
-            for name, missed in self._missed(reviews).items()
+            for number, given in _by_attack(reviews).items()
+            for name, missed in self._missed(given).items()
             if missed
         ]
 
-    def disputes(self) -> dict[int, Dispute]:
-        """What a lead is to settle, by the attack's number."""
+    def disputes(self, reviews: Iterable[Review]) -> dict[int, Dispute]:
+        """What a lead is to settle, by the attack's number.
+
+        :param reviews: all reviews of the study.
+        """
         per_attack = self.study.file.study.review.per_attack
         found = {
-            number: dispute(reviews, per_attack=per_attack)
-            for number, reviews in self._by_attack().items()
+            number: dispute(given, per_attack=per_attack)
+            for number, given in _by_attack(reviews).items()
         }
         return {number: why for number, why in found.items() if why is not None}
 
@@ -190,16 +196,9 @@ class Reviewing:
         out = self.kept.judged(person)
         return [
             number
-            for number, why in self.disputes().items()
+            for number, why in self.disputes(self.kept.of_study(self.study.id)).items()
             if why.domain is not None and matches(why.domain, person.domains) and number not in out
         ]
-
-    def _by_attack(self) -> dict[int, list[Review]]:
-        found: dict[int, list[Review]] = {}
-        for review in self.kept.of_study(self.study.id):
-            if review.attack is not None:
-                found.setdefault(review.attack, []).append(review)
-        return found
 
     def _missed(self, reviews: Sequence[Review]) -> dict[str, tuple[str, ...]]:
         """By reviewer, of the reviews of one attack."""
@@ -290,3 +289,11 @@ class Reviewing:
             reviewed_at=datetime.now(UTC),
             **more,
         )
+
+
+def _by_attack(reviews: Iterable[Review]) -> dict[int, list[Review]]:
+    found: dict[int, list[Review]] = {}
+    for review in reviews:
+        if review.attack is not None:
+            found.setdefault(review.attack, []).append(review)
+    return found
