@@ -41,7 +41,7 @@ class Payment:
     currency: str
     """Three letters; XXX where nothing is paid in this study."""
     code: str
-    """By which a platform knows a finished visit; empty where it has its own."""
+    """Ours, by which a person or their platform shows that this work was theirs."""
     state: PaymentState
     detail: str | None
     """Why it failed, or who paid by hand."""

@@ -152,7 +152,7 @@ payments = Table(
     Column("seconds", Float, nullable=False),  # that are paid
     Column("amount", BigInteger, nullable=False),  # minor units
     Column("currency", String(3), nullable=False),
-    Column("code", String(64), nullable=False),  # empty where the platform has its own
+    Column("code", String(64), nullable=False),  # ours, that a person can show
     Column("state", String(16), nullable=False),  # owed, told, failed
     Column("detail", Text),  # why it failed
     Column("tries", Integer, nullable=False, server_default="0"),

@@ -47,13 +47,14 @@ async def farewell(visitor: Visitor) -> Response:
         asked: Outcome = "complete" if way.place == "between" else "early_exit"
         payment = await end_visit(serving, visitor.served, person, asked)
     back = await _back(visitor, payment)
+    by_code = visitor.served.prolific is None or payment.visit == 0
     response = show(
         visitor,
         "farewell.html.j2",
         outcome=payment.outcome,
         amount=str(Money(payment.amount, payment.currency)) if payment.amount else None,
-        minutes=round(payment.seconds / 60),
-        code=payment.code if payment.amount else None,
+        minutes=max(round(payment.seconds / 60), visitor.served.study.care.pay.least_minutes),
+        code=payment.code if payment.amount and (by_code or payment.state == "failed") else None,
         state=payment.state,
         link=back.url if isinstance(back, Redirect) else None,
         form=back if isinstance(back, FormPost) else None,

@@ -75,7 +75,7 @@ async def end_visit(
         seconds=seconds,
         amount=amount.minor,
         currency=amount.currency,
-        code="" if tells else new_code(),
+        code=new_code(),
         state="owed" if tells or by_hand else "told",
         hold=0.0,
     )
