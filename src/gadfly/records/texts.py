@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
+import orjson
 import yaml
 
 from gadfly.errors import FileProblem
@@ -60,8 +61,12 @@ def read_text(form: type[T], name: str, *, package: str, beside: Path, what: str
         head = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
         if not isinstance(head, dict):
             raise TypeError
-        return form(id=str(head["id"]), version=int(head["version"]), text=parts[2].strip())
+        more = {key: value for key, value in head.items() if key in form.model_fields}
+        told = {"id": str(head["id"]), "version": int(head["version"]), "text": parts[2].strip()}
+        return form.model_validate_json(orjson.dumps(more | told))
     except (KeyError, TypeError, ValueError, yaml.YAMLError):
         raise FileProblem(
-            path, f"a {what} starts with a line ---, id: and version:, and a line ---"
+            path,
+            f"a {what} starts with a line ---, then id: and version: (what is read: "
+            f"{', '.join(k for k in form.model_fields if k != 'text')}), and a line ---",
         ) from None

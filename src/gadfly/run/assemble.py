@@ -272,7 +272,9 @@ def _version(body: str) -> Version:
         brief=Brief.model_validate_json(canonical_json(parts["brief"])),
         prompts={name: Prompt.model_validate_json(canonical_json(p)) for name, p in prompts},
         benign=None if benign is None else Requests.model_validate_json(canonical_json(benign)),
-        variants=tuple(Brief.model_validate(brief) for brief in parts.get("variants", ())),
+        variants=tuple(
+            Brief.model_validate_json(canonical_json(brief)) for brief in parts.get("variants", ())
+        ),
         texts={
             name: CareText.model_validate(text)
             for name, text in parts.get("texts", {}).items()

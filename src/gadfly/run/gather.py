@@ -65,7 +65,9 @@ def _attack(
         protocol_hash=row.protocol_hash,
         number=row.number,
         arm=arm,
-        attacker=Attacker(kind=kind, team_type=protocol.team_type, member=row.member),
+        attacker=Attacker(
+            kind=kind, team_type=row.team_type or protocol.team_type, member=row.member
+        ),
         assignment=Assignment.model_validate_json(row.assignment),
         brief=row.brief or version.brief.label,
         task_description=dialogue.description,

@@ -66,9 +66,7 @@ class Quarantine:
         self._store = store
         self._reading, self._writing = store.database.reading, store.database.writing
 
-    def lock(
-        self, attack_id: int, reporter: Person, text: str, *, last: str, because: str
-    ) -> None:
+    def lock(self, attack_id: int, reporter: Person, text: str, *, last: str, because: str) -> None:
         """Report an attack, and lock it away unless it is already.
 
         :param text: what the reporter writes about it, may be empty.

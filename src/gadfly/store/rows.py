@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gadfly.records.values import Ending, Usage
+from gadfly.records.values import Ending, TeamType, Usage
 
 __all__ = [
     "Counts",
@@ -50,6 +50,8 @@ class StoredAttack:
     """Task of that person in which it was made, from 1."""
     brief: str | None = None
     """Label of the brief that the person was shown."""
+    team_type: TeamType | None = None
+    """Of the person, where it is not the study's."""
     quarantined_at: str | None = None
     """Since when nobody but the named roles may see it."""
     withdrawn_at: str | None = None

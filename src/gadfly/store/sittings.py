@@ -20,11 +20,23 @@ from gadfly.store.audit import timestamp
 from gadfly.store.database import clock
 from gadfly.store.people import Person, lock_person
 from gadfly.store.rows import Counts, StoredAttack
-from gadfly.store.statements import ADD_COST, COLUMNS, END, LIVE
+from gadfly.store.statements import ADD_COST, BODIES, COLUMNS, END, LIVE, OWN, PLACE, RELEASE
 from gadfly.store.store import Store, cost_row
 from gadfly.store.tables import attacks, events
+from gadfly.store.work import signed
 
-__all__ = ["Appended", "Sittings"]
+__all__ = ["Appended", "Found", "Sittings"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A person's dialogue, as it is in the database."""
+
+    attack: StoredAttack
+    place: int
+    """Which dialogue of its task it is, from 1."""
+    bodies: list[tuple[int, str]]
+    """Number and canonical JSON of each event."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ class Sittings:
         most: int,
         draw: Callable[[Counts], tuple[str, str] | None],
     ) -> StoredAttack | None:
-        """The person's open dialogue, or a new one, in one transaction.
+        """The person's open dialogue, or a new one, which counts as begun now, in one transaction.
 
         ``None`` where every quota is full, or the person has begun ``most`` in this task.
 
@@ -74,8 +86,14 @@ class Sittings:
             )
             if attack is None:
                 return None
-            more = {"person_id": person.id, "task": task, "brief": person.brief}
+            more = {
+                "person_id": person.id,
+                "task": task,
+                "brief": person.brief,
+                "team_type": "expert" if "expert" in person.roles else None,
+            }
             c.execute(update(attacks).where(attacks.c.id == attack.id).values(more))
+            signed(c, person, "attack", dialogues=1)
             return StoredAttack(*c.execute(select(*COLUMNS).where(attacks.c.id == attack.id)).one())
 
     def of(self, person: Person) -> list[StoredAttack]:
@@ -83,6 +101,21 @@ class Sittings:
         query = select(*COLUMNS).where(attacks.c.person_id == person.id).order_by(attacks.c.number)
         with self._reading() as c:
             return [StoredAttack(*row) for row in c.execute(query)]
+
+    def own(self, person: Person, number: int) -> Found | None:
+        """One of a person's own, in one look; none that was withdrawn, or is in quarantine."""
+        if person.key is None:
+            return None
+        keys = {"study": person.study_id, "number": number, "person": person.id}
+        with self._reading() as c:
+            row = c.execute(OWN, keys).one_or_none()
+            if row is None:
+                return None
+            attack = StoredAttack(*row)
+            place = c.execute(PLACE, {**keys, "task": attack.task}).scalar_one()
+            sealed = c.execute(BODIES, {"attack": attack.id}).all()
+        unseal = self._store.vault.open
+        return Found(attack, place, [(n, unseal(person.key, body)) for n, body in sealed])
 
     def attack(self, study_id: int, number: int) -> StoredAttack | None:
         """One attack of a study."""
@@ -106,8 +139,7 @@ class Sittings:
     def release(self, attack_id: int, runner: int) -> None:
         """Hold it no longer."""
         with self._writing() as c:
-            this = attacks.c.id == attack_id, attacks.c.runner == runner
-            c.execute(update(attacks).where(*this).values(runner=None))
+            c.execute(RELEASE, {"this": attack_id, "mine": runner})
 
     def append(
         self,
@@ -119,6 +151,8 @@ class Sittings:
         ending: Ending | None = None,
         expert_domain: str | None = None,
         usage: Usage | None = None,
+        severe: int | None = None,
+        release: int | None = None,
     ) -> Appended:
         """Keep a step if its first event is the next one.
 
@@ -129,6 +163,9 @@ class Sittings:
         :param bodies: canonical JSON of each event.
         :param ending: set where the step ends the dialogue.
         :param expert_domain: whose expert should judge it, where the person said so at the end.
+        :param severe: the person took this step: their time goes on, with so many more dialogues
+            that turned out severe.
+        :param release: the runner that took it, and holds the dialogue no longer once it is kept.
         :raises PersonError: the person has withdrawn.
         """
         if person.key is None:
@@ -136,6 +173,8 @@ class Sittings:
         vault, at = self._store.vault, timestamp()
         sealed = [vault.seal(person.key, body) for body in bodies]
         with self._writing() as c:
+            if severe is not None:
+                lock_person(c, person.id)
             open_ = self._lock(c, attack.id)
             if usage is not None:
                 c.execute(ADD_COST, cost_row(attack.id, usage))
@@ -153,6 +192,10 @@ class Sittings:
                 for place, body in enumerate(sealed)
             ]
             c.execute(insert(events), rows)
+            if severe is not None:
+                signed(c, person, "attack", severe=severe)
+            if release is not None:
+                c.execute(RELEASE, {"this": attack.id, "mine": release})
             if ending is not None:
                 c.execute(END, {"this": attack.id, "how": ending, "at": at})
                 this = attacks.c.id == attack.id

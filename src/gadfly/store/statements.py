@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 
 from gadfly.store.rows import StoredAttack
-from gadfly.store.tables import attacks, protocols, runners, studies
+from gadfly.store.tables import attacks, events, protocols, runners, studies
 
 __all__ = [
     "ADD",
     "ADD_COST",
+    "BODIES",
     "COLUMNS",
     "END",
     "FREE",
@@ -17,6 +18,9 @@ __all__ = [
     "LOCK_STUDY",
     "MINE",
     "NEWEST",
+    "OWN",
+    "PLACE",
+    "RELEASE",
     "SINCE",
 ]
 
@@ -71,4 +75,25 @@ END = (
     update(attacks)
     .where(THIS)
     .values(ending=bindparam("how"), ended_at=bindparam("at"), runner=None)
+)
+RELEASE = update(attacks).where(THIS, attacks.c.runner == bindparam("mine")).values(runner=None)
+_OF_PERSON = (
+    attacks.c.study_id == bindparam("study"),
+    attacks.c.person_id == bindparam("person"),
+)
+OWN = select(*COLUMNS).where(
+    *_OF_PERSON,
+    attacks.c.number == bindparam("number"),
+    attacks.c.quarantined_at.is_(None),
+    attacks.c.withdrawn_at.is_(None),
+)
+PLACE = select(func.count()).where(
+    *_OF_PERSON,
+    attacks.c.task == bindparam("task"),
+    attacks.c.number <= bindparam("number"),
+)
+BODIES = (
+    select(events.c.number, events.c.body)
+    .where(events.c.attack_id == bindparam("attack"))
+    .order_by(events.c.number)
 )

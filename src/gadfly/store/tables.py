@@ -85,6 +85,7 @@ attacks = Table(
     Column("person_id", String(32)),  # people.id; null where the member is none
     Column("task", Integer),  # of the person, from 1
     Column("brief", String(200)),  # label of the brief that the person was shown
+    Column("team_type", String(16)),  # of the person, where it is not the study's
     Column("quarantined_at", String(32)),  # out of everything but the named roles' sight
     Column("quarantine_key", Text),  # what then seals its text, in place of its person's key
     Column("expert_domain", String(200)),  # whose expert should judge it, if anybody said so

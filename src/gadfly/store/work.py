@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Select, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, or_, select, update
 
 from gadfly.store.database import clock
 from gadfly.store.people import Person, lock_person
 from gadfly.store.site_tables import people, rates, work
 from gadfly.store.store import Store
 
-__all__ = ["SILENCE", "Activity", "Stretch", "Work"]
+__all__ = ["SILENCE", "Activity", "Stretch", "Work", "signed"]
 
 Activity = Literal["attack", "review", "other"]
 SILENCE = 150.0
@@ -54,25 +54,7 @@ class Work:
         """A sign of life, now; with what began, or turned out severe, at this moment."""
         with self._writing() as c:
             lock_person(c, person.id)
-            now = clock(c)
-            mine = select(work).where(work.c.person_id == person.id)
-            last = c.execute(mine.order_by(work.c.ended.desc(), work.c.id.desc()).limit(1)).first()
-            goes_on = last is not None and now - last.ended <= SILENCE
-            if last is not None and goes_on:  # what passed since belongs to what was done
-                c.execute(
-                    update(work).where(work.c.id == last.id).values(ended=max(now, last.ended))
-                )
-            if last is None or not goes_on or last.activity != activity:
-                row = {"person_id": person.id, "activity": activity, "began": now, "ended": now}
-                last_id = c.execute(insert(work).values(row).returning(work.c.id)).scalar_one()
-            else:
-                last_id = last.id
-            if dialogues or severe:
-                more = {
-                    "dialogues": work.c.dialogues + dialogues,
-                    "severe": work.c.severe + severe,
-                }
-                c.execute(update(work).where(work.c.id == last_id).values(more))
+            signed(c, person, activity, dialogues=dialogues, severe=severe)
 
     def of(self, person: Person) -> list[Stretch]:
         """All time of one person in their study, in order."""
@@ -147,3 +129,37 @@ class Work:
                 c.execute(insert(rates).values(key=key, window=window, count=1))
                 return True
             return int(c.execute(select(rates.c.count).where(this)).scalar_one()) <= most
+
+
+_LAST = (
+    select(work)
+    .where(work.c.person_id == bindparam("person"))
+    .order_by(work.c.ended.desc(), work.c.id.desc())
+    .limit(1)
+)
+_LONGER = (
+    update(work)
+    .where(work.c.id == bindparam("this"))
+    .values(
+        ended=bindparam("until"),
+        dialogues=work.c.dialogues + bindparam("begun"),
+        severe=work.c.severe + bindparam("hard"),
+    )
+)
+
+
+def signed(
+    c: Connection, person: Person, activity: Activity, *, dialogues: int = 0, severe: int = 0
+) -> None:
+    """As :meth:`Work.sign`, in a transaction that has locked the person and does more."""
+    now = clock(c)
+    last = c.execute(_LAST, {"person": person.id}).first()
+    same = False
+    if last is not None and now - last.ended <= SILENCE:
+        same = last.activity == activity  # what passed since belongs to what was done
+        more = (dialogues, severe) if same else (0, 0)
+        until = max(now, last.ended)
+        c.execute(_LONGER, {"this": last.id, "until": until, "begun": more[0], "hard": more[1]})
+    if not same:
+        row = {"person_id": person.id, "activity": activity, "began": now, "ended": now}
+        c.execute(insert(work).values(row | {"dialogues": dialogues, "severe": severe}))

@@ -301,7 +301,7 @@ class StudyFile(Version):
         """What the file means, in JSON types: the study with its texts."""
         study = self.study.model_dump(mode="json")
         texts: dict[str, Any] = {
-            "brief": self.brief.model_dump(mode="json"),
+            "brief": self.brief.model_dump(mode="json", exclude_defaults=True),
             "prompts": {name: p.model_dump(mode="json") for name, p in self.prompts.items()},
         }
         for name in _LATER:  # a study without them keeps the hash that it had before they were
@@ -310,7 +310,9 @@ class StudyFile(Version):
         if self.benign is not None:
             texts["benign"] = self.benign.model_dump(mode="json")
         if self.variants:
-            texts["variants"] = [brief.model_dump(mode="json") for brief in self.variants]
+            texts["variants"] = [
+                brief.model_dump(mode="json", exclude_defaults=True) for brief in self.variants
+            ]
         if self.texts:
             texts["texts"] = {name: t.model_dump(mode="json") for name, t in self.texts.items()}
         if self.study.members.kind == "human" or "review" in study:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form
@@ -16,6 +17,7 @@ from fastapi.responses import HTMLResponse, Response
 from gadfly.care.journey import Consented, Journey, Left, Passed, TopicsChosen
 from gadfly.care.topics.measured import measured, sentence
 from gadfly.care.topics.topic import read_topics
+from gadfly.redteam.briefs import choose_brief
 from gadfly.store.work import Activity
 from gadfly.web.access import Visitor, allow
 from gadfly.web.leaving import leave
@@ -132,7 +134,12 @@ async def choose_topics(
 @router.get("/{study}/instructions", response_class=HTMLResponse)
 async def instructions(visitor: Member) -> Response:
     """The brief, and what nobody may ask for."""
-    return show(visitor, "text.html.j2", title="Instructions", text=_brief_text(visitor))
+    return show(
+        visitor,
+        "text.html.j2",
+        title="Instructions",
+        text=brief_text(visitor.served, visitor.somebody.brief),
+    )
 
 
 @router.post("/{study}/begin")
@@ -147,14 +154,10 @@ async def begin(visitor: Member, expects: Expects) -> Response:
     if journey.place == "brief":
         journey = await take(visitor, journey, Passed(place="brief"))
     person, kept = visitor.somebody, visitor.served.sitting
-    mine = await asyncio.to_thread(kept.kept.of, person)
     attack = await kept.begin(person, journey.task)
     if attack is None:
         await take(visitor, journey, Passed(place="dialogues"))
         return go(visitor, "/task")
-    new = attack.id not in {one.id for one in mine}
-    sign = visitor.serving.work.sign
-    await asyncio.to_thread(sign, person, "attack", dialogues=int(new))
     return go(visitor, f"/attack/{attack.number}")
 
 
@@ -220,30 +223,29 @@ async def _next_dialogue(visitor: Visitor, journey: Journey) -> Response:
     said = await may_go_on(visitor)
     if not said.may_go_on:
         return show(visitor, "pause.html.j2", sentence=said.sentence)
-    await _given_brief(visitor)
+    label = await _given_brief(visitor, journey)
     return show(
         visitor,
         "begin.html.j2",
-        brief=_brief_text(visitor) if journey.place == "brief" else None,
+        brief=brief_text(visitor.served, label) if journey.place == "brief" else None,
         done=sum(attack.task == journey.task for attack in mine),
         of=visitor.served.study.task_size,
         expects=journey.taken,
     )
 
 
-async def _given_brief(visitor: Visitor) -> None:
-    """Give the person one of the study's briefs, the least given first, ties by a coin."""
+async def _given_brief(visitor: Visitor, journey: Journey) -> str:
+    """Label of the person's brief; the first time one is given to them."""
     person = visitor.somebody
     if person.brief is not None:
-        return
-    labels = [brief.label for brief in visitor.served.open.file.briefs]
+        return person.brief
     people = await asyncio.to_thread(visitor.serving.people.of_study, visitor.served.id)
-    given = [one.brief for one in people]
-    fewest = min(given.count(label) for label in labels)
-    coin = random.Random(f"brief/{visitor.served.study.seed}/{person.name}")
-    label = coin.choice([label for label in labels if given.count(label) == fewest])
-    await asyncio.to_thread(visitor.serving.people.set_brief, person, label)
-
-
-def _brief_text(visitor: Visitor) -> str:
-    return brief_text(visitor.served, visitor.somebody.brief)
+    brief = choose_brief(
+        visitor.served.open.file.briefs,
+        Counter(one.brief for one in people if one.brief is not None),
+        domains=person.domains,
+        avoid=journey.avoid,
+        draw=random.Random(f"brief/{visitor.served.study.seed}/{person.name}"),
+    )
+    await asyncio.to_thread(visitor.serving.people.set_brief, person, brief.label)
+    return brief.label

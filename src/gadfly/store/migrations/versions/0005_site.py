@@ -14,6 +14,7 @@ _OF_A_PERSON: dict[str, sa.types.TypeEngine[Any]] = {
     "person_id": sa.String(32),
     "task": sa.Integer(),
     "brief": sa.String(200),
+    "team_type": sa.String(16),
     "quarantined_at": sa.String(32),
     "quarantine_key": sa.Text(),
     "expert_domain": sa.String(200),
