@@ -40,6 +40,8 @@ def serve(
         studies, load_settings(), database=database, loopback=loopback, amend=amend
     )
     opened.check(workers)
+    if opened.store.vault.locked:  # a new first key takes over from the older ones
+        opened.people.rewrap_keys()
     opened.leave()
     note(f"Open http://{host}:{port}/ in a browser; Ctrl-C ends, and every step is kept.")
     listen(studies, host=host, port=port, workers=workers, database=database)

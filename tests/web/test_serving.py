@@ -1,0 +1,133 @@
+"""Starting the site: what is refused, what is kept, whose keys open it."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gadfly.errors import OperatorError, PersonError, StudyProblem
+from gadfly.settings import Settings
+from gadfly.store.sealing import Vault, new_key
+from gadfly.web.serving import Serving, open_serving, subject_of
+from tests.web.site import write_study
+
+SECRET = "a secret of at least thirty-two characters"
+
+
+def opened(
+    *paths: Path, loopback: bool = True, database: str | None = None, **told: str
+) -> Serving:
+    return open_serving(list(paths), Settings(**told), database=database, loopback=loopback)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({}, "GADFLY_SECRET is not set"),
+        ({"secret": "short"}, "at least 32"),
+        ({"secret": "a" * 64}, "random"),
+        ({"secret": SECRET}, "GADFLY_KEYS is not set"),
+        ({"secret": SECRET, "keys": "no key"}, "no key"),
+    ],
+)
+def test_off_this_machine_every_secret_is_asked_for(
+    tmp_path: Path, told: dict[str, str], said: str
+) -> None:
+    with pytest.raises(OperatorError, match=said):
+        opened(write_study(tmp_path), loopback=False, **told)
+
+
+def test_on_this_machine_a_secret_is_made_once_and_nobody_else_reads_it(tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    first = opened(path)
+    first.leave()
+    (file,) = tmp_path.glob("*.secret")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    second = opened(path)
+    second.leave()
+    assert first.secret == second.secret
+    assert len(first.secret) >= 32
+    assert first.secret.decode() not in repr(first)
+
+
+def test_studies_of_one_server_share_one_database_and_have_names_of_their_own(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "b").mkdir()
+    one, two = write_study(tmp_path, "one"), write_study(tmp_path, "two")
+    with pytest.raises(PersonError, match="share one database"):
+        opened(one, two, secret=SECRET)
+    again = write_study(tmp_path / "b", "one")
+    with pytest.raises(PersonError, match="one name"):
+        opened(one, again, secret=SECRET, database=f"sqlite:///{tmp_path}/all.db")
+    serving = opened(one, two, secret=SECRET, database=f"sqlite:///{tmp_path}/all.db")
+    assert set(serving.studies) == {"one", "two"}
+    serving.leave()
+
+
+def test_a_study_that_lacks_a_fact_is_not_served(tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    path.write_text(path.read_text().replace("  support: Ada Example, ada@example.org\n", ""))
+    with pytest.raises(StudyProblem, match=r"care\.support is missing"):
+        opened(path, secret=SECRET)
+
+
+def test_several_processes_need_postgresql(tmp_path: Path) -> None:
+    serving = opened(write_study(tmp_path), secret=SECRET)
+    serving.check(1)
+    with pytest.raises(OperatorError, match="PostgreSQL"):
+        serving.check(2)
+    serving.leave()
+
+
+def test_keys_are_rotated_and_the_old_one_can_go(tmp_path: Path) -> None:
+    path, old, new = write_study(tmp_path), new_key(), new_key()
+    open_ = opened(path, secret=SECRET)  # no key yet: erasure works, secrecy at rest does not
+    person = open_.people.add(open_.studies["town"].id, ["member"])
+    assert open_.people.add_step(person, 0, '{"type":"left"}')
+    open_.leave()
+    for keys in (old, f"{new},{old}"):
+        serving = opened(path, secret=SECRET, keys=keys)
+        assert serving.people.rewrap_keys() == 1
+        serving.leave()
+    serving = opened(path, secret=SECRET, keys=new)
+    again = serving.people.get(person.id)
+    assert again is not None
+    assert serving.people.steps(again) == ['{"type":"left"}']
+    serving.leave()
+    for keys in (old, ""):
+        serving = opened(path, secret=SECRET, keys=keys)
+        with pytest.raises(OperatorError, match="GADFLY_KEYS"):
+            serving.people.steps(again)
+        serving.leave()
+    with closing(sqlite3.connect(tmp_path / "town.db")) as raw:
+        (body,) = raw.execute("SELECT body FROM steps").fetchone()
+        (key,) = raw.execute("SELECT data_key FROM people").fetchone()
+    assert body.startswith("sealed:")
+    assert key.startswith("wrapped:")
+
+
+def test_a_sealed_text_opens_with_its_own_key_alone() -> None:
+    vault = Vault([new_key()])
+    mine, other = vault.new(), vault.new()
+    sealed = vault.seal(mine, "what I wrote")
+    assert vault.open(mine, sealed) == "what I wrote"
+    assert "what" not in sealed
+    with pytest.raises(OperatorError, match="does not open"):
+        vault.open(other, sealed)
+
+
+def test_who_somebody_is_elsewhere_is_hashed_with_the_servers_secret() -> None:
+    one = subject_of(b"secret", "prolific", "5f1")
+    assert one == subject_of(b"secret", "prolific", " 5F1 ")
+    others = {
+        subject_of(b"other", "prolific", "5f1"),
+        subject_of(b"secret", "mturk", "5f1"),
+        subject_of(b"secret", "prolific", "5f2"),
+    }
+    assert one not in others
+    assert len(others) == 3
