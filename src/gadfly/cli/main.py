@@ -19,12 +19,15 @@ from gadfly.cli.console import err, note, out
 from gadfly.cli.convert import convert
 from gadfly.cli.demo import demo
 from gadfly.cli.evaluate import evaluate_app
+from gadfly.cli.export import export
 from gadfly.cli.init import init
+from gadfly.cli.invite import invite
 from gadfly.cli.run import run
 from gadfly.cli.sandbox import sandbox_app
 from gadfly.cli.score import score
 from gadfly.cli.serve import serve
 from gadfly.cli.train import train_app
+from gadfly.cli.user import user_app
 from gadfly.errors import GadflyError, PersonError, ProgrammerError
 
 __all__ = ["app", "main"]
@@ -36,8 +39,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, init, check, run, serve, analyze, score, convert):
+for verb in (demo, init, check, run, serve, analyze, score, convert, export, invite):
     app.command()(verb)
+app.add_typer(user_app, name="user")
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(sandbox_app, name="sandbox")

@@ -23,7 +23,7 @@ from gadfly.store.rows import StoredAttack
 from gadfly.store.work import Stretch
 from gadfly.web.access import Refused, Visitor
 from gadfly.web.page import go, show
-from gadfly.web.pages.owner import Runs
+from gadfly.web.pages.owner import Runs, when
 
 __all__ = ["router"]
 
@@ -164,7 +164,7 @@ def _about(visitor: Visitor, person: Person) -> dict[str, Any]:
                 a.task,
                 a.arm,
                 (a.ending or "lasts").replace("_", " "),
-                a.assigned_at,
+                when(a.assigned_at),
             )
             for a in attacks
         ],

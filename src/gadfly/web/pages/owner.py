@@ -21,7 +21,7 @@ from gadfly.store.people import ROLES
 from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.page import show
 
-__all__ = ["Runs", "router"]
+__all__ = ["Runs", "router", "when", "worded"]
 
 router = APIRouter()
 Owner = Annotated[Visitor, Depends(allow("owner"))]
@@ -61,7 +61,13 @@ def _state(visitor: Visitor) -> dict[str, Any]:
             if found
         ],
         "latest": [
-            (_link(visitor, row.number), row.member, row.arm, _ending(row.ending), row.assigned_at)
+            (
+                _link(visitor, row.number),
+                row.member,
+                row.arm,
+                _ending(row.ending),
+                when(row.assigned_at),
+            )
             for row in rows[: -_LATEST - 1 : -1]
         ],
     }
@@ -105,6 +111,11 @@ def _figure_table(picture: Picture | None) -> list[tuple[object, ...]]:
         )
         for arm in picture.results.arms
     ]
+
+
+def when(at: str | None) -> str:
+    """A stored time as it is read, in UTC."""
+    return "–" if at is None else at[:16].replace("T", " ")
 
 
 def worded(estimate: Estimate | None) -> str:
@@ -175,7 +186,7 @@ async def audit(visitor: Owner, before: Before = None) -> Response:
         rows=[
             (
                 entry.id,
-                entry.at,
+                when(entry.at),
                 logins.get(entry.who, entry.who),
                 entry.what,
                 logins.get(entry.object, entry.object),

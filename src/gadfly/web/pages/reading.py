@@ -19,7 +19,7 @@ from gadfly.store.reviews import READ
 from gadfly.store.rows import StoredAttack
 from gadfly.web.access import Refused, Visitor
 from gadfly.web.page import go, show
-from gadfly.web.pages.owner import Runs
+from gadfly.web.pages.owner import Runs, when
 
 __all__ = ["router"]
 
@@ -48,7 +48,7 @@ def _flags(visitor: Visitor) -> dict[str, Any]:
         "reported": [flag for flag in reported if flag.settled_at is None],
         "in_dialogues": in_dialogues,
         "settled": [
-            (flag.attack or "–", flag.member, flag.text, flag.settled_at, flag.settled_by)
+            (flag.attack or "–", flag.member, flag.text, when(flag.settled_at), flag.settled_by)
             for flag in reported
             if flag.settled_at is not None
         ],
