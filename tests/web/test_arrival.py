@@ -78,6 +78,16 @@ def test_a_forged_link_opens_nothing(town: World) -> None:
     assert town.site.serving.people.of_study(town.site.serving.studies["town"].id) == []
 
 
+def test_another_study_of_the_workspace_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world(tmp_path, monkeypatch, more=", study: abc") as town:
+        page = town.site.browser().get("/arrive", params=town.fake.arrival(town.fake.start("ann")))
+        assert page.status_code == 403
+        town.fake.study = "abc"
+        town.come(town.fake.start("ann"))
+
+
 def test_a_link_opens_a_place_once(town: World) -> None:
     query = town.fake.arrival(town.fake.start("ann"))
     first, thief = town.site.browser(), town.site.browser()

@@ -62,6 +62,8 @@ class ProlificSpec(Record):
     """Domain of this site as Prolific signs it: study.example.org; needed where signed."""
     workspace: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
     """Id of your Prolific workspace; needed where signed: no one else's study may lead here."""
+    study: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
+    """Id of the study on Prolific; left out, every study of the workspace may lead here."""
     person_parameter: Parameter = "PROLIFIC_PID"
     """Query parameter with the person's id."""
     study_parameter: Parameter = "STUDY_ID"

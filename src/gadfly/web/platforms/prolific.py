@@ -137,6 +137,8 @@ class ProlificClient:
             if not _is_id(value) or given.get(name, value) != value:
                 raise ArrivalRefused(_OTHER)
         person, study, session = vouched
+        if spec.study is not None and study != spec.study:
+            raise ArrivalRefused(_OTHER)
         return Arrival(NAME, str(person), study=str(study), submission=str(session))
 
     async def _signed_ids(self, query: Query) -> dict[str, Any]:
