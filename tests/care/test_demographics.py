@@ -55,7 +55,7 @@ def test_no_small_count_is_told_and_none_is_found_by_subtracting(chosen: list[st
 
 def test_a_file_of_ones_own_is_checked(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
-    text = "id: own\nversion: 1\nquestions: [{id: town, text: Where?, choices: [Here, There]}]\n"
+    text = "id: own\nversion: 1\nquestions: [{id: town, text: Where, choices: [Here, There]}]\n"
     own.write_text(text)
     assert read_questions("own.yaml", tmp_path).questions[0].choices == ("Here", "There")
     for wrong in (
