@@ -31,7 +31,8 @@ def cell(value: object) -> object:
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table as CSV, with every text safe."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    # Every text in quotes: a spreadsheet of another country parts cells at semicolons.
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow([cell(column) for column in columns])
     writer.writerows([cell(value) for value in row] for row in rows)
     return text.getvalue()
