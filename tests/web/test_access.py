@@ -20,6 +20,7 @@ pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
 ANYBODY = frozenset({"nobody", *ROLES})
 MEMBERS = frozenset({"member", "expert"})
+REVIEWERS = frozenset({"reviewer", "expert"})
 WORKERS = frozenset({"member", "expert", "reviewer"})
 
 MATRIX: dict[str, frozenset[str]] = {
@@ -72,6 +73,21 @@ MATRIX: dict[str, frozenset[str]] = {
     "GET /{study}/attack/{number}": MEMBERS,
     "GET /{study}/attack/{number}/state": MEMBERS,
     "POST /{study}/attack/{number}": MEMBERS,
+    "GET /{study}/review": REVIEWERS,
+    "GET /{study}/review/consent": REVIEWERS,
+    "POST /{study}/review/consent": REVIEWERS,
+    "GET /{study}/review/instructions": REVIEWERS,
+    "GET /{study}/review/training": REVIEWERS,
+    "POST /{study}/review/training/{item}": REVIEWERS,
+    "POST /{study}/review/next": REVIEWERS,
+    "GET /{study}/review/item/{key}": REVIEWERS,
+    "POST /{study}/review/item/{key}": REVIEWERS,
+    "GET /{study}/review/feel": REVIEWERS,
+    "POST /{study}/review/feel": REVIEWERS,
+    "GET /{study}/review/rest": REVIEWERS,
+    "GET /{study}/study/reviews": frozenset({"owner", "researcher", "review_lead"}),
+    "GET /{study}/study/reviews/{number}": frozenset({"review_lead", "expert"}),
+    "POST /{study}/study/reviews/{number}": frozenset({"review_lead", "expert"}),
 }
 """Who gets past the door of each route; what they find behind it may still be refused."""
 
