@@ -77,7 +77,7 @@ def _serve(done: Demo) -> None:
     out.print(f"Your turn. The site is at {root} until Ctrl-C:")
     out.print(f"  red team the assistants at once  {root}{shown.attack}", soft_wrap=True)
     out.print(f"  come as a new member would       {root}{shown.arrive}", soft_wrap=True)
-    out.print(f"  review what people did           {root}{shown.review}", soft_wrap=True)
+    out.print(f"  review what members did         {root}{shown.review}", soft_wrap=True)
     out.print(f"  run the people's study           {root}{shown.site}", soft_wrap=True)
     out.print(f"  look at the simulated study      {root}{shown.study}", soft_wrap=True)
     listen(studies, host="127.0.0.1", port=port, database=done.database)

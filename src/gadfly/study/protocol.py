@@ -270,7 +270,7 @@ class Version:
     variants: tuple[Brief, ...] = ()
     """The other briefs."""
     texts: Mapping[str, CareText] = field(default_factory=dict)
-    """What people are shown, by the name of its place in ``care.texts``; none without people."""
+    """What people are shown, by the name of its place in ``care.texts``."""
 
     @property
     def briefs(self) -> tuple[Brief, ...]:
@@ -313,7 +313,7 @@ class StudyFile(Version):
             texts["variants"] = [
                 brief.model_dump(mode="json", exclude_defaults=True) for brief in self.variants
             ]
-        if self.texts:
+        if self.study.members.kind == "human":
             texts["texts"] = {name: t.model_dump(mode="json") for name, t in self.texts.items()}
         if self.study.members.kind == "human" or "review" in study:
             texts["review"] = self.materials.model_dump(mode="json")
@@ -355,7 +355,7 @@ def load_study(path: Path) -> StudyFile:
         prompts=prompts,
         benign=None if study.benign is None else read_requests(study.benign, path),
         variants=tuple(read_brief(name, path.parent) for name in study.brief_variants),
-        texts=read_care_texts(study.care, path.parent) if study.members.kind == "human" else {},
+        texts=read_care_texts(study.care, path.parent),
         path=path,
         materials=read_materials(study.review, path.parent),
         forms=read_forms(study.care, path.parent) if study.members.kind == "human" else None,

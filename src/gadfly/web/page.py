@@ -18,6 +18,8 @@ __all__ = ["go", "index", "message", "show"]
 
 _ENVIRONMENT = environment()
 _MENU: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
+    ("Red team", "/task", ("member", "expert")),
+    ("Review", "/review", ("reviewer", "expert")),
     ("Study", "/study", ("owner", "researcher")),
     ("Members", "/study/members", ("owner", "researcher")),
     ("Briefs", "/study/briefs", ("owner", "researcher")),
@@ -30,7 +32,7 @@ _MENU: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("Export", "/study/export", ("owner", "researcher")),
     ("Audit", "/study/audit", ("owner",)),
 )
-"""Where staff go: what it is called, its address, and who may."""
+"""Where people go who may go to several places: what it is called, its address, and who may."""
 
 
 def show(visitor: Visitor, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -67,7 +69,6 @@ def index(studies: Mapping[str, str]) -> HTMLResponse:
 def _site(visitor: Visitor) -> Site:
     study, person, base = visitor.served.study, visitor.person, visitor.base
     works = visitor.is_any("member", "reviewer", "expert") and person is not None
-    here = visitor.request.url.path
     return Site(
         study=study.title,
         home=base,
@@ -81,12 +82,18 @@ def _site(visitor: Visitor) -> Site:
         letters=f"{base}/letters" if works else None,
         stop=f"{base}/stop" if works and person is not None and person.state != "left" else None,
         beat=f"{base}/beat/{_activity(visitor)}" if works else None,
-        nav=tuple(
-            Link(text, base + place, current=here == base + place)
-            for text, place, roles in _MENU
-            if visitor.is_any(*roles)
-        ),
+        nav=_menu(visitor),
     )
+
+
+def _menu(visitor: Visitor) -> tuple[Link, ...]:
+    here = visitor.request.url.path
+    places = [
+        (text, visitor.base + place) for text, place, roles in _MENU if visitor.is_any(*roles)
+    ]
+    if len(places) < 2:
+        return ()
+    return tuple(Link(text, address, current=here == address) for text, address in places)
 
 
 def _instructions(visitor: Visitor) -> str | None:
@@ -102,7 +109,13 @@ def _reviews(visitor: Visitor) -> bool:
 
 def _activity(visitor: Visitor) -> Activity:
     """What time on this page is spent on."""
-    return "review" if _reviews(visitor) else "attack" if visitor.is_any("member", "expert") else "other"
+    return (
+        "review"
+        if _reviews(visitor)
+        else "attack"
+        if visitor.is_any("member", "expert")
+        else "other"
+    )
 
 
 def _support(care: CareSpec) -> str:

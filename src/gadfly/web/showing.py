@@ -51,7 +51,7 @@ def show_around(serving: Serving, *, simulated: str, people: str) -> Shown:
     return Shown(
         attack=_link(serving, people, member),
         arrive=f"/{people}",
-        review=_link(serving, people, _somebody(serving, people, ["reviewer"])),
+        review=_link(serving, simulated, _somebody(serving, simulated, ["reviewer"])),
         study=_link(serving, simulated, _somebody(serving, simulated, staff)),
         site=_link(serving, people, _somebody(serving, people, staff)),
     )
