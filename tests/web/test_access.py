@@ -22,6 +22,7 @@ ANYBODY = frozenset({"nobody", *ROLES})
 MEMBERS = frozenset({"member", "expert"})
 REVIEWERS = frozenset({"reviewer", "expert"})
 WORKERS = frozenset({"member", "expert", "reviewer"})
+RUNS = frozenset({"owner", "researcher"})
 
 MATRIX: dict[str, frozenset[str]] = {
     "GET /": ANYBODY,
@@ -88,6 +89,27 @@ MATRIX: dict[str, frozenset[str]] = {
     "GET /{study}/study/reviews": frozenset({"owner", "researcher", "review_lead"}),
     "GET /{study}/study/reviews/{number}": frozenset({"review_lead", "expert"}),
     "POST /{study}/study/reviews/{number}": frozenset({"review_lead", "expert"}),
+    "GET /{study}/study": RUNS,
+    "GET /{study}/study/figure1.svg": RUNS,
+    "GET /{study}/study/briefs": RUNS,
+    "GET /{study}/study/members": RUNS,
+    "GET /{study}/study/members/{name}": RUNS,
+    "POST /{study}/study/members/{name}/pause": RUNS,
+    "POST /{study}/study/members/{name}/resume": RUNS,
+    "POST /{study}/study/members/{name}/sessions": RUNS,
+    "POST /{study}/study/members/{name}/letter": RUNS,
+    "POST /{study}/study/invitations": RUNS,
+    "POST /{study}/study/invitations/{number}/revoke": RUNS,
+    "GET /{study}/study/flags": RUNS,
+    "POST /{study}/study/flags/{number}/settle": RUNS,
+    "GET /{study}/study/attack/{number}": RUNS,
+    "POST /{study}/study/attack/{number}": RUNS,
+    "POST /{study}/study/attack/{number}/settle": RUNS,
+    "GET /{study}/study/export": RUNS,
+    "POST /{study}/study/export": RUNS,
+    "GET /{study}/study/audit": frozenset({"owner"}),
+    "GET /{study}/letters": WORKERS,
+    "POST /{study}/letters": WORKERS,
 }
 """Who gets past the door of each route; what they find behind it may still be refused."""
 
