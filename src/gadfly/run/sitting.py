@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -31,8 +31,9 @@ from gadfly.run.turns import ask, chance
 from gadfly.store.people import Person
 from gadfly.store.rows import Counts, StoredAttack
 from gadfly.store.sittings import Appended, Sittings
+from gadfly.store.work import Stretch
 
-__all__ = ["Sitting", "Stand"]
+__all__ = ["Own", "Sitting", "Stand"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,6 +45,18 @@ class Stand:
     dialogue: Dialogue
     number: int
     """Number that the next event gets; a step names it as the one it expects."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """A person's own dialogue."""
+
+    attack: StoredAttack
+    place: int
+    """Which dialogue of its task it is, from 1."""
+    stand: Stand
+    before: Dialogue
+    """As it stood when the event that the request expects was next."""
 
 
 @dataclass
@@ -62,8 +75,17 @@ class Sitting:
         self._casts = Casts(self.study, self.servers)
         self._purse = Purse(self.study.file.study.budget)
 
-    async def begin(self, person: Person, task: int) -> StoredAttack | None:
-        """The person's open dialogue or a new one; ``None`` where the task or the study is full."""
+    async def begin(
+        self,
+        person: Person,
+        task: int,
+        *,
+        may: Callable[[Sequence[Stretch], float], None] | None = None,
+    ) -> StoredAttack | None:
+        """The person's open dialogue or a new one; ``None`` where the task or the study is full.
+
+        :param may: as for :meth:`Sittings.begin`.
+        """
         protocol, digest = self.study.file.study, self.study.file.protocol_hash
 
         def draw(counts: Counts) -> tuple[str, str] | None:
@@ -80,36 +102,65 @@ class Sitting:
                 return None
             return drawn.arm, canonical_json(drawn.assignment).decode()
 
-        begin = self.kept.begin
-        return await asyncio.to_thread(begin, person, digest, task, protocol.task_size, draw)
+        begin, most = self.kept.begin, protocol.task_size
+        return await asyncio.to_thread(begin, person, digest, task, most, draw, may=may)
+
+    async def own(self, person: Person, number: int, expects: int | None = None) -> Own | None:
+        """A person's own dialogue; ``None`` where there is no such one of theirs."""
+        found = await asyncio.to_thread(self.kept.own, person, number)
+        if found is None:
+            return None
+        attack, bodies = found.attack, found.bodies
+        stand = self._stand(attack, bodies)
+        again = expects is not None and expects < stand.number  # sent again, or an old page
+        before = self._stand(attack, bodies[:expects]) if again else stand
+        return Own(attack, found.place, stand, before.dialogue)
 
     async def stand(self, attack: StoredAttack) -> Stand:
         """How a dialogue stands, from its stored events."""
-        bodies = await asyncio.to_thread(self.study.store.events_of, attack.id)
+        return self._stand(attack, await asyncio.to_thread(self.study.store.events_of, attack.id))
+
+    def _stand(self, attack: StoredAttack, bodies: Sequence[tuple[int, str]]) -> Stand:
         rules = self.study.version(attack.protocol_hash).study.rules
         events = ((number, read_event(body)) for number, body in bodies)
         return Stand(rebuild(rules, events), len(bodies))
 
     async def act(
-        self, attack: StoredAttack, person: Person, expects: int, event: Event
+        self,
+        attack: StoredAttack,
+        person: Person,
+        stand: Stand,
+        expects: int,
+        event: Event,
+        *,
+        severe: int | None = None,
     ) -> Appended:
         """One event of the person, with what a coin decides after it.
 
         Sent again, it is kept once; where the dialogue has moved on, it is not kept.
 
+        :param stand: how the dialogue stood a moment ago.
         :param expects: number that the event would get, as the page had it.
+        :param severe: as for :meth:`Sittings.append`.
         :raises InvalidEvent: it does not fit the present state.
         """
-        stand = await self.stand(attack)
         if stand.number != expects:
             body = canonical_json(event).decode()
             return await asyncio.to_thread(self.kept.append, attack, person, expects, [body])
-        return await self._keep(attack, person, stand, [event])
+        return await self._keep(attack, person, stand, [event], severe=severe)
 
     async def _keep(
-        self, attack: StoredAttack, person: Person, stand: Stand, step: Sequence[Event]
+        self,
+        attack: StoredAttack,
+        person: Person,
+        stand: Stand,
+        step: Sequence[Event],
+        *,
+        severe: int | None = None,
     ) -> Appended:
-        """Commit events with the coins that follow, if nothing came between."""
+        """Commit events with the coins that follow, if nothing came between; replies that leave
+        nothing more to ask let go of the dialogue.
+        """
         cast = self._casts.of(attack.protocol_hash)
         dialogue, bodies, usage = stand.dialogue, [], NO_USAGE
         waiting = list(step)
@@ -121,6 +172,7 @@ class Sitting:
                 usage += event.reply.usage
             if not waiting and (decided := chance(cast, attack, dialogue, need)) is not None:
                 waiting.append(decided)
+        answered = isinstance(step[0], Replied) and needed(dialogue).what != "replies"
         return await asyncio.to_thread(
             self.kept.append,
             attack,
@@ -130,6 +182,8 @@ class Sitting:
             ending=dialogue.ending,
             expert_domain=dialogue.rating.expert_domain if dialogue.rating else None,
             usage=usage if usage.calls else None,
+            severe=severe,
+            release=self.runner if answered else None,
         )
 
     def see_to(self, attack: StoredAttack, person: Person) -> None:
@@ -147,22 +201,25 @@ class Sitting:
         try:
             if not await asyncio.to_thread(self.kept.claim, attack.id, self.runner):
                 return
+            held = True
             try:
-                await self._replies(attack, person)
+                held = not await self._replies(attack, person)
             finally:
-                await asyncio.to_thread(self.kept.release, attack.id, self.runner)
+                if held:
+                    await asyncio.to_thread(self.kept.release, attack.id, self.runner)
         except Stopped:
             return
         except GadflyError as error:  # the page goes on waiting, and the next one tries again
             _LOG.warning("attack %d: %s", attack.number, error)
 
-    async def _replies(self, attack: StoredAttack, person: Person) -> None:
+    async def _replies(self, attack: StoredAttack, person: Person) -> bool:
+        """Ask until no reply is due; whether the last one let go of the dialogue."""
         cast = self._casts.of(attack.protocol_hash)
         while True:
             stand = await self.stand(attack)
             need = needed(stand.dialogue)
             if need.what != "replies":
-                return
+                return False
             if self._purse.budget.limited:
                 self._purse.know(await asyncio.to_thread(self._casts.spending))
             try:
@@ -177,7 +234,8 @@ class Sitting:
             except (ServerProblem, Stopped) as failure:
                 await self._book(attack, failure.spent)
                 raise
-            await self._keep(attack, person, stand, came)
+            if (await self._keep(attack, person, stand, came)).released:
+                return True
 
     async def _book(self, attack: StoredAttack, spent: Usage | None) -> None:
         if spent is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import orjson
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from gadfly.errors import PersonError, show
 from gadfly.store.audit import SYSTEM, note, timestamp
@@ -84,6 +84,14 @@ _PERSON = (
     people.c.domains,
     people.c.created_at,
 )
+
+
+_OF_SESSION = (
+    select(*_PERSON)
+    .join(sessions, sessions.c.person_id == people.c.id)
+    .where(sessions.c.token == bindparam("token"), sessions.c.expires_at > bindparam("now"))
+)
+_ROLES_OF = select(roles.c.role).where(roles.c.person_id == bindparam("person"))
 
 
 class People:
@@ -227,9 +235,10 @@ class People:
     def of_session(self, token: str) -> Person | None:
         """Whose session it is, while it lasts."""
         with self._reading() as c:
-            this = sessions.c.token == _hash(token), sessions.c.expires_at > clock(c)
-            person_id = c.scalar(select(sessions.c.person_id).where(*this))
-            return None if person_id is None else persons(c, people.c.id == person_id)[0]
+            row = c.execute(_OF_SESSION, {"token": _hash(token), "now": clock(c)}).one_or_none()
+            if row is None:
+                return None
+            return _person(row, c.scalars(_ROLES_OF, {"person": row.id}))
 
     def end_session(self, token: str) -> None:
         """Sign out."""
@@ -424,15 +433,12 @@ def persons(c: Connection, *where: Any) -> list[Person]:
     chosen = roles.c.person_id.in_([row.id for row in rows])
     for person_id, role in c.execute(select(roles.c.person_id, roles.c.role).where(chosen)):
         held[person_id].add(role)
-    return [
-        Person(
-            *row[:9],
-            domains=_list(row.domains),
-            created_at=row.created_at,
-            roles=frozenset(held[row.id]),
-        )
-        for row in rows
-    ]
+    return [_person(row, held[row.id]) for row in rows]
+
+
+def _person(row: Any, held: Iterable[Role]) -> Person:
+    values: Any = (*row[:9], _list(row.domains), row.created_at, frozenset(held))
+    return Person(*values)
 
 
 def _list(stored: str | None) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from gadfly.store.rows import Counts, StoredAttack
 from gadfly.store.statements import ADD_COST, BODIES, COLUMNS, END, LIVE, OWN, PLACE, RELEASE
 from gadfly.store.store import Store, cost_row
 from gadfly.store.tables import attacks, events
-from gadfly.store.work import signed
+from gadfly.store.work import Stretch, everywhere, lock_everywhere, signed
 
 __all__ = ["Appended", "Found", "Sittings"]
 
@@ -39,6 +39,9 @@ class Found:
     """Number and canonical JSON of each event."""
 
 
+_WEEK = 7 * 24 * 3600.0
+
+
 @dataclass(frozen=True)
 class Appended:
     """What became of a step."""
@@ -49,6 +52,8 @@ class Appended:
     """Number that the next event gets."""
     again: bool = False
     """It had been kept before."""
+    released: bool = False
+    """Its runner holds the dialogue no longer."""
 
 
 class Sittings:
@@ -65,22 +70,29 @@ class Sittings:
         task: int,
         most: int,
         draw: Callable[[Counts], tuple[str, str] | None],
+        *,
+        may: Callable[[Sequence[Stretch], float], None] | None = None,
     ) -> StoredAttack | None:
         """The person's open dialogue, or a new one, which counts as begun now, in one transaction.
 
         ``None`` where every quota is full, or the person has begun ``most`` in this task.
 
         :param draw: arm and canonical JSON of its assignment, from the counts so far.
+        :param may: raises where a new one is too much, from the work of the last week in every
+            study and the time; what is begun elsewhere at this moment waits, or is in it.
         :raises OperatorError: the study has a newer version than ``protocol_hash``.
         """
         with self._writing() as c:
-            lock_person(c, person.id)
+            lock_everywhere(c, person)
             mine = select(*COLUMNS).where(attacks.c.person_id == person.id)
             open_one = c.execute(mine.where(attacks.c.ending.is_(None))).first()
             if open_one is not None:
                 return StoredAttack(*open_one)
             if len(c.execute(mine.where(attacks.c.task == task)).all()) >= most:
                 return None
+            if may is not None:
+                now = clock(c)
+                may(everywhere(c, person, since=now - _WEEK), now)
             attack = self._store.assign(
                 c, person.study_id, protocol_hash, lambda number: person.name, draw
             )
@@ -200,7 +212,7 @@ class Sittings:
                 c.execute(END, {"this": attack.id, "how": ending, "at": at})
                 this = attacks.c.id == attack.id
                 c.execute(update(attacks).where(this).values(expert_domain=expert_domain))
-            return Appended(kept=True, number=first + len(bodies))
+            return Appended(True, first + len(bodies), released=release is not None)
 
     @staticmethod
     def _lock(c: Connection, attack_id: int) -> bool | None:

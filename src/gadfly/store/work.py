@@ -11,7 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from gadfly.store.database import clock
 from gadfly.store.people import Person, lock_person
@@ -62,11 +74,8 @@ class Work:
 
     def everywhere(self, person: Person, *, since: float) -> list[Stretch]:
         """Time since a moment of whoever this is, in every study of this server."""
-        same = people.c.id == person.id
-        if person.subject is not None:
-            same = or_(same, people.c.subject == person.subject)
-        chosen = work.c.person_id.in_(select(people.c.id).where(same))
-        return self._stretches(chosen, work.c.ended > since)
+        with self._reading() as c:
+            return everywhere(c, person, since=since)
 
     def _stretches(self, *where: Any) -> list[Stretch]:
         with self._reading() as c:
@@ -146,6 +155,24 @@ _LONGER = (
         severe=work.c.severe + bindparam("hard"),
     )
 )
+
+
+def everywhere(c: Connection, person: Person, *, since: float) -> list[Stretch]:
+    """As :meth:`Work.everywhere`, in a transaction that does more."""
+    chosen = work.c.person_id.in_(select(people.c.id).where(_same(person)))
+    rows = select(*_STRETCH).where(chosen, work.c.ended > since)
+    return [Stretch(*row) for row in c.execute(rows.order_by(work.c.began, work.c.id))]
+
+
+def lock_everywhere(c: Connection, person: Person) -> None:
+    """Whoever this is begins nothing else, in any study, until the transaction ends."""
+    rows = select(people.c.id).where(_same(person)).order_by(people.c.id)
+    c.execute(rows.with_for_update())
+
+
+def _same(person: Person) -> ColumnElement[bool]:
+    here = people.c.id == person.id
+    return here if person.subject is None else or_(here, people.c.subject == person.subject)
 
 
 def signed(

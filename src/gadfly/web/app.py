@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gadfly.errors import InvalidEvent, OperatorError, PersonError
 from gadfly.web.access import Refused
@@ -28,7 +30,7 @@ _LONGEST = 256 * 1024  # bytes of a request
 _HEADERS = {
     "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
@@ -59,7 +61,7 @@ def create_app(serving: Serving) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in ROUTERS:
         app.include_router(router)
-    app.middleware("http")(_headers)
+    app.add_middleware(_Headers)
     if serving.hosts:  # a foreign name that leads to this machine is refused
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(serving.hosts))
     for kind, handler in _HANDLERS.items():
@@ -67,20 +69,33 @@ def create_app(serving: Serving) -> FastAPI:
     return app
 
 
-async def _headers(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    length = request.headers.get("content-length", "0")
-    unbounded = "transfer-encoding" in request.headers  # no browser sends a form like that
-    if unbounded or not length.isdecimal() or int(length) > _LONGEST:
-        response = _said(request, 413, f"At most {_LONGEST // 1024} kilobytes are taken at once.")
-    else:
-        response = await call_next(request)
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    static = request.url.path.startswith("/static/")
-    response.headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
-    return response
+class _Headers:
+    """Refuses what is too long, and gives every answer its headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                static = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "no-cache" if static else "no-store")
+            await send(message)
+
+        answer, received = self._app, Headers(scope=scope)
+        length = received.get("content-length", "0")
+        unbounded = "transfer-encoding" in received  # no browser sends a form like that
+        if unbounded or not length.isdecimal() or int(length) > _LONGEST:
+            told = f"At most {_LONGEST // 1024} kilobytes are taken at once."
+            answer = _said(Request(scope), 413, told)
+        await answer(scope, receive, sent)
 
 
 def _said(request: Request, status: int, text: str) -> Response:

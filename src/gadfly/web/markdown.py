@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -23,6 +24,7 @@ _LINK = re.compile(r"(https?://|mailto:)[^\s]", re.IGNORECASE)
 _DEEPEST = 6
 
 
+@lru_cache(maxsize=256)  # texts of studies: the same for everybody
 def markdown(text: str, *, top: int = 2) -> Markup:
     """Safe HTML of a Markdown text (CommonMark with tables).
 

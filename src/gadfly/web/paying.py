@@ -153,7 +153,7 @@ async def end_lingering(serving: Serving, served: Served) -> None:
     for attack, person in left:
         stand = await served.sitting.stand(attack)
         event = Abandoned(reason="the member left the study")
-        await served.sitting.act(attack, person, stand.number, event)
+        await served.sitting.act(attack, person, stand, stand.number, event)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -14,6 +15,9 @@ from gadfly.web.serving import open_serving
 
 __all__ = ["VARIABLE", "What", "app"]
 
+_TURN = 0.0005
+"""Seconds for which a thread keeps the others waiting. Each call of the store is a visit to another
+thread, and by Python's own 5 ms these add up to most of what a page takes."""
 VARIABLE = "GADFLY_SERVED"
 """Holds :class:`What`, as JSON; set by ``gadfly serve`` for its own processes."""
 
@@ -29,6 +33,7 @@ class What(BaseModel):
 
 def app() -> FastAPI:
     """The application of this process."""
+    sys.setswitchinterval(_TURN)
     what = What.model_validate_json(os.environ[VARIABLE])
     serving = open_serving(
         what.studies,

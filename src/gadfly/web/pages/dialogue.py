@@ -31,8 +31,7 @@ from gadfly.redteam.events import (
     Stopped,
 )
 from gadfly.redteam.state import Dialogue, needed
-from gadfly.run.sitting import Stand
-from gadfly.store.rows import StoredAttack
+from gadfly.run.sitting import Own, Stand
 from gadfly.study.arms import LocalSpec
 from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.markdown import markdown
@@ -75,47 +74,40 @@ class Sent(BaseModel):
 @router.get("/{study}/attack/{number}", response_class=HTMLResponse)
 async def look(visitor: Member, number: Number) -> Response:
     """The dialogue as it stands."""
-    attack = await _own(visitor, number)
-    return await _page(visitor, attack)
+    return _page(visitor, await _own(visitor, number))
 
 
 @router.get("/{study}/attack/{number}/state")
 async def state(visitor: Member, number: Number) -> Response:
     """What the dialogue waits for, for a page that waits with it."""
-    attack = await _own(visitor, number)
-    stand = await visitor.served.sitting.stand(attack)
-    need = needed(stand.dialogue)
+    own = await _own(visitor, number)
+    need = needed(own.stand.dialogue)
     if need.what == "replies":
-        visitor.served.sitting.see_to(attack, visitor.somebody)
-    return JSONResponse({"number": stand.number, "needs": need.what})
+        visitor.served.sitting.see_to(own.attack, visitor.somebody)
+    return JSONResponse({"number": own.stand.number, "needs": need.what})
 
 
 @router.post("/{study}/attack/{number}")
 async def act(visitor: Member, number: Number, sent: Annotated[Sent, Form()]) -> Response:
     """One step of the person."""
-    attack = await _own(visitor, number)
-    sitting, person = visitor.served.sitting, visitor.somebody
-    stand = await sitting.stand(attack)
+    own = await _own(visitor, number, sent.expects)
+    stand = own.stand
     expects = stand.number if sent.act in _ANYWHERE else sent.expects
     try:
         if sent.act in ("describe", "say") and expects == stand.number:
             await stays_on(visitor)
-        event = _EVENTS[sent.act](sent, stand.dialogue)
-        done = await sitting.act(attack, person, expects, event)
+        event = _EVENTS[sent.act](sent, own.before)
+        done = await visitor.served.sitting.act(
+            own.attack, visitor.somebody, stand, expects, event, severe=_severe(visitor, sent)
+        )
     except (InvalidEvent, Refused) as refused:
-        return await _page(visitor, attack, error=_reason(refused))
+        own = await _own(visitor, number)
+        return _page(visitor, own, error=_reason(refused))
     if not done.kept:
+        own = await _own(visitor, number)
         error = "This dialogue has moved on since; here is how it stands."
-        return await _page(visitor, attack, error=error)
-    if not done.again:
-        await _sign(visitor, sent)
-    attack = await _own(visitor, number)
-    if attack.ending is None:
-        stand = await sitting.stand(attack)
-        if needed(stand.dialogue).what == "replies":
-            sitting.see_to(attack, person)
-        return go(visitor, f"/attack/{number}")
-    return go(visitor, "/task")
+        return _page(visitor, own, error=error)
+    return go(visitor, "/task" if sent.act in ("rate", "leave") else f"/attack/{number}")
 
 
 async def leave_open(visitor: Visitor, reason: str) -> None:
@@ -126,41 +118,35 @@ async def leave_open(visitor: Visitor, reason: str) -> None:
             stand = await sitting.stand(attack)
             if stand.dialogue.ending is not None:
                 break
-            done = await sitting.act(attack, person, stand.number, Abandoned(reason=reason))
+            done = await sitting.act(attack, person, stand, stand.number, Abandoned(reason=reason))
             if done.kept:
                 break
 
 
-async def _own(visitor: Visitor, number: int) -> StoredAttack:
+async def _own(visitor: Visitor, number: int, expects: int | None = None) -> Own:
     """The person's own attack of this number.
 
     :raises Refused: it is not theirs, or not there: that looks the same.
     """
-    find = visitor.served.sitting.kept.attack
-    attack = await asyncio.to_thread(find, visitor.served.id, number)
-    if attack is None or attack.person_id != visitor.somebody.id or attack.quarantined_at:
+    own = await visitor.served.sitting.own(visitor.somebody, number, expects)
+    if own is None:
         raise Refused(404, "There is no such dialogue of yours.")
-    return attack
+    return own
 
 
-async def _sign(visitor: Visitor, sent: Sent) -> None:
-    """Time goes on; a dialogue that was rated as harmful counts as severe."""
+def _severe(visitor: Visitor, sent: Sent) -> int:
+    """A dialogue that was rated as harmful counts as severe."""
     worst = max((n for n in (sent.harm, sent.success) if n != ""), default=0) - 1
-    severe = sent.act == "rate" and worst >= visitor.served.study.care.limits.severe_from
-    sign = visitor.serving.work.sign
-    await asyncio.to_thread(sign, visitor.somebody, "attack", severe=int(severe))
+    return int(sent.act == "rate" and worst >= visitor.served.study.care.limits.severe_from)
 
 
-async def _page(visitor: Visitor, attack: StoredAttack, *, error: str | None = None) -> Response:
-    stand = await visitor.served.sitting.stand(attack)
-    need = needed(stand.dialogue)
+def _page(visitor: Visitor, own: Own, *, error: str | None = None) -> Response:
+    attack, served = own.attack, visitor.served
+    need = needed(own.stand.dialogue)
     if need.what == "nothing" and error is None:
         return go(visitor, "/task")
     if need.what == "replies":
-        visitor.served.sitting.see_to(attack, visitor.somebody)
-    served, person = visitor.served, visitor.somebody
-    mine = await asyncio.to_thread(served.sitting.kept.of, person)
-    place = [one.id for one in mine if one.task == attack.task].index(attack.id) + 1
+        served.sitting.see_to(attack, visitor.somebody)
     text = brief_text(served, attack.brief)
     return show(
         visitor,
@@ -170,7 +156,7 @@ async def _page(visitor: Visitor, attack: StoredAttack, *, error: str | None = N
         brief_html=markdown(text),
         openings=_openings(served),
         error=error,
-        dialogue=_values(stand, place, served.study.task_size),
+        dialogue=_values(own.stand, own.place, served.study.task_size),
     )
 
 
