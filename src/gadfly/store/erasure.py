@@ -55,6 +55,7 @@ class Erasure:
         :raises PersonError: the study's data are released.
         """
         with self._writing() as c:
+            lock_person(c, person.id)  # first the person, then the study: as whoever begins does
             c.execute(LOCK_STUDY, {"study": person.study_id})
             released = select(studies.c.released_at).where(studies.c.id == person.study_id)
             if (at := c.scalar(released)) is not None:
@@ -62,7 +63,6 @@ class Erasure:
                     f"The data of this study were released on {at[:10]}, and what is published "
                     "cannot be taken back. You can still leave; nothing more of you will be kept."
                 )
-            lock_person(c, person.id)
             mine = select(attacks.c.id).where(attacks.c.person_id == person.id)
             c.execute(delete(events).where(events.c.attack_id.in_(mine)))
             c.execute(delete(scores).where(scores.c.attack_id.in_(mine)))

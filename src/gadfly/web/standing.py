@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from gadfly.care.journey import Journey, Step, read_step, travelled
@@ -12,10 +12,11 @@ from gadfly.care.pay import money
 from gadfly.care.wording import care_facts
 from gadfly.errors import ProgrammerError
 from gadfly.records.canonical import canonical_json
+from gadfly.store.work import Stretch
 from gadfly.web.access import Refused, Visitor
 from gadfly.web.serving import Served
 
-__all__ = ["facts", "journey_of", "may_go_on", "stays_on", "take", "told"]
+__all__ = ["facts", "journey_of", "may_go_on", "stays_on", "take", "told", "within"]
 
 _UNCOUNTED = {"dialogues_per_day": 500, "dialogues_per_week": 2500, "severe_per_day": 500}
 
@@ -44,6 +45,25 @@ async def may_go_on(visitor: Visitor, *, may_be_severe: bool = True) -> Verdict:
     return await _verdict(visitor, counted=True, may_be_severe=may_be_severe)
 
 
+def within(visitor: Visitor) -> Callable[[Sequence[Stretch], float], None]:
+    """The same, asked in the moment in which a dialogue begins.
+
+    What it returns raises :class:`Refused` where one more is too much.
+    """
+    limits = visitor.served.study.care.limits
+
+    def may(stretches: Sequence[Stretch], now: float) -> None:
+        said = verdict(limits, _pieces(stretches), now=now)
+        if not said.may_go_on:
+            raise Refused(409, said.sentence)
+
+    return may
+
+
+def _pieces(stretches: Sequence[Stretch]) -> list[Piece]:
+    return [Piece(s.began, s.ended, s.dialogues, s.severe) for s in stretches]
+
+
 async def stays_on(visitor: Visitor) -> None:
     """Stop somebody in the middle of a dialogue whose time is up; its rating stays possible.
 
@@ -61,7 +81,7 @@ async def _verdict(visitor: Visitor, *, counted: bool, may_be_severe: bool) -> V
     now = await asyncio.to_thread(visitor.serving.work.now)
     everywhere = visitor.serving.work.everywhere
     stretches = await asyncio.to_thread(everywhere, person, since=now - WEEK)
-    pieces = [Piece(s.began, s.ended, s.dialogues, s.severe) for s in stretches]
+    pieces = _pieces(stretches)
     if not counted:
         limits = limits.model_copy(update=_UNCOUNTED)
     return verdict(limits, pieces, now=now, may_be_severe=may_be_severe)

@@ -23,7 +23,7 @@ from gadfly.web.access import Visitor, allow
 from gadfly.web.leaving import leave
 from gadfly.web.page import go, show
 from gadfly.web.pages.dialogue import brief_text, leave_open
-from gadfly.web.standing import journey_of, may_go_on, take, told
+from gadfly.web.standing import journey_of, may_go_on, take, told, within
 
 __all__ = ["router"]
 
@@ -154,7 +154,7 @@ async def begin(visitor: Member, expects: Expects) -> Response:
     if journey.place == "brief":
         journey = await take(visitor, journey, Passed(place="brief"))
     person, kept = visitor.somebody, visitor.served.sitting
-    attack = await kept.begin(person, journey.task)
+    attack = await kept.begin(person, journey.task, may=within(visitor))
     if attack is None:
         await take(visitor, journey, Passed(place="dialogues"))
         return go(visitor, "/task")
