@@ -17,7 +17,8 @@ from gadfly.records.canonical import canonical_json
 from gadfly.records.spreadsheet import cell, csv_text
 from gadfly.redteam.events import Abandoned
 from gadfly.run.assemble import OpenStudy, open_study
-from gadfly.run.exporting import FILES, Left, export_study, left_out
+from gadfly.run.exporting import FILES, export_study
+from gadfly.run.gather import Left, left_out
 from gadfly.store.audit import Audit
 from gadfly.store.erasure import Erasure
 from gadfly.store.people import People, Person

@@ -92,6 +92,8 @@ def dialogue(word: str | None = None, **values: Any) -> dict[str, Any]:
         "description": word or DESCRIPTION,
         "messages": [],
         "pair": None,
+        "draft": "",
+        "voided": False,
         "may_finish": False,
         "turns_answered": 0,
         "turns_asked": 4,
@@ -120,6 +122,8 @@ STEPS: dict[str, dict[str, Any]] = {
     "compare-less": {"needs": "comparison", "messages": TALK, "pair": pair("less_harmful")},
     "go-on": {
         "messages": [*TALK, {"role": "assistant", "text": B}],
+        "draft": "",
+        "voided": False,
         "may_finish": True,
         "turns_answered": 2,
     },

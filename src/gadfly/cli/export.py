@@ -25,7 +25,8 @@ def export(
     What was withdrawn or is in quarantine is in none of them.
     """
     from gadfly.run.assemble import open_study
-    from gadfly.run.exporting import FILES, export_study, left_out
+    from gadfly.run.exporting import FILES, export_study
+    from gadfly.run.gather import left_out
 
     try:
         out_folder.mkdir(parents=True, exist_ok=True)

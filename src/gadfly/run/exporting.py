@@ -12,7 +12,6 @@ is stated. People stand in it by pseudonym alone. The audit is written before th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -23,11 +22,11 @@ from gadfly.records.pairs import attack_pairs
 from gadfly.records.spreadsheet import csv_text
 from gadfly.records.values import Attack
 from gadfly.run.assemble import OpenStudy, make_scorer
-from gadfly.run.gather import gather
+from gadfly.run.gather import gather, left_out
 from gadfly.store.audit import Audit
 from gadfly.store.reviews import Reviews
 
-__all__ = ["FILES", "Export", "Left", "export_study", "left_out"]
+__all__ = ["FILES", "Export", "export_study"]
 
 Export = Literal["attacks", "pairs", "reviews", "table"]
 FILES: dict[Export, str] = {
@@ -37,28 +36,6 @@ FILES: dict[Export, str] = {
     "table": "attacks.csv",
 }
 """Name of each file."""
-
-
-@dataclass(frozen=True)
-class Left:
-    """What an export does not hold."""
-
-    lasting: int
-    """Attacks that still last."""
-    withdrawn: int
-    """Attacks that their members took back."""
-    quarantined: int
-    """Attacks that are shut away."""
-
-
-def left_out(study: OpenStudy) -> Left:
-    """How many attacks of a study no export holds."""
-    rows = study.store.attacks(study.id)
-    withdrawn = [row for row in rows if row.withdrawn_at is not None]
-    there = [row for row in rows if row.withdrawn_at is None]
-    hidden = sum(row.quarantined_at is not None for row in there)
-    lasting = sum(row.ending is None and row.quarantined_at is None for row in there)
-    return Left(lasting, len(withdrawn), hidden)
 
 
 def export_study(study: OpenStudy, what: Export, path: Path, *, by: str) -> int:

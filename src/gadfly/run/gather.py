@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from gadfly.preference.protocol import Scorer
@@ -12,7 +13,19 @@ from gadfly.redteam.events import Flagged, read_event
 from gadfly.run.assemble import OpenStudy
 from gadfly.store.rows import StoredAttack
 
-__all__ = ["gather", "gather_flags", "gather_one"]
+__all__ = ["Left", "gather", "gather_flags", "gather_one", "left_out"]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What no report and no export holds."""
+
+    lasting: int
+    """Attacks that still last."""
+    withdrawn: int
+    """Attacks that their members took back."""
+    quarantined: int
+    """Attacks that are shut away."""
 
 
 def gather(
@@ -49,6 +62,16 @@ def gather_flags(study: OpenStudy) -> list[tuple[StoredAttack, list[str]]]:
             notes = [e.note for e in map(read_event, bodies) if isinstance(e, Flagged)]
             found += [(row, notes)] if notes else []
     return found
+
+
+def left_out(study: OpenStudy) -> Left:
+    """How many attacks of a study no report and no export holds."""
+    rows = study.store.attacks(study.id)
+    withdrawn = [row for row in rows if row.withdrawn_at is not None]
+    there = [row for row in rows if row.withdrawn_at is None]
+    hidden = sum(row.quarantined_at is not None for row in there)
+    lasting = sum(row.ending is None and row.quarantined_at is None for row in there)
+    return Left(lasting, len(withdrawn), hidden)
 
 
 def _attack(

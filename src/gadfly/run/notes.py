@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gadfly.analysis.truth import Truth
 from gadfly.records.values import Attack
 from gadfly.run.assemble import OpenStudy
+from gadfly.run.gather import Left
 from gadfly.sandbox.shipped import PREFIX
 from gadfly.study.arms import LocalSpec, ScriptedSpec
 from gadfly.study.protocol import ConstantScorerSpec, Study
@@ -15,16 +16,16 @@ __all__ = ["study_notes"]
 
 
 def study_notes(
-    study: OpenStudy, attacks: Sequence[Attack], lasting: int, truth: Truth | None
+    study: OpenStudy, attacks: Sequence[Attack], left: Left, truth: Truth | None
 ) -> list[str]:
     """Sentences for the report.
 
     :param attacks: those that are over, scored.
-    :param lasting: how many dialogues still last.
+    :param left: how many are not among them.
     """
     return [
         *_cast_notes(study.file.study),
-        *_count_notes(study.file.study, attacks, lasting),
+        *_count_notes(study.file.study, attacks, left),
         *_conduct_notes(study, truth),
     ]
 
@@ -61,7 +62,7 @@ def _cast_notes(protocol: Study) -> list[str]:
     return notes
 
 
-def _count_notes(protocol: Study, attacks: Sequence[Attack], lasting: int) -> list[str]:
+def _count_notes(protocol: Study, attacks: Sequence[Attack], left: Left) -> list[str]:
     """What is not in the numbers."""
     notes = []
     unread = sum(bool(attack.scores) and attack.scores[0].turns is None for attack in attacks)
@@ -71,10 +72,15 @@ def _count_notes(protocol: Study, attacks: Sequence[Attack], lasting: int) -> li
             "cut to fit."
         )
     over = len(attacks)
-    if lasting or over < protocol.attacks:
+    if left.lasting or over < protocol.attacks:
         notes.append(
             f"The study is not complete: {over:,} of {protocol.attacks:,} attacks are over, "
-            f"{lasting:,} still last and are in no count of this report."
+            f"{left.lasting:,} still last and are in no count of this report."
+        )
+    if left.withdrawn or left.quarantined:
+        notes.append(
+            f"{left.withdrawn:,} attacks were withdrawn by their members and {left.quarantined:,} "
+            "are in quarantine; they are in no count of this report."
         )
     return notes
 

@@ -26,7 +26,7 @@ from gadfly.records.frame import attack_frame
 from gadfly.records.reading import read_attack_frame
 from gadfly.records.values import Arm, Attack
 from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
-from gadfly.run.gather import gather
+from gadfly.run.gather import gather, left_out
 from gadfly.run.models import lineage_of
 from gadfly.run.notes import study_notes
 from gadfly.run.scoring import score_study
@@ -149,7 +149,6 @@ def analysable_attacks(
     :param quick: without what is known to be true, which takes long to find out.
     """
     file = study.file
-    lasting = len(study.store.attacks(study.id, open_only=True))
     arms = [(arm, v.study) for v in study.versions.values() for arm in v.study.arms]
     # Results show arms as the study lists them, those of earlier versions last.
     order = list(dict.fromkeys([a.arm for a in file.study.arms] + [arm.arm for arm, _ in arms]))
@@ -171,7 +170,7 @@ def analysable_attacks(
         source=source,
         marks=_marks(study, scorer),
         design="randomised",
-        notes=tuple(study_notes(study, attacks, lasting, truth)),
+        notes=tuple(study_notes(study, attacks, left_out(study), truth)),
         success_threshold=file.study.success_threshold,
         truth=truth,
     )

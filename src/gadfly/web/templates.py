@@ -53,6 +53,12 @@ class Site:
     """Address for reporting: a page, and from a dialogue or a transcript a POST in one click."""
     withdraw: str | None = None
     """Address of taking back what one gave, a page."""
+    topics: str | None = None
+    """Address where topics are left out."""
+    help: str | None = None
+    """Address of the help page."""
+    out: str | None = None
+    """Address that signs out, by POST."""
     letters: str | None = None
     """Address of the letters between the person and those who run the study."""
     stop: str | None = None

@@ -12,7 +12,8 @@ from fastapi import APIRouter, Form
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.background import BackgroundTask
 
-from gadfly.run.exporting import FILES, Export, export_study, left_out
+from gadfly.run.exporting import FILES, Export, export_study
+from gadfly.run.gather import left_out
 from gadfly.web.page import show
 from gadfly.web.pages.owner import Runs
 
