@@ -40,6 +40,12 @@ class Settings(BaseSettings):
     lease_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 15.0
     """How long a runner that is not heard of keeps its dialogues from the others."""
 
+    @property
+    def key_list(self) -> list[str]:
+        """The keys, the newest first; none where none is set."""
+        given = self.keys.get_secret_value() if self.keys else ""
+        return [key.strip() for key in given.split(",") if key.strip()]
+
 
 def load_settings() -> Settings:
     """The settings of this process.

@@ -13,7 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from gadfly.store.people import ROLES, Role
-from gadfly.web.pages import ROUTERS
+from gadfly.web.routes import ROUTERS
 from tests.web.site import Site, serve, write_study
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])

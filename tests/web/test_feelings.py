@@ -16,7 +16,7 @@ from gadfly.store.audit import Audit
 from gadfly.store.feelings import Feelings
 from gadfly.store.people import Person
 from gadfly.store.site_tables import demographics, work
-from gadfly.web.pages import ROUTERS
+from gadfly.web.routes import ROUTERS
 from tests.web.journeys import dialogue, expects, to_the_brief
 from tests.web.site import Browser, Site, serve, write_study
 

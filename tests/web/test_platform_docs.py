@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from gadfly.study.arrival import ArrivalSpec, CodeVariables, ProlificSpec
-from gadfly.web.pages import ROUTERS
+from gadfly.web.routes import ROUTERS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "platforms.md").read_text()
 BLOCKS = [

@@ -62,9 +62,14 @@ def analyze(
     from gadfly.run.report import analysable
     from gadfly.settings import load_settings
 
+    settings = load_settings()
     with progress(f"Reading {source.name}") as tell:
         found = analysable(
-            source, database=database or load_settings().database, lenient=lenient, progress=tell
+            source,
+            database=database or settings.database,
+            keys=settings.key_list,
+            lenient=lenient,
+            progress=tell,
         )
     with progress("Arms") as tell:
         results = found.results(

@@ -19,6 +19,9 @@ __all__ = ["ArmProgress", "Pace", "pace_of", "progress_of"]
 
 WINDOW = timedelta(hours=3)
 """How far back the pace is measured."""
+LEAST = timedelta(minutes=5)
+"""How long a study must have gone before its pace says anything."""
+_ENOUGH = 3  # dialogues that must have ended
 
 
 @dataclass(frozen=True)
@@ -90,5 +93,7 @@ def pace_of(arms: Sequence[ArmProgress], rows: Sequence[StoredAttack], *, now: d
         hours = round(WINDOW.total_seconds() / 3600)
         return Pace(None, None, f"no dialogue has ended in the last {hours} hours")
     began = max(now - WINDOW, datetime.fromisoformat(min(row.assigned_at for row in rows)))
+    if now - began < LEAST or ended < _ENOUGH:
+        return Pace(None, None, "the study has only begun")
     per_hour = ended / max((now - began).total_seconds(), 1.0) * 3600
     return Pace(per_hour, left / per_hour, None)

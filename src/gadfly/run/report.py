@@ -31,6 +31,7 @@ from gadfly.run.models import lineage_of
 from gadfly.run.notes import study_notes
 from gadfly.run.scoring import score_study
 from gadfly.run.truth import read_harms, read_truth, sight_of
+from gadfly.store.sealing import Vault
 from gadfly.store.store import Store
 from gadfly.study.arms import LocalSpec, ScriptedSpec, StudyArm
 from gadfly.study.protocol import load_study
@@ -77,17 +78,19 @@ def analysable(
     path: Path,
     *,
     database: str | None = None,
+    keys: Sequence[str] = (),
     lenient: bool = False,
     progress: Progress | None = None,
 ) -> Analysable:
     """Read a study file (.yaml) with its database, or a file of attacks in any known format.
 
     :param database: where a study is kept, if not beside its file.
+    :param keys: the server's, where it sealed what people wrote.
     :param lenient: skip broken records of a file, and say so.
     :raises PersonError: it cannot be read, or holds no attack that is over.
     """
     if path.suffix in (".yaml", ".yml"):
-        return _study(path, database, progress)
+        return _study(path, database, keys, progress)
     return _file(path, lenient)
 
 
@@ -131,10 +134,12 @@ def _scorer_of(path: Path, frame: pl.DataFrame) -> ScorerInfo | None:
     return ScorerInfo(name=name, version=version, lineage=lineage)
 
 
-def _study(path: Path, database: str | None, progress: Progress | None) -> Analysable:
+def _study(
+    path: Path, database: str | None, keys: Sequence[str], progress: Progress | None
+) -> Analysable:
     file = load_study(path)
     scorer = make_scorer(file)
-    with closing(Store(database or file.database_url)) as store:
+    with closing(Store(database or file.database_url, Vault(keys))) as store:
         study = open_study(file, store, create=False)
         score_study(study, scorer, progress=progress)
         attacks = list(gather(study, scorer=scorer).values())

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gadfly.errors import InvalidEvent, OperatorError, PersonError
 from gadfly.web.access import Refused
 from gadfly.web.page import message
-from gadfly.web.pages import ROUTERS
 from gadfly.web.paying import paying
 from gadfly.web.policy import policy
+from gadfly.web.routes import ROUTERS
 from gadfly.web.serving import Serving
 from gadfly.web.templates import STATIC
 

@@ -230,8 +230,7 @@ def _prolific(study: Study) -> ProlificClient | None:
 
 def vault_keys(settings: Settings, *, loopback: bool) -> list[str]:
     """The server's keys, that seal what people write; on this machine alone it may have none."""
-    given = settings.keys.get_secret_value() if settings.keys else ""
-    keys = [key.strip() for key in given.split(",") if key.strip()]
+    keys = settings.key_list
     if not keys and not loopback:
         raise OperatorError(
             "GADFLY_KEYS is not set: what people write must be sealed where others can reach the "

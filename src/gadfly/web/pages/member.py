@@ -18,6 +18,7 @@ from gadfly.care.journey import Consented, Journey, Left, Passed, TopicsChosen
 from gadfly.care.topics.measured import measured, sentence
 from gadfly.care.topics.topic import read_topics
 from gadfly.redteam.briefs import choose_brief
+from gadfly.store.letters import Letters
 from gadfly.store.work import Activity
 from gadfly.web.access import Visitor, allow
 from gadfly.web.leaving import leave
@@ -57,7 +58,13 @@ async def task(visitor: Member) -> Response:
     if journey.place == "rest":
         text = "\n\n".join(told(visitor.served, place) for place in ("debrief", "rest"))
         return show(visitor, "rest.html.j2", text=text, expects=journey.taken)
-    return show(visitor, "between.html.j2", expects=journey.taken, done=journey.task)
+    return show(
+        visitor,
+        "between.html.j2",
+        expects=journey.taken,
+        done=journey.task,
+        letters=await _unread(visitor),
+    )
 
 
 def _consent(visitor: Visitor, journey: Journey, error: str | None = None) -> Response:
@@ -231,7 +238,13 @@ async def _next_dialogue(visitor: Visitor, journey: Journey) -> Response:
         done=sum(attack.task == journey.task for attack in mine),
         of=visitor.served.study.task_size,
         expects=journey.taken,
+        letters=await _unread(visitor),
     )
+
+
+async def _unread(visitor: Visitor) -> int:
+    """Letters that the person has not opened."""
+    return await asyncio.to_thread(Letters(visitor.serving.store).unread, visitor.somebody)
 
 
 async def _given_brief(visitor: Visitor, journey: Journey) -> str:
