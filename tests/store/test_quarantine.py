@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from gadfly.errors import OperatorError
+from gadfly.store.database import clock
 from gadfly.store.people import People
 from gadfly.store.quarantine import Due, Quarantine
 from gadfly.store.sealing import Vault, new_key
@@ -81,3 +82,19 @@ def test_its_key_is_wrapped_and_turns_with_the_servers_keys(
     store.vault = Vault([NEW])
     said = quarantine.open(study, 1, by="care", why="law")
     assert said == [(0, '{"text": "said"}'), (1, '{"type": "end"}')]
+
+
+def test_telling_is_tried_again_until_it_works_each_time_later(store: Store) -> None:
+    quarantine, study = locked(store)
+    waits = []
+    for _ in range(8):
+        with store.database.writing() as c:
+            c.execute(update(reports).values(due=0.0))
+        due = quarantine.take([study])
+        assert due is not None
+        quarantine.told(due, failure="nobody answers")
+        with store.database.reading() as c:
+            waits.append((c.scalar(select(reports.c.due)) or 0) - clock(c))
+    assert [round(wait / 60) for wait in waits[:4]] == [1, 2, 4, 8]
+    assert 3500 < waits[-1] <= 3601
+    assert quarantine.notices(study)[0].failure == "nobody answers"
