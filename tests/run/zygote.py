@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -36,18 +36,22 @@ def _run(study: str, database: str, concurrency: str, lease: str) -> int:
     return 0
 
 
-def main() -> None:
+def main(run: Callable[..., int] = _run) -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            os._exit(_run(*line.rstrip("\n").split("\t")))
-        print(f"began {child}", flush=True)
+            os._exit(run(*line.rstrip("\n").split("\t")))
+        _tell(f"began {child}")
         threading.Thread(target=_report, args=(child,)).start()
 
 
 def _report(child: int) -> None:
     _, status = os.waitpid(child, 0)
-    print(f"ended {child} {os.waitstatus_to_exitcode(status)}", flush=True)
+    _tell(f"ended {child} {os.waitstatus_to_exitcode(status)}")
+
+
+def _tell(line: str) -> None:
+    os.write(1, f"{line}\n".encode())  # at once, for several threads tell
 
 
 class Zygote:
@@ -91,9 +95,11 @@ class Zygote:
 
 
 @contextmanager
-def zygote() -> Iterator[Zygote]:
+def zygote(module: str = "tests.run.zygote", *, hand: tuple[int, ...] = ()) -> Iterator[Zygote]:
+    """:param hand: file descriptors that its children know by the same numbers."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.run.zygote"],
+        [sys.executable, "-m", module],
+        pass_fds=hand,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

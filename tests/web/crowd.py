@@ -178,12 +178,10 @@ class Walker:
     async def dialogue(self, turns: int) -> bool:
         """A whole dialogue; false where the member is to begin none."""
         page = await self.ask("/task")
-        if "/attack/" not in page.path:
-            if 'action="' not in page.text or "/begin" not in page.text:
+        while "/attack/" not in page.path:
+            if "/begin" not in page.text:
                 return False
             page = await self.ask("/begin", {"expects": page.expects})
-        if "/attack/" not in page.path:
-            return False
         place = "/attack/" + page.path.rsplit("/", 1)[1]
         await self.think("describe")
         page = await self.act(page, place, "describe", text=f"An aim of {self.who.name}.")
