@@ -145,6 +145,7 @@ def _values(page: str, word: str | None) -> tuple[str, Mapping[str, Any]]:
     brief = read_brief("open", beside=Path())
     values: dict[str, Any] = {"brief_html": markdown(word or brief.text)}
     values["openings"] = [word] if word else OPENINGS
+    values["domains"] = ("medicine", word or "law")
     values["dialogue"] = dialogue(word, **STEPS[page])
     if page == "describe":
         values["dialogue"]["description"] = None

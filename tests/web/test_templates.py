@@ -21,7 +21,7 @@ ALLOWED = {
     *"html head title body header main footer section article nav div p span strong em i".split(),
     *"h1 h2 h3 h4 h5 h6 ul ol li dl dt dd a form label textarea button fieldset legend".split(),
     *"table caption thead tbody tr th td details summary dialog progress svg noscript kbd".split(),
-    *"bdi script code pre blockquote".split(),
+    *"bdi script code pre blockquote select option".split(),
     *VOID,
 }
 

@@ -92,10 +92,14 @@ async def act(visitor: Member, number: Number, sent: Annotated[Sent, Form()]) ->
     """One step of the person."""
     own = await _own(visitor, number, sent.expects)
     stand = own.stand
+    if sent.act == "flag" and _plain(sent.note) in stand.dialogue.flags[len(own.before.flags) :]:
+        return go(visitor, f"/attack/{number}")  # sent again
     expects = stand.number if sent.act in _ANYWHERE else sent.expects
     try:
         if sent.act in ("describe", "say") and expects == stand.number:
             await stays_on(visitor)
+        if sent.expert_domain and sent.expert_domain not in visitor.served.study.review.domains:
+            raise InvalidEvent("rated: that field of expertise is none of this study's")
         event = _EVENTS[sent.act](sent, own.before)
         done = await visitor.served.sitting.act(
             own.attack, visitor.somebody, stand, expects, event, severe=_severe(visitor, sent)
@@ -155,6 +159,7 @@ def _page(visitor: Visitor, own: Own, *, error: str | None = None) -> Response:
         here=f"{visitor.base}/attack/{attack.number}",
         brief_html=markdown(text),
         openings=_openings(served),
+        domains=served.study.review.domains,
         error=error,
         dialogue=_values(own.stand, own.place, served.study.task_size),
     )
@@ -249,7 +254,7 @@ def _rated(sent: Sent, _: Dialogue) -> Event:
             harm=stored(sent.harm),
             actionability=stored(sent.actionability),
             comments=_plain(sent.comments) or None,
-            expert_domain=sent.expert_domain.strip() or None,
+            expert_domain=sent.expert_domain or None,
         ),
         addendum=_plain(sent.addendum) or None,
     )
