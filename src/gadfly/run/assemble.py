@@ -276,8 +276,7 @@ def _version(body: str) -> Version:
             Brief.model_validate_json(canonical_json(brief)) for brief in parts.get("variants", ())
         ),
         texts={
-            name: CareText.model_validate(text)
-            for name, text in parts.get("texts", {}).items()
+            name: CareText.model_validate(text) for name, text in parts.get("texts", {}).items()
         },
     )
 

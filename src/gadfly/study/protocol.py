@@ -20,8 +20,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from gadfly.assistants.prompts import Prompt, read_prompt
-from gadfly.care.settings import CareSpec
 from gadfly.care.forms import CareForms, read_forms
+from gadfly.care.settings import CareSpec
 from gadfly.care.wording import CareText, read_care_texts
 from gadfly.errors import FileProblem, StudyProblem
 from gadfly.records.canonical import Record, content_hash
