@@ -262,8 +262,6 @@ def test_what_reviewers_work_with_is_part_of_a_study_that_says_so(path: Path) ->
 
 
 @pytest.mark.parametrize("key", ["taxonomy", "rubric", "worked"])
-def test_a_review_text_that_is_not_there_shows_when_the_study_is_read(
-    path: Path, key: str
-) -> None:
+def test_a_review_text_that_is_not_there_shows_when_the_study_is_read(path: Path, key: str) -> None:
     with pytest.raises(FileProblem, match="no such"):
         load_study(merge(path, review={key: "nowhere"}))

@@ -3,8 +3,9 @@
 Counts stand alone, question by question; what two answers of one person are together is never told.
 A count under five is withheld. Where one cell of a question is withheld, the next smallest is as
 well until the withheld ones hold five people or more, so that the total does not give one away.
-"Nobody" (0) is withheld like every small count. What is handed in grows by fives (whoever keeps the
-answers sees to it), so that yesterday's table and today's do not tell what the one in between chose.
+"Nobody" (0) is withheld like every small count. What is handed in grows by fives (whoever keeps
+the answers sees to it), so that yesterday's table and today's do not tell what the one in between
+chose.
 """
 
 from __future__ import annotations
