@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import analysis, calls, reading, sampling, scoring, town
+from benchmarks import analysis, calls, reading, sampling, scoring, site, town
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 389_610
@@ -63,6 +63,7 @@ def main() -> None:
         analysis.main(replica, tenfold)
         scoring.main(replica)
     calls.main()
+    site.main()
     town.main()
     sampling.main()
 

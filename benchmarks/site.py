@@ -39,7 +39,7 @@ from gadfly.store.sealing import new_key
 __all__ = ["main"]
 
 MEMBERS = 200
-SECONDS = 50.0
+SECONDS = 40.0
 """How long members begin new turns."""
 ARRIVAL = 10.0
 """Seconds within which all of them have come."""

@@ -91,6 +91,25 @@ def test_what_is_sent_twice_is_kept_once(site: Site) -> None:
     assert len(attacks(site)[0].turns) == 1
 
 
+def test_a_choice_and_a_flag_that_are_sent_again_are_known_again(site: Site) -> None:
+    browser = site.browser(site.person())
+    to_the_brief(browser)
+    place = begin(browser)
+    act(browser, place, "describe", text="one aim")
+    act(browser, place, "say", text="one message")
+    at = needs(browser, place, "comparison")["number"]
+    for _ in range(2):
+        assert browser.post(place, act="compare", expects=at, step=1).status_code == 200
+    other = browser.post(place, act="compare", expects=at, step=8)
+    assert other.status_code == 422  # another answer than the one that was kept
+    at = browser.get(f"{place}/state").json()["number"]
+    for _ in range(2):
+        assert browser.post(place, act="flag", expects=at, note="odd").status_code == 200
+    (attack,) = attacks(site)
+    assert attack.turns[0].comparisons[0].strength == 4
+    assert [flag for flag in attack.flags] == ["odd"]
+
+
 def test_stopping_the_assistants_gives_the_message_back(site: Site) -> None:
     browser = site.browser(site.person())
     to_the_brief(browser)

@@ -66,6 +66,7 @@ def listen(
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=5,
+        timeout_keep_alive=75,  # longer than browsers and proxies keep what they may use again
     )
 
 

@@ -44,6 +44,7 @@ __all__ = [
 _BUSY_SECONDS = 30  # how long a writer waits for another
 _IDLE_SECONDS = 10.0  # how long a transaction of PostgreSQL may stand still
 logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # errors are raised, and told
+_POOL = {"pool_size": 15, "max_overflow": 0}  # kept open: a new one costs more than a query
 _LOCK = 0x6761_6466_6C79  # "gadfly": the advisory lock of schema and study rows
 
 
@@ -158,8 +159,9 @@ def _parsed(url: str) -> URL:
 def _options(parsed: URL) -> dict[str, Any]:
     if parsed.get_backend_name() == "sqlite":
         arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
-        return {"connect_args": arguments, "hide_parameters": True}  # they hold transcripts
+        return {**_POOL, "connect_args": arguments, "hide_parameters": True}  # transcripts
     return {
+        **_POOL,
         "connect_args": _libpq(parsed),
         "hide_parameters": True,
         "isolation_level": "READ COMMITTED",
