@@ -24,6 +24,7 @@ __all__ = [
     "ready",
     "say",
     "see_replies",
+    "send",
     "set_out",
     "to_the_brief",
     "turn",
@@ -55,22 +56,24 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def send(page: Page, name: str) -> None:
+    """Press a button that leads to another page, and arrive there."""
+    with page.expect_navigation():
+        press(page, name)
+
+
 def consent(page: Page) -> None:
     """Be an adult, and agree."""
     page.get_by_label("I am 18 or older").check()
-    press(page, "I have read this and take part")
-    page.wait_for_url("**/topics")
+    send(page, "I have read this and take part")
 
 
 def to_the_brief(page: Page) -> None:
     """From the consent on: leave nothing out, say nothing of oneself."""
     consent(page)
-    press(page, "Go on")
-    page.wait_for_url("**/about-you")
-    press(page, "Skip this")
-    page.wait_for_url("**/feel")
-    press(page, "Skip this")
-    page.wait_for_url("**/task")
+    send(page, "Go on")
+    send(page, "Skip this")
+    send(page, "Skip this")
 
 
 def begin(page: Page) -> None:
