@@ -45,6 +45,11 @@ export function forgetPage(here) {
   drop((name) => name.startsWith(`${start(here)}|`));
 }
 
+/** Whoever leaves leaves nothing behind in this browser. */
+export function forgetAll() {
+  drop((name) => name.startsWith("gadfly|"));
+}
+
 /** Hand what stands in fields of other forms on to the page that follows. */
 export function carry(main, next, sent) {
   for (const field of main.querySelectorAll(FIELDS)) {
