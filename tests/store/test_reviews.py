@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +19,7 @@ from gadfly.store.site_tables import people as people_table
 from gadfly.store.site_tables import reviews as review_table
 from gadfly.store.store import Store
 from gadfly.store.tables import attacks
+from gadfly.store.work import Stretch, Work
 from tests.web.attacks import put_attack
 
 HASH = "sha256:x"
@@ -40,8 +43,7 @@ class Bench:
     def claim(
         self, person: Person, attack: int, most: int = 3, seconds: float = LONG
     ) -> Place | None:
-        claimed = self.reviews.claim(person, attack, most=most, seconds=seconds)
-        return None if claimed is None else claimed[0]
+        return self.reviews.claim(person, attack, most=most, seconds=seconds)
 
     def review(self, person: Person, verdict: Verdict | None = None, **more: object) -> Review:
         return Review(
@@ -105,8 +107,8 @@ def test_a_double_click_takes_one_place(bench: Bench) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({claimed[0].id for claimed in got if claimed}) == 1
-    assert [claimed[1] for claimed in got if claimed].count(True) == 1
+    assert len({claimed.id for claimed in got if claimed}) == 1
+    assert sum(s.dialogues for s in Work(bench.store).of(person)) == 1  # it counts once
 
 
 def test_a_lease_that_ran_out_frees_its_place_and_costs_nothing_while_nobody_took_it(
@@ -215,3 +217,34 @@ def test_a_settled_verdict_stands_beside_the_reviews_and_in_the_audit(bench: Ben
     assert [r.kind for r in bench.reviews.of_attack(attack)] == ["study", "adjudication"]
     with pytest.raises(PersonError, match="not yours to settle"):
         bench.reviews.settle(person, attack, bench.review(person, verdict, **more))
+
+
+def test_no_two_studies_at_once_give_one_person_more_than_their_limit(bench: Bench) -> None:
+    """Who is here twice, under one keyed hash, begins one review in both together."""
+    other = bench.store.add_study("other", HASH, "{}")
+    wanted = [bench.attack() for _ in range(8)]
+    here = bench.person(subject="one and the same")
+    there = bench.people.add(other, ["reviewer"], subject="one and the same")
+    ready = threading.Barrier(8)
+    got: list[Place] = []
+
+    class TooMuch(Exception):
+        pass
+
+    def may(stretches: Sequence[Stretch], now: float) -> None:
+        if sum(stretch.dialogues for stretch in stretches) >= 1:
+            raise TooMuch
+
+    def press(place: int) -> None:
+        ready.wait()
+        with suppress(TooMuch):
+            person = (here, there)[place % 2]
+            found = bench.reviews.claim(person, wanted[place], most=3, seconds=LONG, may=may)
+            got.append(found) if found is not None else None
+
+    threads = [threading.Thread(target=press, args=(place,)) for place in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({place.id for place in got}) == 1  # their open place may be shown again

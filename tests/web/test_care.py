@@ -258,9 +258,8 @@ def test_a_reviewer_reports_the_same_way_and_loses_nothing(site: Site) -> None:
     protocol = served.open.file.protocol_hash
     put_attack(site.serving.store, author, protocol, description=SAID)
     kept = served.reviewing.kept
-    claimed = kept.claim(reviewer, 1, most=3, seconds=600)
-    assert claimed is not None
-    place, _ = claimed
+    place = kept.claim(reviewer, 1, most=3, seconds=600)
+    assert place is not None
     browser = site.browser(reviewer)
     other = site.browser(site.person("reviewer"))
     other.post("/report", about=f"/town/review/item/{place.id}")  # it is not theirs

@@ -29,7 +29,7 @@ from gadfly.review.training import WorkedItem, compare, expected_of
 from gadfly.run.assemble import OpenStudy
 from gadfly.store.people import Person
 from gadfly.store.reviews import Kept, Place, Reviews, Waiting
-from gadfly.store.work import Work
+from gadfly.store.work import May, Work
 
 __all__ = ["Reviewing", "Taken", "Transcript"]
 
@@ -52,8 +52,6 @@ class Taken:
 
     place: Place | None
     """``None`` where there is nothing for them."""
-    new: bool = False
-    """They had no open one."""
     reason: str = ""
     """Why there is nothing, for the reviewer to read."""
 
@@ -71,11 +69,11 @@ class Reviewing:
 
     # What comes next
 
-    def take(self, person: Person, avoid: Sequence[str], *, new: bool = True) -> Taken:
+    def take(self, person: Person, avoid: Sequence[str], *, may: May | None = None) -> Taken:
         """The person's open place, or a new one.
 
         :param avoid: ids of the topics that they opted out of.
-        :param new: they may begin another one.
+        :param may: raises where another one is too much for them.
         """
         spec = self.study.file.study.review
         seconds = spec.lease_minutes * 60.0
@@ -83,8 +81,6 @@ class Reviewing:
             there = self.kept.current(person, most=spec.per_attack, seconds=seconds)
             if there is not None:
                 return Taken(there)
-            if not new:
-                return Taken(None)
             proposed, attack_id = self._propose(person, avoid)
             if attack_id is None:
                 return Taken(None, reason=proposed.reason)
@@ -95,9 +91,10 @@ class Reviewing:
                 seconds=seconds,
                 gold=proposed.gold,
                 unsure=proposed.preview_first,
+                may=may,
             )
             if claimed is not None:
-                return Taken(*claimed)
+                return Taken(claimed)
 
     def _propose(self, person: Person, avoid: Sequence[str]) -> tuple[Assigned, int | None]:
         protocol = self.study.file.study

@@ -39,6 +39,7 @@ from gadfly.store.people import Person, lock_person
 from gadfly.store.site_tables import audit, people, reviews
 from gadfly.store.store import Store
 from gadfly.store.tables import attacks
+from gadfly.store.work import WEEK, May, everywhere, lock_everywhere, signed
 
 __all__ = ["READ", "Kept", "Place", "Reviews", "Waiting"]
 
@@ -202,18 +203,20 @@ class Reviews:
         seconds: float,
         gold: bool = False,
         unsure: bool = False,
-    ) -> tuple[Place, bool] | None:
-        """Take a place, and whether it is new; the open one where the person has one.
+        may: May | None = None,
+    ) -> Place | None:
+        """Take a place, which counts as begun now; or the open one where the person has one.
 
         ``None`` where it is taken, the attack is not to be seen, or the person has met it.
 
         :param gold: the place is extra.
+        :param may: as :meth:`~gadfly.store.sittings.Sittings.begin` has it.
         """
         with self._writing() as c:
-            lock_person(c, person.id)
+            lock_everywhere(c, person)
             there = self._current(c, person, most, seconds)
             if there is not None:
-                return there, False
+                return there
             if not _lock_attack(c, attack_id):
                 return None
             known = (
@@ -224,6 +227,8 @@ class Reviews:
             now = clock(c)
             if c.execute(known).first() is not None:
                 return None
+            if may is not None:
+                may(everywhere(c, person, since=now - WEEK), now)
             if not gold and _taken(c, attack_id, now) >= most:
                 return None
             row = {
@@ -237,7 +242,8 @@ class Reviews:
                 "began": now,
             }
             c.execute(insert(reviews).values(row))
-            return _place([row[name] for name in Place.__dataclass_fields__]), True
+            signed(c, person, "review", dialogues=1)
+            return _place([row[name] for name in Place.__dataclass_fields__])
 
     def place(self, person: Person, place_id: str) -> Place | None:
         """One of this person's own places."""

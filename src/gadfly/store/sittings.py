@@ -23,7 +23,7 @@ from gadfly.store.rows import Counts, StoredAttack
 from gadfly.store.statements import ADD_COST, BODIES, COLUMNS, END, LIVE, OWN, PLACE, RELEASE
 from gadfly.store.store import Store, cost_row
 from gadfly.store.tables import attacks, events
-from gadfly.store.work import Stretch, everywhere, lock_everywhere, signed
+from gadfly.store.work import WEEK, May, everywhere, lock_everywhere, signed
 
 __all__ = ["Appended", "Found", "Sittings"]
 
@@ -37,9 +37,6 @@ class Found:
     """Which dialogue of its task it is, from 1."""
     bodies: list[tuple[int, str]]
     """Number and canonical JSON of each event."""
-
-
-_WEEK = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class Sittings:
         most: int,
         draw: Callable[[Counts], tuple[str, str] | None],
         *,
-        may: Callable[[Sequence[Stretch], float], None] | None = None,
+        may: May | None = None,
     ) -> StoredAttack | None:
         """The person's open dialogue, or a new one, which counts as begun now, in one transaction.
 
@@ -92,7 +89,7 @@ class Sittings:
                 return None
             if may is not None:
                 now = clock(c)
-                may(everywhere(c, person, since=now - _WEEK), now)
+                may(everywhere(c, person, since=now - WEEK), now)
             attack = self._store.assign(
                 c, person.study_id, protocol_hash, lambda number: person.name, draw
             )

@@ -8,6 +8,7 @@ keyed hash of who somebody is elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,9 +31,21 @@ from gadfly.store.people import Person, lock_person
 from gadfly.store.site_tables import people, rates, work
 from gadfly.store.store import Store
 
-__all__ = ["SILENCE", "Activity", "Stretch", "Work", "signed"]
+__all__ = [
+    "SILENCE",
+    "WEEK",
+    "Activity",
+    "May",
+    "Stretch",
+    "Work",
+    "everywhere",
+    "lock_everywhere",
+    "signed",
+]
 
 Activity = Literal["attack", "review", "other"]
+WEEK = 7 * 24 * 3600.0
+"""Seconds back that limits look."""
 SILENCE = 150.0
 """Seconds after the last sign of life for which time still counts."""
 
@@ -52,6 +65,11 @@ class Stretch:
 
 
 _STRETCH = (work.c.activity, work.c.began, work.c.ended, work.c.dialogues, work.c.severe)
+
+
+May = Callable[[Sequence[Stretch], float], None]
+"""Raises where one more dialogue is too much: from the work of the last week in every study of the
+server, and the time."""
 
 
 class Work:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from gadfly.care.journey import Journey, Step, read_step, travelled
@@ -12,7 +12,7 @@ from gadfly.care.pay import money
 from gadfly.care.wording import care_facts
 from gadfly.errors import ProgrammerError
 from gadfly.records.canonical import canonical_json
-from gadfly.store.work import Stretch
+from gadfly.store.work import May, Stretch
 from gadfly.web.access import Refused, Visitor
 from gadfly.web.serving import Served
 
@@ -45,7 +45,7 @@ async def may_go_on(visitor: Visitor, *, may_be_severe: bool = True) -> Verdict:
     return await _verdict(visitor, counted=True, may_be_severe=may_be_severe)
 
 
-def within(visitor: Visitor) -> Callable[[Sequence[Stretch], float], None]:
+def within(visitor: Visitor) -> May:
     """The same, asked in the moment in which a dialogue begins.
 
     What it returns raises :class:`Refused` where one more is too much.

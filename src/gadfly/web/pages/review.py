@@ -21,7 +21,7 @@ from gadfly.web.access import Refused, Visitor
 from gadfly.web.judging import Judged, asked
 from gadfly.web.page import go, show
 from gadfly.web.pages.review_start import Reviewer, elsewhere
-from gadfly.web.standing import journey_of, may_go_on, told
+from gadfly.web.standing import journey_of, may_go_on, told, within
 
 __all__ = ["router"]
 
@@ -65,13 +65,13 @@ async def next_one(visitor: Reviewer) -> Response:
     if place is not None:
         return go(visitor, place)
     person, reviewing = visitor.somebody, visitor.served.reviewing
-    may = await may_go_on(visitor)
-    taken = await asyncio.to_thread(reviewing.take, person, journey.avoid, new=may.may_go_on)
+    take = reviewing.take
+    try:
+        taken = await asyncio.to_thread(take, person, journey.avoid, may=within(visitor))
+    except Refused as pause:
+        return await _hub(visitor, str(pause))
     if taken.place is None:
         return await _hub(visitor, taken.reason)
-    if taken.new:
-        sign = visitor.serving.work.sign
-        await asyncio.to_thread(sign, person, "review", dialogues=1)
     return go(visitor, f"/review/item/{taken.place.id}")
 
 
