@@ -246,8 +246,8 @@ def test_who_people_are_is_in_no_way_tied_to_them(site: Site) -> None:
     assert "Man" not in named.body
     owner = site.browser(site.person("owner"))
     text = owner.get("/study/wellbeing/about.csv").text
-    assert "What is your gender?,Man,6" in text  # ten of eleven, and the one who gave a name
-    assert "What is your gender?,Woman,\n" in text  # withheld, as those are whom nobody chose
+    assert '"What is your gender?","Man",6' in text  # ten of eleven, and the one who gave a name
+    assert '"What is your gender?","Woman",""' in text  # withheld, as those whom nobody chose
     assert len(ids) == len(set(ids))
 
 
