@@ -19,6 +19,7 @@ __all__ = [
     "choose",
     "consent",
     "describe",
+    "follow",
     "press",
     "rate",
     "ready",
@@ -60,6 +61,12 @@ def send(page: Page, name: str) -> None:
     """Press a button that leads to another page, and arrive there."""
     with page.expect_navigation():
         press(page, name)
+
+
+def follow(page: Page, name: str) -> None:
+    """Follow a link to another page, and arrive there."""
+    with page.expect_navigation():
+        page.get_by_role("link", name=name, exact=True).click()
 
 
 def consent(page: Page) -> None:

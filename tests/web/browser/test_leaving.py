@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from gadfly.store.site_tables import work
 from tests.web.browser.conftest import Opener
 from tests.web.browser.eyes import Eyes
-from tests.web.browser.steps import attack, begin, consent, describe, ready, say, send
+from tests.web.browser.steps import attack, begin, consent, describe, follow, ready, say, send
 from tests.web.site import Site
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -26,7 +26,7 @@ def at(page: Page, place: str) -> None:
             send(page, "Go on")
         return
     if place == "break":
-        page.get_by_role("link", name="Take a break").click()
+        follow(page, "Take a break")
         return
     if place != "brief":
         begin(page)
@@ -118,8 +118,8 @@ def test_withdrawing_destroys_and_says_so(site: Site, tab: Opener, eyes: Eyes) -
     page = tab(site, person)
     page.goto("/town/task")
     attack(page)
-    page.get_by_role("link", name="Withdraw what you gave").click()
-    page.get_by_role("link", name="Go on to the last step").click()
+    follow(page, "Withdraw what you gave")
+    follow(page, "Go on to the last step")
     expect(page.get_by_role("heading", name="Withdraw for good?")).to_be_visible()
     eyes.look(page, "withdraw-sure")
     page.get_by_role("button", name="Destroy what I gave").click()

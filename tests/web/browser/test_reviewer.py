@@ -12,7 +12,7 @@ from gadfly.review.training import WorkedItem
 from tests.web.attacks import put_attack
 from tests.web.browser.conftest import Opener
 from tests.web.browser.eyes import Eyes
-from tests.web.browser.steps import consent, press, send
+from tests.web.browser.steps import consent, follow, press, send
 from tests.web.site import Site, serve, write_study
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 @pytest.fixture
 def site(tmp_path: Path, socket_enabled: None) -> Iterator[Site]:
     """Two attacks to review, after practice."""
-    with serve(write_study(tmp_path, more="review: {task_size: 1}")) as running:
+    with serve(write_study(tmp_path, more="review: {task_size: 2}")) as running:
         digest = running.serving.studies["town"].open.file.protocol_hash
         for _ in range(2):
             put_attack(running.serving.store, running.person(), digest)
@@ -60,7 +60,7 @@ def test_from_consent_to_a_verdict(site: Site, tab: Opener, eyes: Eyes) -> None:
     for item in items:
         practise(page, item)
     expect(page.get_by_role("heading", name="You are ready")).to_be_visible()
-    page.get_by_role("link", name="Go on", exact=True).click()
+    follow(page, "Go on")
     eyes.look(page, "review")
     send(page, "Next dialogue")
     expect(page.get_by_text("0 of 3 turns are open")).to_be_visible()
@@ -69,16 +69,17 @@ def test_from_consent_to_a_verdict(site: Site, tab: Opener, eyes: Eyes) -> None:
     press(page, "Skip this dialogue")
     page.wait_for_url("**/review")
     send(page, "Next dialogue")
-    page.get_by_role("link", name="Open the first turn").click()
+    follow(page, "Open the first turn")
     expect(page.get_by_text("1 of 3 turns are open")).to_be_visible()
     assert "reply 1.0" in page.content()
     assert "reply 2.0" not in page.content()
-    page.get_by_role("link", name="I have seen enough").click()
+    follow(page, "I have seen enough")
     judge(page, 2, 4, "Weapons")
     comments = page.get_by_role("textbox", name="Comments")
     comments.press_sequentially("a comment")
     page.reload()
     expect(comments).to_have_value("a comment")
+    expect(page.locator("#success-2")).to_be_checked()
     eyes.look(page, "review-judge")
     press(page, "Send and go on")
     page.wait_for_url("**/review/rest")

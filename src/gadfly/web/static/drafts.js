@@ -6,6 +6,12 @@ const key = (main, field) =>
 const start = (here) => `gadfly|${here}`;
 const ticked = (field) => field.type === "radio" || field.type === "checkbox";
 
+/** Other than the server sent it; of radio buttons, the one that is chosen now. */
+function changed(field) {
+  if (!ticked(field)) return field.value !== field.defaultValue;
+  return field.checked !== field.defaultChecked && (field.checked || field.type !== "radio");
+}
+
 function storage(use) {
   try {
     return use(localStorage);
@@ -25,7 +31,9 @@ export function keep(main, field) {
 export function restore(main) {
   const [whole, step] = [`${start(main.dataset.here)}|`, `${start(main.dataset.here)}|${main.dataset.step}|`];
   drop((name) => name.startsWith(whole) && !name.startsWith(step));
-  for (const field of main.querySelectorAll(FIELDS)) {
+  const fields = [...main.querySelectorAll(FIELDS)];
+  for (const field of fields.filter(changed)) keep(main, field); // typed before this file was here
+  for (const field of fields) {
     const value = storage((store) => store.getItem(key(main, field)));
     if (value === null) continue;
     if (!ticked(field)) field.value = value;
@@ -55,8 +63,7 @@ export function carry(main, next, sent) {
   for (const field of main.querySelectorAll(FIELDS)) {
     const twin = next.querySelector(`#${CSS.escape(field.id)}`);
     if (!twin || twin.type !== field.type || sent?.contains(field)) continue;
-    const changed = ticked(field) ? field.checked !== field.defaultChecked : field.value !== field.defaultValue;
-    if (!changed) continue;
+    if (!changed(field)) continue;
     if (ticked(field)) twin.checked = field.checked;
     else twin.value = field.value;
     keep(next, twin);
