@@ -47,7 +47,7 @@ class Bench:
         """Somebody who has agreed and chosen topics."""
         person = self.site.person(*(roles or ("reviewer",)), **more)
         steps: list[Step] = [
-            Consented(agreed=True, adult=True, texts=()),
+            Consented(task="review", agreed=True, adult=True, texts=()),
             TopicsChosen(avoid=avoid),
         ]
         for number, step in enumerate(steps):

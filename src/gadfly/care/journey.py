@@ -5,7 +5,9 @@ another worker all find a person at the same place, whatever was restarted in be
 
     consent → topics → demographics → [ before → brief → dialogues → rest → after ] → [ … ] → …
 
-* Consent comes first and once; whoever says no is done, and is thanked.
+* Consent comes first; whoever says no is done, and is thanked. Attacking and reviewing each have a
+  consent of their own: who agreed to one is asked for the other when they come to it, and saying no
+  to that leaves the first standing.
 * Topics can be opted out of at any moment after that: the newest answer holds.
 * Demographics are asked once and may be left out; the answers are kept elsewhere.
 * A task is what stands in brackets. Its dialogues are counted by whoever keeps them, and handed in.
@@ -34,6 +36,7 @@ __all__ = [
     "Passed",
     "Place",
     "Step",
+    "Task",
     "TopicsChosen",
     "read_step",
     "travelled",
@@ -54,6 +57,8 @@ Place = Literal[
     "left",
 ]
 """Where a person is; "between" is between two tasks."""
+Task = Literal["attack", "review"]
+"""What a person agrees to do."""
 _OVER = ("declined", "left")
 
 
@@ -61,6 +66,8 @@ class Consented(Record):
     """The person read the consent and answered it."""
 
     type: Literal["consented"] = "consented"
+    task: Task = "attack"
+    """What the person was asked to do."""
     agreed: bool
     adult: bool
     """They say that they are an adult."""
@@ -123,7 +130,10 @@ class Journey:
     """Number of the task that they are in, or go into next, from 1."""
     avoid: tuple[str, ...] = ()
     """Topics that they opted out of."""
-    consent: Consented | None = None
+    agreed: frozenset[Task] = frozenset()
+    """What they agreed to do."""
+    follow_up: bool = False
+    """They may be asked again weeks later."""
     taken: int = 0
     """Steps so far."""
 
@@ -159,12 +169,22 @@ class Journey:
         return replace(taken, place=self._next())
 
     def _consented(self, step: Consented) -> Journey:
-        if self.place != "consent":
+        if step.task in self.agreed:
             raise InvalidEvent("consented: that was answered already")
         if step.agreed and not step.adult:
             raise InvalidEvent("consented: only adults may take part")
-        place: Place = "topics" if step.agreed else "declined"
-        return replace(self, place=place, consent=step, taken=self.taken + 1)
+        place = self.place
+        if place == "consent":
+            place = "topics" if step.agreed else "declined"
+        if not step.agreed:
+            return replace(self, place=place, taken=self.taken + 1)
+        return replace(
+            self,
+            place=place,
+            agreed=self.agreed | {step.task},
+            follow_up=self.follow_up or step.follow_up,
+            taken=self.taken + 1,
+        )
 
     def _chose(self, step: TopicsChosen) -> Journey:
         if self.place == "consent":

@@ -28,7 +28,7 @@ def _due(serving: Serving, served: Served, person: Person) -> int | None:
     bodies = serving.people.steps(person)
     journey = travelled((read_step(body) for body in bodies), survey_every=care.survey_every)
     worked = [s.ended for s in serving.work.of(person) if s.activity != "other"]
-    if journey.consent is None or not journey.consent.follow_up or not worked:
+    if not journey.follow_up or not worked:
         return None
     moments = Feelings(serving.store).answered([person])[person.name]
     answered = {int(m.removeprefix("week ")) for m in moments if m.startswith("week ")}

@@ -89,7 +89,7 @@ async def end_visit(
 async def _outcome(serving: Serving, served: Served, person: Person, asked: Outcome) -> Outcome:
     """What a visit really was."""
     way = await way_of(serving, served, person)
-    if way.consent is None or not way.consent.agreed:
+    if not way.agreed:
         return "no_consent"
     if asked != "complete":
         return "early_exit"

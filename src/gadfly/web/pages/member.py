@@ -47,12 +47,12 @@ _ELSEWHERE = {
 async def task(visitor: Member) -> Response:
     """Where the person is."""
     journey = await journey_of(visitor)
-    if journey.place in _ELSEWHERE:
-        return go(visitor, _ELSEWHERE[journey.place])
-    if journey.place == "consent":
-        return _consent(visitor, journey)
     if journey.over:
         return go(visitor, "/done")
+    if "attack" not in journey.agreed:
+        return _consent(visitor)
+    if journey.place in _ELSEWHERE:
+        return go(visitor, _ELSEWHERE[journey.place])
     if journey.place in ("brief", "dialogues"):
         return await _next_dialogue(visitor, journey)
     if journey.place == "rest":
@@ -67,7 +67,7 @@ async def task(visitor: Member) -> Response:
     )
 
 
-def _consent(visitor: Visitor, journey: Journey, error: str | None = None) -> Response:
+def _consent(visitor: Visitor, error: str | None = None) -> Response:
     return show(
         visitor,
         "consent.html.j2",
@@ -76,7 +76,6 @@ def _consent(visitor: Visitor, journey: Journey, error: str | None = None) -> Re
         risks=told(visitor.served, "risks"),
         withdrawal=told(visitor.served, "withdrawal"),
         weeks=visitor.served.study.care.follow_up_weeks,
-        expects=journey.taken,
         error=error,
     )
 
@@ -90,11 +89,11 @@ async def consent(
 ) -> Response:
     """Agree, or not."""
     journey = await journey_of(visitor)
-    if journey.place != "consent":
+    if journey.over or "attack" in journey.agreed:
         return go(visitor, "/task")
     if answer == "yes" and adult is None:
         error = "Only adults may take part: tick the box if you are one, or say no."
-        return _consent(visitor, journey, error)
+        return _consent(visitor, error)
     texts = visitor.served.open.file.texts
     step = Consented(
         agreed=answer == "yes",
@@ -103,7 +102,9 @@ async def consent(
         follow_up=follow_up is not None and answer == "yes",
     )
     await take(visitor, journey, step)
-    return go(visitor, "/task") if step.agreed else await leave(visitor, "no_consent")
+    if step.agreed:
+        return go(visitor, "/task")
+    return go(visitor, "/review") if journey.agreed else await leave(visitor, "no_consent")
 
 
 @router.get("/{study}/topics", response_class=HTMLResponse)
@@ -135,7 +136,7 @@ async def choose_topics(
     journey = await journey_of(visitor)
     if not journey.over:
         await take(visitor, journey, TopicsChosen(avoid=chosen))
-    return go(visitor)
+    return go(visitor, "/review" if journey.agreed == {"review"} else "")
 
 
 @router.get("/{study}/instructions", response_class=HTMLResponse)
@@ -154,6 +155,8 @@ async def begin(visitor: Member, expects: Expects) -> Response:
     """Begin the next dialogue of the task; or end the task, where it has none left."""
     journey = await journey_of(visitor)
     if journey.taken != expects or journey.place not in ("brief", "dialogues"):
+        return go(visitor, "/task")
+    if "attack" not in journey.agreed:
         return go(visitor, "/task")
     said = await may_go_on(visitor)
     if not said.may_go_on:
@@ -201,7 +204,7 @@ async def stop(visitor: Worker) -> Response:
     await leave_open(visitor, "the member stopped, paid for the time")
     if not journey.over:
         await take(visitor, journey, Left())
-    return await leave(visitor, "early_exit" if journey.consent else "no_consent")
+    return await leave(visitor, "early_exit" if journey.agreed else "no_consent")
 
 
 @router.post("/{study}/finish")

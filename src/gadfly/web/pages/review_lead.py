@@ -24,6 +24,7 @@ from gadfly.store.reviews import READ, Waiting
 from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.judging import Judged, asked
 from gadfly.web.page import go, show
+from gadfly.web.standing import journey_of
 
 __all__ = ["router"]
 
@@ -165,6 +166,8 @@ async def _open(visitor: Visitor, number: int) -> tuple[Waiting, Transcript]:
     if row.member in await asyncio.to_thread(reviewing.kept.known_as, person):
         raise Refused(403, "This attack is your own; somebody else settles it.")
     expert_only = not visitor.is_any("review_lead")
+    if expert_only and "review" not in (await journey_of(visitor)).agreed:
+        raise Refused(403, "Read first what reviewing asks of you, and agree to it.")
     if expert_only and number not in await asyncio.to_thread(reviewing.for_expert, person):
         raise Refused(403, "This attack does not wait for your field.")
     if number in await asyncio.to_thread(reviewing.kept.judged, person, open_only=True):

@@ -29,7 +29,7 @@ async def elsewhere(visitor: Visitor, journey: Journey) -> str | None:
     """Where somebody must go before they review; ``None`` where they are ready."""
     if journey.over:
         return "/done"
-    if journey.place == "consent":
+    if "review" not in journey.agreed:
         return "/review/consent"
     if journey.place == "topics":
         return "/topics"
@@ -54,7 +54,7 @@ def _to_pass(visitor: Visitor, practice: list[Review]) -> tuple[WorkedItem, ...]
 async def consent(visitor: Reviewer) -> Response:
     """What a reviewer agrees to, the risks, and a plan before the work."""
     journey = await journey_of(visitor)
-    if journey.place != "consent":
+    if journey.over or "review" in journey.agreed:
         return go(visitor, "/review")
     return _consent(visitor)
 
@@ -77,19 +77,22 @@ async def consented(
 ) -> Response:
     """Agree, or not."""
     journey = await journey_of(visitor)
-    if journey.place != "consent":
+    if journey.over or "review" in journey.agreed:
         return go(visitor, "/review")
     if answer == "yes" and adult is None:
         return _consent(visitor, "Only adults may review: tick the box if you are one, or say no.")
     labels = visitor.served.open.file.texts
     step = Consented(
+        task="review",
         agreed=answer == "yes",
         adult=adult is not None,
         texts=tuple(labels[place].label for place in _TEXTS),
         follow_up=follow_up is not None and answer == "yes",
     )
     await take(visitor, journey, step)
-    return go(visitor, "/review") if step.agreed else await leave(visitor, "no_consent")
+    if step.agreed:
+        return go(visitor, "/review")
+    return go(visitor, "/task") if journey.agreed else await leave(visitor, "no_consent")
 
 
 @router.get("/{study}/review/instructions", response_class=HTMLResponse)
@@ -103,7 +106,7 @@ async def instructions(visitor: Reviewer) -> Response:
 async def training(visitor: Reviewer) -> Response:
     """The next dialogue to practise on, after what there is to say of the last answer."""
     journey = await journey_of(visitor)
-    if journey.over or journey.place in ("consent", "topics"):
+    if journey.over or "review" not in journey.agreed or journey.place == "topics":
         return go(visitor, "/review")
     return _training(visitor, await _practice(visitor))
 

@@ -59,7 +59,7 @@ async def withdrawn(
     if sure is None or at is not None:
         return go(visitor, "/withdraw")
     journey = await journey_of(visitor)
-    if journey.consent is not None and not journey.over:
+    if journey.agreed and not journey.over:
         await take(visitor, journey, Left())
     await leave(visitor, "early_exit")
     payment = await asyncio.to_thread(visitor.serving.payments.of, person)
