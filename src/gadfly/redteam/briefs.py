@@ -35,19 +35,21 @@ def choose_brief(
     domains: Collection[str],
     avoid: Collection[str],
     draw: random.Random,
-) -> Brief:
+) -> Brief | None:
     """The brief that a person is given: the least given of those that suit them, ties by a coin.
 
     A brief suits who is expert in its field, if it names one, and who opted out of none of its
-    topics. Who is expert in the field of one is given none that is for everybody. Where no brief
-    suits, it is the first: then the person's topics are looked for in nothing but their own words.
+    topics. Who is expert in the field of one is given none that is for everybody. ``None`` where no
+    brief suits.
 
     :param given: how many people were given each, by label.
     """
     known = {domain.casefold() for domain in domains}
     open_to = [b for b in briefs if b.domain is None or b.domain.casefold() in known]
     suits = [b for b in open_to if not set(b.topics) & set(avoid)]
-    fitting = [b for b in suits if b.domain is not None] or suits or list(briefs[:1])
+    fitting = [b for b in suits if b.domain is not None] or suits
+    if not fitting:
+        return None
     fewest = min(given.get(brief.label, 0) for brief in fitting)
     return draw.choice([brief for brief in fitting if given.get(brief.label, 0) == fewest])
 

@@ -80,7 +80,10 @@ class Reviewing:
         while True:
             there = self.kept.current(person, most=spec.per_attack, seconds=seconds)
             if there is not None:
-                return Taken(there)
+                there = self.still(person, there, avoid)
+                if there is not None:
+                    return Taken(there)
+                continue
             proposed, attack_id = self._propose(person, avoid)
             if attack_id is None:
                 return Taken(None, reason=proposed.reason)
@@ -95,6 +98,21 @@ class Reviewing:
             )
             if claimed is not None:
                 return Taken(claimed)
+
+    def still(self, person: Person, place: Place, avoid: Sequence[str]) -> Place | None:
+        """An open place, as far as the topics that its holder leaves out now allow it; one that
+        touches them is given back without loss, and is ``None``.
+        """
+        row = next(iter(self.kept.waiting(self.study.id, only=place.attack_id)), None)
+        if row is None:
+            return place
+        if row.id not in self._found:
+            self._read(row)
+        known = self._candidate(row, avoid)
+        if known is None or not known.must_not_see:
+            return replace(place, unsure=known is not None and known.preview_first)
+        self.kept.drop(person, place)
+        return None
 
     def _propose(self, person: Person, avoid: Sequence[str]) -> tuple[Assigned, int | None]:
         protocol = self.study.file.study

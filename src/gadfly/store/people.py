@@ -202,8 +202,8 @@ class People:
             c.execute(insert(roles), [{"person_id": person.id, "role": role} for role in held])
             note(c, person.study_id, by, "set roles", person.name, roles=held)
 
-    def set_brief(self, person: Person, label: str) -> None:
-        """Which brief somebody was given."""
+    def set_brief(self, person: Person, label: str | None) -> None:
+        """Which brief somebody was given; ``None`` takes it back."""
         with self._writing() as c:
             c.execute(update(people).where(people.c.id == person.id).values(brief=label))
 

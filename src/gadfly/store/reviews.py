@@ -283,6 +283,13 @@ class Reviews:
                 c.execute(update(attacks).where(*of).values(domain))
             return "kept"
 
+    def drop(self, person: Person, place: Place) -> None:
+        """Give an open place back without an answer; it counts as skipped."""
+        with self._writing() as c:
+            lock_person(c, person.id)
+            this = reviews.c.id == place.id, reviews.c.state == "open"
+            c.execute(update(reviews).where(*this).values(state="skipped"))
+
     def practise(self, person: Person, review: Review) -> None:
         """Keep an answer to a worked item; every try is kept."""
         with self._writing() as c:

@@ -33,6 +33,7 @@ from gadfly.redteam.events import (
 from gadfly.redteam.state import Dialogue, needed
 from gadfly.run.sitting import Own, Stand
 from gadfly.study.arms import LocalSpec
+from gadfly.study.protocol import Version
 from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.markdown import markdown
 from gadfly.web.page import go, show
@@ -151,7 +152,7 @@ def _page(visitor: Visitor, own: Own, *, error: str | None = None) -> Response:
         return go(visitor, "/task")
     if need.what == "replies":
         served.sitting.see_to(attack, visitor.somebody)
-    text = brief_text(served, attack.brief)
+    text = brief_text(served.open.version(attack.protocol_hash), attack.brief)
     return show(
         visitor,
         "dialogue.html.j2",
@@ -165,12 +166,12 @@ def _page(visitor: Visitor, own: Own, *, error: str | None = None) -> Response:
     )
 
 
-def brief_text(served: Served, label: str | None) -> str:
-    """The instructions of a brief, with what nobody may ask for."""
-    briefs = served.open.file.briefs
-    brief = next((one for one in briefs if one.label == label), briefs[0])
-    never = served.open.file.texts.get("never_solicit")
-    return brief.text if never is None else f"{brief.text}\n\n{never.text}"
+def brief_text(version: Version, label: str | None) -> str:
+    """The instructions of a brief, with what nobody may ask for; that alone where there is none."""
+    texts = [brief.text for brief in version.briefs if brief.label == label]
+    if "never_solicit" in version.texts:
+        texts.append(version.texts["never_solicit"].text)
+    return "\n\n".join(texts)
 
 
 def _values(stand: Stand, place: int, of: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form
@@ -19,6 +21,7 @@ from gadfly.care.topics.measured import measured, sentence
 from gadfly.care.topics.topic import read_topics
 from gadfly.redteam.briefs import choose_brief
 from gadfly.store.letters import Letters
+from gadfly.store.rows import StoredAttack
 from gadfly.store.work import Activity
 from gadfly.web.access import Visitor, allow
 from gadfly.web.leaving import leave
@@ -142,12 +145,9 @@ async def choose_topics(
 @router.get("/{study}/instructions", response_class=HTMLResponse)
 async def instructions(visitor: Member) -> Response:
     """The brief, and what nobody may ask for."""
-    return show(
-        visitor,
-        "text.html.j2",
-        title="Instructions",
-        text=brief_text(visitor.served, visitor.somebody.brief),
-    )
+    label = _own_brief(visitor, await journey_of(visitor))
+    text = brief_text(visitor.served.open.file, label)
+    return show(visitor, "text.html.j2", title="Instructions", text=text)
 
 
 @router.post("/{study}/begin")
@@ -161,10 +161,16 @@ async def begin(visitor: Member, expects: Expects) -> Response:
     said = await may_go_on(visitor)
     if not said.may_go_on:
         return show(visitor, "pause.html.j2", status=409, sentence=said.sentence)
+    begun, kept = await _begun(visitor, journey), visitor.served.sitting
+    label = await _given_brief(visitor, journey)
+    if label is None and len(begun) < visitor.served.study.task_size:
+        return _no_task(visitor, topics=journey.avoid)
     if journey.place == "brief":
         journey = await take(visitor, journey, Passed(place="brief"))
-    person, kept = visitor.somebody, visitor.served.sitting
+    person = replace(visitor.somebody, brief=label)
     attack = await kept.begin(person, journey.task, may=within(visitor))
+    if attack is None and not begun:
+        return _no_task(visitor)
     if attack is None:
         await take(visitor, journey, Passed(place="dialogues"))
         return go(visitor, "/task")
@@ -226,20 +232,23 @@ async def beat(visitor: Worker, activity: Activity) -> Response:
 
 async def _next_dialogue(visitor: Visitor, journey: Journey) -> Response:
     """The brief before a task's first dialogue, or what comes between two of them."""
-    mine = await asyncio.to_thread(visitor.served.sitting.kept.of, visitor.somebody)
-    open_one = next((attack for attack in mine if attack.ending is None), None)
+    begun, of = await _begun(visitor, journey), visitor.served.study.task_size
+    open_one = next((attack for attack in begun if attack.ending is None), None)
     if open_one is not None:
         return go(visitor, f"/attack/{open_one.number}")
     said = await may_go_on(visitor)
     if not said.may_go_on:
         return show(visitor, "pause.html.j2", sentence=said.sentence)
-    label = await _given_brief(visitor, journey)
+    label, left = await _given_brief(visitor, journey), len(begun) < of
+    if label is None and left:
+        return _no_task(visitor, topics=journey.avoid)
+    fresh = left and label != (begun[-1].brief if begun else None)
     return show(
         visitor,
         "begin.html.j2",
-        brief=brief_text(visitor.served, label) if journey.place == "brief" else None,
-        done=sum(attack.task == journey.task for attack in mine),
-        of=visitor.served.study.task_size,
+        brief=brief_text(visitor.served.open.file, label) if fresh else None,
+        done=len(begun),
+        of=of,
         expects=journey.taken,
         letters=await _unread(visitor),
     )
@@ -250,11 +259,28 @@ async def _unread(visitor: Visitor) -> int:
     return await asyncio.to_thread(Letters(visitor.serving.store).unread, visitor.somebody)
 
 
-async def _given_brief(visitor: Visitor, journey: Journey) -> str:
-    """Label of the person's brief; the first time one is given to them."""
-    person = visitor.somebody
-    if person.brief is not None:
-        return person.brief
+async def _begun(visitor: Visitor, journey: Journey) -> list[StoredAttack]:
+    """The dialogues of the person's task."""
+    mine = await asyncio.to_thread(visitor.served.sitting.kept.of, visitor.somebody)
+    return [attack for attack in mine if attack.task == journey.task]
+
+
+def _no_task(visitor: Visitor, *, topics: Sequence[str] = ()) -> Response:
+    """There is nothing to begin, for the topics left out or because the study has all it needs."""
+    return show(visitor, "no_task.html.j2", topics=bool(topics))
+
+
+def _own_brief(visitor: Visitor, journey: Journey) -> str | None:
+    """Label of the person's brief, as long as it leads to nothing that they opted out of."""
+    own = (b for b in visitor.served.open.file.briefs if b.label == visitor.somebody.brief)
+    return next((b.label for b in own if not set(b.topics) & set(journey.avoid)), None)
+
+
+async def _given_brief(visitor: Visitor, journey: Journey) -> str | None:
+    """Label of the person's brief; they are given one where they have none that suits them."""
+    person, own = visitor.somebody, _own_brief(visitor, journey)
+    if own is not None:
+        return own
     people = await asyncio.to_thread(visitor.serving.people.of_study, visitor.served.id)
     brief = choose_brief(
         visitor.served.open.file.briefs,
@@ -263,5 +289,6 @@ async def _given_brief(visitor: Visitor, journey: Journey) -> str:
         avoid=journey.avoid,
         draw=random.Random(f"brief/{visitor.served.study.seed}/{person.name}"),
     )
-    await asyncio.to_thread(visitor.serving.people.set_brief, person, brief.label)
-    return brief.label
+    label = None if brief is None else brief.label
+    await asyncio.to_thread(visitor.serving.people.set_brief, person, label)
+    return label

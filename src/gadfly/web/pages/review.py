@@ -32,6 +32,8 @@ _LOST: dict[Kept, str] = {
     "gone": "This dialogue is no longer there to be judged.",
 }
 
+_LEFT_OUT = "This dialogue touches a topic that you leave out now. It is gone; your time is paid."
+
 
 @router.get("/{study}/review", response_class=HTMLResponse)
 async def hub(visitor: Reviewer) -> Response:
@@ -86,10 +88,15 @@ async def item(
     place = await _own(visitor, key)
     if place.state != "open":
         return await _after(visitor, place)
-    read = await asyncio.to_thread(visitor.served.reviewing.transcript, place.attack_id)
+    person, reviewing = visitor.somebody, visitor.served.reviewing
+    avoid = (await journey_of(visitor)).avoid
+    still = await asyncio.to_thread(reviewing.still, person, place, avoid)
+    if still is None:
+        return await _hub(visitor, _LEFT_OUT)
+    read = await asyncio.to_thread(reviewing.transcript, place.attack_id)
     if read is None:
         return await _hub(visitor, _LOST["gone"])
-    return _item(visitor, place, read, shown=shown or 0, judge=judge)
+    return _item(visitor, still, read, shown=shown or 0, judge=judge)
 
 
 def _item(
