@@ -54,6 +54,13 @@ def test_on_this_machine_a_secret_is_made_once_and_nobody_else_reads_it(tmp_path
     assert first.secret.decode() not in repr(first)
 
 
+def test_a_changed_file_says_how_people_s_study_goes_on(tmp_path: Path) -> None:
+    opened(write_study(tmp_path)).leave()
+    path = write_study(tmp_path, quota=60)
+    with pytest.raises(StudyProblem, match="gadfly serve --amend"):
+        opened(path)
+
+
 def test_studies_of_one_server_share_one_database_and_have_names_of_their_own(
     tmp_path: Path,
 ) -> None:

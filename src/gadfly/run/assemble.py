@@ -161,7 +161,8 @@ def _as_it_was(study: OpenStudy, arm: StudyArm, name: str) -> None:
             [
                 f"arm {arm.arm.name}: its assistant is no longer what the study began with; it was "
                 f"{known}, now {name}. Bring the old one back, or put the new one into a folder of "
-                "its own and name that in the study file: gadfly run --amend"
+                "its own and name that in the study file: "
+                f"{study.file.study.command} --amend"
             ],
         )
 
@@ -234,7 +235,7 @@ def open_study(
     if study_id is None:
         if not create:
             raise StudyProblem(
-                file.path, [f"nothing is collected yet; gadfly run {file.path} does"]
+                file.path, [f"nothing is collected yet; {file.study.command} {file.path} does"]
             )
         if missing := file.study.missing_facts():
             raise StudyProblem(file.path, missing)
@@ -248,7 +249,7 @@ def open_study(
                 [
                     f"the study runs under version {versions[-1].version} of this file, and the "
                     f"file has changed since ({changed}). Undo the change, or say that a next "
-                    "version is meant: gadfly run --amend"
+                    f"version is meant: {file.study.command} --amend"
                 ],
             )
         if missing := file.study.missing_facts():

@@ -85,6 +85,8 @@ class Purse:
     """What a study may still spend."""
 
     budget: Budget
+    command: str = "gadfly run"
+    """The command that goes on."""
     _study: _Account = field(init=False)
     _members: dict[str, _Account] = field(init=False)
     _short: set[str] = field(init=False, default_factory=set)
@@ -198,7 +200,7 @@ class Purse:
         return (
             f"the study's budget is spent: {' and '.join(said)}, and the next call can take "
             f"{amount.tokens:,} tokens. Every step is kept: raise budget.study and go on with "
-            "gadfly run --amend"
+            f"{self.command} --amend"
         )
 
 

@@ -73,7 +73,7 @@ class Sitting:
     def __post_init__(self) -> None:
         self.kept = Sittings(self.study.store)
         self._casts = Casts(self.study, self.servers)
-        self._purse = Purse(self.study.file.study.budget)
+        self._purse = Purse(self.study.file.study.budget, self.study.file.study.command)
 
     async def begin(
         self,

@@ -226,6 +226,11 @@ class Study(Record):
         """How many attacks the study wants."""
         return sum(arm.quota for arm in self.arms)
 
+    @property
+    def command(self) -> str:
+        """The command that collects this study's attacks."""
+        return "gadfly serve" if self.members.kind == "human" else "gadfly run"
+
     def missing_facts(self) -> list[str]:
         """Launch facts without which this study must not start, in plain words."""
         launch, missing = self.launch, []
