@@ -137,7 +137,10 @@ def _values(page: str, word: str | None) -> tuple[str, Mapping[str, Any]]:
     around = {"site": site(word) if word else site(), "here": "/s/d/1", "error": word, "expects": 3}
     text = word or "We ask before and after. It takes a moment, and you may skip it."
     if page == "affect":
-        return "affect.html.j2", around | {"lead": text}
+        names = ("arousal", "pleasure")
+        items = [{"name": n, "text": text, "low": word or "low", "high": text} for n in names]
+        more = {"title": word or "How do you feel right now?", "lead": text, "credit": text}
+        return "affect.html.j2", around | more | {"items": items}
     if page == "spane":
         items = [{"name": n, "text": word or n.capitalize()} for n in ("positive", "calm", "tired")]
         more = {"title": word or "How you have felt", "lead": text, "credit": text}

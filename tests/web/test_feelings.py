@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from html import unescape
 from pathlib import Path
 
 import httpx2
@@ -54,6 +55,17 @@ def finish_task(browser: Browser) -> httpx2.Response:
         dialogue(browser)
     page = browser.post("/begin", expects=expects(browser.get("/task")))
     return browser.post("/go", place="rest", expects=expects(page))
+
+
+def test_the_slider_is_shown_in_its_own_words_with_its_credit(site: Site) -> None:
+    slider = site.serving.studies["town"].open.file.forms.slider  # type: ignore[union-attr]
+    page = unescape(at_the_slider(site.browser(site.person())).text)
+    for item in slider.items:
+        for said in (f">{item.label}<", f'"{item.low_label}"', f'"{item.high_label}"'):
+            assert said in page
+    assert slider.prompt in page
+    assert "The Affective Slider: A Digital" in page
+    assert "https://doi.org/10.1371/journal.pone.0148037" in page
 
 
 def test_an_answer_is_kept_once_whoever_presses_how_often(site: Site) -> None:

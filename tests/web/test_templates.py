@@ -170,7 +170,7 @@ def test_description_is_locked_once_sent() -> None:
 
 
 def test_a_value_left_out_is_an_error() -> None:
-    with pytest.raises(UndefinedError, match="lead"):
+    with pytest.raises(UndefinedError, match="title"):
         environment().get_template("affect.html.j2").render(site=site(), here="/", error=None)
 
 

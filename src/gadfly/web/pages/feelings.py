@@ -38,8 +38,8 @@ Reviewer = Annotated[Visitor, Depends(allow("reviewer", "expert"))]
 Act = Annotated[Literal["answer", "skip"], Form()]
 Expects = Annotated[int | None, Form(ge=0)]
 _LEADS = {
-    "before": "Before the task begins. There is no right answer, and you may skip it.",
-    "after": "The task is over. There is no right answer, and you may skip it.",
+    "before": "Before the task begins, and only if you like.",
+    "after": "The task is over. Answer only if you like.",
 }
 
 
@@ -153,10 +153,10 @@ def _page(visitor: Visitor, asked: _Asked, *, error: str | None = None) -> HTMLR
     here = visitor.request.url.path
     status = 422 if error else 200
     around = {"here": here, "expects": asked.expects, "error": error}
-    if asked.moment in _LEADS:
-        lead = _LEADS[asked.moment]
-        return show(visitor, "affect.html.j2", status=status, lead=lead, **around)
     values = shown(asked.instrument) | around
+    if asked.moment in _LEADS:
+        lead = f"{_LEADS[asked.moment]} {asked.instrument.prompt}"
+        return show(visitor, "affect.html.j2", status=status, **(values | {"lead": lead}))
     return show(visitor, "questionnaire.html.j2", status=status, **values)
 
 
