@@ -34,9 +34,21 @@ def test_filled_texts_have_no_holes() -> None:
 def test_consent_names_its_facts(key: str) -> None:
     """Rights, limits, pay, contact and ethics are facts of the study, never left to the reader."""
     needed = {"title", "purpose", "pay", "contact", "ethics", "support", "least_minutes"}
+    limits = ("minutes", "dialogues")
+    needed |= {f"{what}_per_{time}" for what in limits for time in ("day", "week")}
+    needed |= {"severe_per_day", "task_size" if key == "consent" else "review_task_size"}
     assert needed <= TEXTS[key].names
     said = TEXTS[key].text.lower()
-    for word in ("18 years", "voluntary", "published", "withdraw", "one click", "skip"):
+    for word in (
+        "18 years",
+        "voluntary",
+        "published",
+        "withdraw",
+        "one click",
+        "skip",
+        "who reads it",
+        "letters",
+    ):
         assert word in said, word
 
 

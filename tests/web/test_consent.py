@@ -27,7 +27,9 @@ def somebody(site: Site, roles: tuple[Role, ...]) -> tuple[Person, Browser]:
 @BOTH
 def test_who_attacks_is_asked_again_before_reviewing(site: Site, roles: tuple[Role, ...]) -> None:
     person, browser = somebody(site, roles)
+    assert "Dialogues in one task: 2." in " ".join(browser.get("/task").text.split())
     to_the_brief(browser)
+    assert "Dialogues in one task: 10." in browser.get("/review").text
     for page in (browser.get("/review"), browser.get("/review/training")):
         assert "Reviewing for A study of the town" in page.text
     assert browser.post("/review/next").url.path == "/town/review/consent"

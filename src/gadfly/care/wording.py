@@ -29,14 +29,19 @@ FACTS = (
     "least_minutes",
     "support",
     "help_lines",
+    "task_size",
+    "review_task_size",
     "minutes_per_day",
+    "minutes_per_week",
     "dialogues_per_day",
+    "dialogues_per_week",
     "minutes_before_break",
     "break_minutes",
     "severe_per_day",
 )
 """What a text may name: title, purpose, contact and ethics review of the study, pay for an hour as
-people write it, and what the study's care says."""
+people write it, the dialogues of one task of a member and of a reviewer, and what the study's care
+says."""
 
 
 class CareText(VersionedText):
@@ -83,7 +88,9 @@ def care_facts(spec: CareSpec) -> dict[str, str]:
         "help_lines": "\n".join(lines),
         "least_minutes": str(spec.pay.least_minutes),
         "minutes_per_day": str(limits.minutes_per_day),
+        "minutes_per_week": str(limits.minutes_per_week),
         "dialogues_per_day": str(limits.dialogues_per_day),
+        "dialogues_per_week": str(limits.dialogues_per_week),
         "minutes_before_break": str(limits.minutes_before_break),
         "break_minutes": str(limits.break_minutes),
         "severe_per_day": str(limits.severe_per_day),

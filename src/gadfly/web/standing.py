@@ -105,6 +105,8 @@ def facts(served: Served) -> Mapping[str, str]:
         "purpose": study.purpose,
         "contact": launch.contact or "the people who invited you",
         "ethics": launch.ethics_reference or "none stated",
+        "task_size": str(study.task_size),
+        "review_task_size": str(study.review.task_size),
         "pay": str(money(rate, floor.currency)) if floor else "Nothing is paid",
         **care_facts(study.care),
     }
