@@ -33,11 +33,20 @@ _MENU: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("Audit", "/study/audit", ("owner",)),
 )
 """Where people go who may go to several places: what it is called, its address, and who may."""
+_RESTS = (
+    "break.html.j2",
+    "letters.html.j2",
+    "message.html.j2",
+    "no_task.html.j2",
+    "pause.html.j2",
+)
+"""Pages on which nobody works."""
 
 
 def show(visitor: Visitor, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of a study."""
-    html = _ENVIRONMENT.get_template(template).render(site=_site(visitor), **values)
+    works = template not in _RESTS and not values.get("pause")
+    html = _ENVIRONMENT.get_template(template).render(site=_site(visitor, works), **values)
     return HTMLResponse(html, status_code=status)
 
 
@@ -66,8 +75,11 @@ def index(studies: Mapping[str, str]) -> HTMLResponse:
     return HTMLResponse(html)
 
 
-def _site(visitor: Visitor) -> Site:
+def _site(visitor: Visitor, at_work: bool) -> Site:
+    """:param at_work: whether time on the page is work, as far as the page itself decides."""
     study, person, base = visitor.served.study, visitor.person, visitor.base
+    stays = person is not None and person.state != "left"
+    at_work = at_work and stays and visitor.request.url.path != f"{base}/help"
     works = visitor.is_any("member", "reviewer", "expert") and person is not None
     return Site(
         study=study.title,
@@ -83,8 +95,8 @@ def _site(visitor: Visitor) -> Site:
         topics=f"{base}/topics" if works else None,
         help=f"{base}/help" if works else None,
         out=f"{base}/out" if person is not None else None,
-        stop=f"{base}/stop" if works and person is not None and person.state != "left" else None,
-        beat=f"{base}/beat/{_activity(visitor)}" if works else None,
+        stop=f"{base}/stop" if works and stays else None,
+        beat=f"{base}/beat/{_activity(visitor)}" if works and at_work else None,
         nav=_menu(visitor),
     )
 

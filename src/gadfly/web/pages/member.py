@@ -225,8 +225,9 @@ async def finish(visitor: Member, expects: Expects) -> Response:
 
 @router.post("/{study}/beat/{activity}", status_code=204)
 async def beat(visitor: Worker, activity: Activity) -> Response:
-    """A sign that a page is seen and in use."""
-    await asyncio.to_thread(visitor.serving.work.sign, visitor.somebody, activity)
+    """A sign that a page is seen and in use; nothing for somebody who has left."""
+    if visitor.somebody.state != "left":
+        await asyncio.to_thread(visitor.serving.work.sign, visitor.somebody, activity)
     return Response(status_code=204)
 
 
