@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from gadfly.web.passwords import hashed
-from tests.web.site import Site
+from tests.web.site import Site, serve, write_study
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -29,6 +32,32 @@ def test_a_wrong_link_and_a_closed_study_let_nobody_in(site: Site) -> None:
     assert browser.post("/come/nonsense").status_code == 403
     assert browser.post("/join").status_code == 403
     assert browser.get("/task").status_code == 401
+
+
+def test_whoever_joins_is_shown_their_own_link_once(tmp_path: Path, socket_enabled: None) -> None:
+    with serve(write_study(tmp_path, more="arrival: {open: true}\n")) as site:
+        browser, elsewhere = site.browser(), site.browser()
+        page = browser.post("/join")
+        assert "Keep this link" in page.text
+        link = re.search(rf"<code>{site.url}/town(/come/[\w-]+)</code>", page.text)
+        assert link is not None
+        assert "no-store" in page.headers["cache-control"]
+        assert "Your decision" in browser.get().text  # signed in all the same
+        browser.learn()
+        again = browser.post("/join")
+        assert "/come/" not in again.text
+        browser.post("/consent", answer="yes", adult="1")
+        browser.post("/stop")
+        assert "Keep your personal link" in browser.get("/done").text
+        browser.post("/out")
+        assert browser.get("/letters").status_code == 401
+        assert elsewhere.post(link[1]).url.path == "/town/done"
+        assert elsewhere.get("/withdraw").status_code == 200
+        (person,) = site.serving.people.of_study(1)
+        owner = site.browser(site.person("owner"))
+        assert link[1] not in owner.get("/study/members").text
+        assert link[1] not in owner.get("/study/audit").text
+        assert person.name in owner.get("/study/members").text
 
 
 def test_a_password_lets_its_owner_in_and_guessing_is_stopped(site: Site) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -19,10 +20,11 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from gadfly.errors import GadflyError
 from gadfly.store.people import Person, Role
 from gadfly.web.serving import Served, Serving
 
-__all__ = ["Anybody", "Refused", "Visitor", "allow", "sign_in", "sign_out"]
+__all__ = ["Anybody", "Refused", "Visitor", "allow", "known", "sign_in", "sign_out"]
 
 _COOKIE = "gadfly"
 _SESSION_SECONDS = 14 * 24 * 3600.0
@@ -56,6 +58,12 @@ class Visitor:
         return f"/{self.served.study.name}"
 
     @property
+    def address(self) -> str:
+        """The same, as links elsewhere need it."""
+        server = self.serving.public_url or str(self.request.base_url)
+        return server.rstrip("/") + self.base
+
+    @property
     def csrf(self) -> str:
         """What every form of theirs carries."""
         return self.serving.sign("csrf", self.token or "nobody")
@@ -82,7 +90,8 @@ def allow(*roles: Role, anybody: bool = False) -> Callable[[Request], Awaitable[
     """
 
     async def visitor(request: Request) -> Visitor:
-        found = await _visitor(request)
+        found = await _visitor(request, request.path_params["study"])
+        request.state.visitor = found
         if request.method not in _SAFE:
             await _own_form(found)
         if anybody:
@@ -99,9 +108,21 @@ def allow(*roles: Role, anybody: bool = False) -> Callable[[Request], Awaitable[
 Anybody = Annotated[Visitor, Depends(allow(anybody=True))]
 
 
-async def _visitor(request: Request) -> Visitor:
+async def known(request: Request, *, ask: bool) -> Visitor | None:
+    """Whoever sent a request that went wrong, as far as that can be told.
+
+    :param ask: look for them, where the request did not come so far; not where that may be wrong.
+    """
+    found: Visitor | None = getattr(request.state, "visitor", None)
+    if found is None and ask:
+        with suppress(Refused, GadflyError):
+            return await _visitor(request, request.url.path.split("/")[1])
+    return found
+
+
+async def _visitor(request: Request, study: str) -> Visitor:
     serving: Serving = request.app.state.serving
-    served = serving.studies.get(request.path_params["study"])
+    served = serving.studies.get(study)
     if served is None:
         raise Refused(404, "There is no such study here.")
     token = _token(serving, request)

@@ -55,6 +55,7 @@ async def farewell(visitor: Visitor) -> Response:
         amount=str(Money(payment.amount, payment.currency)) if payment.amount else None,
         minutes=max(round(payment.seconds / 60), visitor.served.study.care.pay.least_minutes),
         code=payment.code if payment.amount and (by_code or payment.state == "failed") else None,
+        by_link=payment.visit == 0,
         state=payment.state,
         link=back.url if isinstance(back, Redirect) else None,
         form=back if isinstance(back, FormPost) else None,

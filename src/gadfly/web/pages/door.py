@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from gadfly.store.audit import SYSTEM
 from gadfly.store.people import Person, Role
 from gadfly.web.access import Anybody, Refused, Visitor, sign_in, sign_out
 from gadfly.web.following import due_for
@@ -73,22 +74,27 @@ async def come(visitor: Anybody, token: Token) -> Response:
     return await _in(visitor, person)
 
 
-@router.post("/{study}/join")
+@router.post("/{study}/join", response_class=HTMLResponse)
 async def join(visitor: Anybody) -> Response:
-    """Come in without being asked, where the study allows it."""
+    """Come in without being asked, where the study allows it; the personal link is shown once."""
     await often(visitor, "join", 3600, 20)
     if not visitor.served.study.arrival.open:
         raise Refused(403, "This study is by invitation.")
     if visitor.person is not None:
         return go(visitor)
-    add = visitor.serving.people.add
-    return await _in(visitor, await asyncio.to_thread(add, visitor.served.id, ["member"]))
+    people = visitor.serving.people
+    person = await asyncio.to_thread(people.add, visitor.served.id, ["member"])
+    token = await asyncio.to_thread(people.link_for, person, by=SYSTEM)
+    response = show(visitor, "joined.html.j2", link=f"{visitor.address}/come/{token}")
+    await sign_in(visitor, person, response)
+    return response
 
 
 @router.post("/{study}/enter")
 async def enter(visitor: Anybody, login: Login, password: Password) -> Response:
     """Come in with login and password."""
     await often(visitor, f"enter {login.casefold()[:80]}", 900, 10)
+    await often(visitor, "enter", 900, 60)  # each try costs a hash, whoever it is for
     people, study_id = visitor.serving.people, visitor.served.id
     found = await asyncio.to_thread(people.password, study_id, login)
     good = await asyncio.to_thread(matches, found[1] if found else None, password)

@@ -277,8 +277,7 @@ async def invite(
         raise Refused(
             409, "Links were made since this page was opened. Open it again to see which."
         )
-    base = (serving.public_url or str(visitor.request.base_url)).rstrip("/")
-    return await _members(visitor, tuple(f"{base}{visitor.base}/come/{t}" for t in tokens))
+    return await _members(visitor, tuple(f"{visitor.address}/come/{t}" for t in tokens))
 
 
 @router.post("/{study}/study/invitations/{number}/revoke")
