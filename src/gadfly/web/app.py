@@ -15,7 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gadfly.errors import InvalidEvent, OperatorError, PersonError
-from gadfly.web.access import Refused
+from gadfly.web.access import Refused, known
 from gadfly.web.page import message
 from gadfly.web.paying import paying
 from gadfly.web.policy import policy
@@ -94,47 +94,46 @@ class _Headers:
         unbounded = "transfer-encoding" in received  # no browser sends a form like that
         if unbounded or not length.isdecimal() or int(length) > _LONGEST:
             told = f"At most {_LONGEST // 1024} kilobytes are taken at once."
-            answer = _said(Request(scope), 413, told)
+            answer = await _said(Request(scope), 413, told)
         await answer(scope, receive, sent)
 
 
-def _said(request: Request, status: int, text: str) -> Response:
-    return message(request, status, _TITLES.get(status, "This did not work"), text)
+async def _said(request: Request, status: int, text: str, *, ask: bool = True) -> Response:
+    visitor = await known(request, ask=ask)
+    return message(request, visitor, status, _TITLES.get(status, "This did not work"), text)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     status = error.status if isinstance(error, Refused) else 400
-    return _said(request, status, str(error))
+    return await _said(request, status, str(error))
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return _said(request, status, "The address may be mistyped, or the page is gone.")
+    return await _said(request, status, "The address may be mistyped, or the page is gone.")
 
 
 async def _wrong_form(request: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     text = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in faults)
-    return _said(request, 422, text)
+    return await _said(request, 422, text)
 
 
 async def _moved_on(request: Request, error: Exception) -> Response:
-    return _said(request, 409, f"{error}. Open the page again to see how things stand.")
+    return await _said(request, 409, f"{error}. Open the page again to see how things stand.")
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    return _said(
-        request, 500, "This is a fault of ours, and it was noted. What you sent before is kept."
-    )
+    text = "This is a fault of ours, and it was noted. What you sent before is kept."
+    answer = await _said(request, 500, text, ask=False)
+    answer.headers.update({**_HEADERS, "Cache-Control": "no-store"})  # beyond the middleware
+    return answer
 
 
 async def _operator(request: Request, error: Exception) -> Response:
     _LOG.error("%s %s: %s", request.method, request.scope.get("route"), error)
-    return _said(
-        request,
-        503,
-        "Something of ours is not working. Nothing you sent before is lost; try again.",
-    )
+    text = "Something of ours is not working. Nothing you sent before is lost; try again."
+    return await _said(request, 503, text, ask=False)
 
 
 _HANDLERS = {

@@ -55,8 +55,13 @@ def go(visitor: Visitor, place: str = "") -> RedirectResponse:
     return RedirectResponse(visitor.base + place, status_code=303)
 
 
-def message(request: Request, status: int, title: str, text: str) -> HTMLResponse:
+def message(
+    request: Request, visitor: Visitor | None, status: int, title: str, text: str
+) -> HTMLResponse:
     """A page that says one thing, to anybody, about any study or none."""
+    if visitor is not None:
+        said = {"title": title, "text": text, "home": visitor.base}
+        return show(visitor, "message.html.j2", status=status, **said)
     home = f"/{request.path_params['study']}" if "study" in request.path_params else "/"
     site = Site(study="Gadfly", home=home, support="")
     html = _ENVIRONMENT.get_template("message.html.j2").render(
@@ -76,7 +81,6 @@ def index(studies: Mapping[str, str]) -> HTMLResponse:
 
 
 def _site(visitor: Visitor, at_work: bool) -> Site:
-    """:param at_work: whether time on the page is work, as far as the page itself decides."""
     study, person, base = visitor.served.study, visitor.person, visitor.base
     stays = person is not None and person.state != "left"
     at_work = at_work and stays and visitor.request.url.path != f"{base}/help"
