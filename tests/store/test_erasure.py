@@ -49,7 +49,8 @@ class World:
         felt = Feeling(1, "before", "spane@1", {"sad": 4.0}, distressed=False)
         assert feelings.keep(ada, felt, step=(0, f'"{SAID}"'))
         feelings.keep_demographics(ada, {"gender": ["Woman"]}, named=True)
-        Letters(self.store).send(ada, ada, SAID, expects=0)
+        for circle in ("study", "care"):
+            Letters(self.store).send(ada, ada, SAID, circle=circle, expects=0)
         Quarantine(self.store).flag(ada, SAID)
         Work(self.store).sign(ada, "attack", dialogues=1)
         self.people.begin_session(ada.id, 3600)
@@ -140,7 +141,7 @@ def test_what_is_left_is_the_work_the_name_and_a_line_in_the_audit(world: World)
     with world.store.database.reading() as c:
         assert c.execute(select(reviews)).all() == []  # theirs, and those that may quote them
         assert set(c.scalars(select(reports.c.note))) == {""}
-    assert Letters(world.store).of(left) == []
+    assert [Letters(world.store).of(left, circle) for circle in ("study", "care")] == [[], []]
 
 
 def test_others_lose_nothing(world: World) -> None:

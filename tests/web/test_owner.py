@@ -187,7 +187,7 @@ def test_a_letter_sent_twice_is_one_letter_sealed_and_read(town: Site) -> None:
     assert "dear member" in page
     assert "<script>document" not in page
     assert kept.unread(person) == 0
-    assert browser.post("/letters", text="thank you", expects=1).status_code == 200
+    assert browser.post("/letters", text="thank you", circle="study", expects=1).status_code == 200
     assert "thank you" in owner.get(place).text
     stranger = town.browser(town.person("member"))
     assert "dear member" not in stranger.get("/letters").text

@@ -224,6 +224,7 @@ letters = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("person_id", ForeignKey("people.id"), nullable=False),  # of the conversation
+    Column("circle", String(16), nullable=False),  # study, care: who reads it beside the person
     Column("sender", String(64), nullable=False),
     Column("body", Text, nullable=False),  # sealed
     Column("at", String(32), nullable=False),

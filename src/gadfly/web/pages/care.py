@@ -39,7 +39,7 @@ async def care(visitor: Carer) -> Response:
     everybody = await asyncio.to_thread(serving.people.of_study, served.id)
     people = [one for one in everybody if one.roles & _WORKERS and one.state != "erased"]
     worried = await asyncio.to_thread(Feelings(serving.store).worried, people, by=by)
-    letters = await asyncio.to_thread(Letters(serving.store).unanswered, served.id)
+    letters = await asyncio.to_thread(Letters(serving.store).unanswered, served.id, "care")
     due = {one.name: await due_for(serving, served, one) for one in people}
     locked = await asyncio.to_thread(Quarantine(serving.store).locked, served.id)
     rows = [
@@ -77,7 +77,8 @@ async def person(visitor: Carer, name: Name) -> Response:
     one = await _person(visitor, name)
     store, by = visitor.serving.store, visitor.somebody.name
     felt = await asyncio.to_thread(Feelings(store).read, one, by=by)
-    letters = await asyncio.to_thread(Letters(store).of, one)
+    letters = await asyncio.to_thread(Letters(store).of, one, "care")
+    await asyncio.to_thread(Letters(store).opened, one, "care", by=visitor.somebody)
     return show(
         visitor,
         "care_person.html.j2",
@@ -130,7 +131,8 @@ async def write(
     """Write to somebody."""
     one = await _person(visitor, name)
     send = Letters(visitor.serving.store).send
-    await asyncio.to_thread(send, one, visitor.somebody, text, expects=expects)
+    by = visitor.somebody
+    await asyncio.to_thread(send, one, by, text, circle="care", expects=expects)
     return go(visitor, f"/care/{one.name}")
 
 

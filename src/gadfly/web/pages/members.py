@@ -75,7 +75,7 @@ def _rows(visitor: Visitor) -> list[tuple[object, ...]]:
     now = serving.work.now()
     own = serving.work.of_everybody(study_id)
     everywhere = serving.work.of_everybody_everywhere(study_id, since=now - WEEK)
-    letters = Letters(serving.store).unanswered(study_id)
+    letters = Letters(serving.store).unanswered(study_id, "study")
     attacks: dict[str | None, list[StoredAttack]] = {}
     for attack in serving.store.attacks(study_id):
         attacks.setdefault(attack.person_id, []).append(attack)
@@ -146,9 +146,9 @@ async def _member(
 def _about(visitor: Visitor, person: Person) -> dict[str, Any]:
     serving = visitor.serving
     letters = Letters(serving.store)
-    conversation = letters.of(person)
+    conversation = letters.of(person, "study")
     if any(letter.read_at is None and letter.sender == person.name for letter in conversation):
-        letters.opened(person, by=visitor.somebody)
+        letters.opened(person, "study", by=visitor.somebody)
     attacks = visitor.served.sitting.kept.of(person)
     now = serving.work.now()
     everywhere = serving.work.everywhere(person, since=now - WEEK)
@@ -237,7 +237,8 @@ async def letter(visitor: Runs, name: Name, text: Text, expects: Expects) -> Res
     """Write to somebody; a letter that is sent twice is kept once."""
     person = await _person(visitor, name)
     send = Letters(visitor.serving.store).send
-    if await asyncio.to_thread(send, person, visitor.somebody, text, expects=expects):
+    by = visitor.somebody
+    if await asyncio.to_thread(send, person, by, text, circle="study", expects=expects):
         return go(visitor, f"/study/members/{person.name}")
     return await _member(
         visitor,

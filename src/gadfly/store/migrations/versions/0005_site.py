@@ -232,6 +232,7 @@ def upgrade() -> None:
         "letters",
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("person_id", sa.String(32), nullable=False),
+        sa.Column("circle", sa.String(16), nullable=False),
         sa.Column("sender", sa.String(64), nullable=False),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("at", sa.String(32), nullable=False),
