@@ -24,6 +24,7 @@ from gadfly.store.site_tables import (
     feelings,
     invitations,
     letters,
+    payments,
     people,
     reports,
     reviews,
@@ -84,6 +85,7 @@ class Erasure:
                 (reports, {"note": "", "failure": None}),
                 (arrivals, {"body": ""}),
                 (invitations, {"revoked_at": timestamp(), "domains": None}),
+                (payments, {"detail": None}),  # may name their visit on the platform
             ):
                 c.execute(update(table).where(table.c.person_id == person.id).values(emptied))
             bare = dict.fromkeys(("data_key", "because", "login", "password", "domains"))

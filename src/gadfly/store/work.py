@@ -48,6 +48,7 @@ WEEK = 7 * 24 * 3600.0
 """Seconds back that limits look."""
 SILENCE = 150.0
 """Seconds after the last sign of life for which time still counts."""
+_FORGOTTEN = 24 * 3600  # longer than any window of tries
 
 
 @dataclass(frozen=True)
@@ -147,12 +148,13 @@ class Work:
     def hit(self, key: str, *, seconds: int, most: int) -> bool:
         """Count one try; false where there were too many in this window of so many seconds."""
         with self._writing() as c:
-            window = int(clock(c)) // seconds
+            now = int(clock(c))
+            window = now - now % seconds  # when it began
             this = rates.c.key == key
             more = case((rates.c.window == window, rates.c.count + 1), else_=1)
             done = c.execute(update(rates).where(this).values(count=more, window=window))
             if done.rowcount == 0:
-                c.execute(delete(rates).where(rates.c.window < window - 10_000))
+                c.execute(delete(rates).where(rates.c.window < now - _FORGOTTEN))
                 c.execute(insert(rates).values(key=key, window=window, count=1))
                 return True
             return int(c.execute(select(rates.c.count).where(this)).scalar_one()) <= most

@@ -165,7 +165,7 @@ async def sign_in(visitor: Visitor, person: Person, response: Response) -> None:
         max_age=int(_SESSION_SECONDS),
         path=f"{visitor.base}",
         httponly=True,
-        secure=visitor.request.url.scheme == "https",
+        secure=visitor.request.url.scheme == "https" or _public(serving),
         samesite="lax",
     )
 
@@ -175,6 +175,11 @@ async def sign_out(visitor: Visitor, response: Response) -> None:
     if visitor.token is not None:
         await asyncio.to_thread(visitor.serving.people.end_session, visitor.token)
     response.delete_cookie(_COOKIE, path=visitor.base)
+
+
+def _public(serving: Serving) -> bool:
+    """Whether people come by https, though what is in between may speak http to this process."""
+    return (serving.public_url or "").startswith("https://")
 
 
 def _signer(serving: Serving) -> URLSafeSerializer:

@@ -49,8 +49,12 @@ def within(visitor: Visitor) -> May:
     """The same, asked in the moment in which a dialogue begins.
 
     What it returns raises :class:`Refused` where one more is too much.
+
+    :raises Refused: their work is paused.
     """
-    limits = visitor.served.study.care.limits
+    person, limits = visitor.somebody, visitor.served.study.care.limits
+    if person.state == "paused":
+        raise Refused(409, person.because or "Your work is paused.")
 
     def may(stretches: Sequence[Stretch], now: float) -> None:
         said = verdict(limits, _pieces(stretches), now=now)

@@ -56,7 +56,7 @@ class Sent(BaseModel):
     """What a form of the dialogue page sends."""
 
     act: Act
-    expects: Annotated[int, Field(ge=0)]
+    expects: Annotated[int, Field(ge=0, le=1_000_000)]
     text: Annotated[str, Field(max_length=200_000)] = ""
     question: Question = "more_harmful"
     side: Literal["A", "B", "neither"] | None = None
@@ -69,7 +69,7 @@ class Sent(BaseModel):
     comments: Annotated[str, Field(max_length=200_000)] = ""
     expert_domain: Annotated[str, Field(max_length=200)] = ""
     addendum: Annotated[str, Field(max_length=200_000)] = ""
-    note: Annotated[str, Field(max_length=200_000)] = ""
+    note: Annotated[str, Field(max_length=10_000)] = ""
 
 
 @router.get("/{study}/attack/{number}", response_class=HTMLResponse)
