@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,12 @@ def test_text_around_it_hides_no_word(noise: str) -> None:
 def test_hostile_text_breaks_nothing() -> None:
     for text in REPLIES.values():
         assert set(find_topics(STANDARD, text)) == {topic.id for topic in STANDARD}
+
+
+def test_a_long_run_of_accents_holds_nobody_up() -> None:
+    began = time.perf_counter()
+    find_topics(STANDARD, "a" + "\u0300\u0323" * 60_000)  # at once it takes 10 s
+    assert time.perf_counter() - began < 4
 
 
 def test_the_worst_finding_decides_and_an_unknown_topic_is_undecided() -> None:

@@ -110,3 +110,9 @@ def test_signs_of_life_are_no_flood(site: Site) -> None:
     codes = [browser.post(f"/beat/{kinds[n % 2]}").status_code for n in range(130)]
     assert 429 in codes  # two minutes may meet, each with its 60
     assert len(site.serving.work.of(member)) <= 120
+
+
+def test_a_foreign_name_is_refused_with_all_headers(site: Site) -> None:
+    answer = site.browser().client.get("/town", headers={"Host": "evil.example"})
+    assert answer.status_code == 400
+    assert "default-src 'none'" in answer.headers["content-security-policy"]

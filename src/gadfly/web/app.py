@@ -61,9 +61,9 @@ def create_app(serving: Serving) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(_Headers)
     if serving.hosts:  # a foreign name that leads to this machine is refused
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(serving.hosts))
+    app.add_middleware(_Headers)  # around the other, so that every answer has them
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     return app

@@ -37,6 +37,7 @@ _ENGLISH = frozenset(
     "make".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_SLICE = 1000  # characters normalised at once: a run of accents takes the square of its length
 _LEAST_WORDS = 5  # fewer say too little of their language
 _LEAST_SHARE = 0.15  # of English function words in an English text
 
@@ -69,7 +70,9 @@ def _decide(points: int) -> Finding:
 
 
 def _words(text: str) -> list[str]:
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    parts = (text[at : at + _SLICE] for at in range(0, len(text), _SLICE))
+    plain = "".join(unicodedata.normalize("NFKC", part) for part in parts)
+    plain = plain.casefold().replace("\u2019", "'")
     return _WORD.findall("".join(c for c in plain if unicodedata.category(c) != "Cf"))
 
 

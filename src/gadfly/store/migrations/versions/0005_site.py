@@ -266,6 +266,12 @@ def upgrade() -> None:
     for what in whats:
         for statement in _NEW_ROWS_ONLY[dialect]:
             op.execute(statement.format(what=what))
+    if dialect == "sqlite":  # INSERT OR REPLACE deletes without the trigger of DELETE
+        op.execute(
+            "CREATE TRIGGER audit_replace BEFORE INSERT ON audit "
+            "WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) "
+            "BEGIN SELECT RAISE(ABORT, 'the audit takes new rows only'); END"
+        )
 
 
 def downgrade() -> None:
