@@ -235,6 +235,24 @@ def lines(site: Site) -> int:
         return len(c.execute(select(events.c.number)).all())
 
 
+def test_a_report_pauses_whoever_it_is_in_every_study_and_nobody_else(tmp_path: Path) -> None:
+    with two_studies(tmp_path, "") as site:
+        (first, browser), (second, other) = both(site)
+        left = site.person(study="two", subject="the same person")
+        site.serving.people.set_state(left, "left", by=left.name)
+        nobody, else_ = site.person(study="two"), site.person(study="two", subject="another")
+        place = begin(browser)
+        act(browser, place, "describe", text=SAID)
+        assert browser.post("/report", about=f"/one{place}").status_code == 200
+        assert [state(site, one) for one in (first, second, left)] == ["paused", "paused", "left"]
+        assert [state(site, one) for one in (nobody, else_)] == ["active", "active"]
+        assert "Nobody blames you" in other.get("/task").text
+        assert try_to_begin(other).status_code in (403, 409)
+        for person in (first, second):
+            entries = Audit(site.serving.store.database).entries(person.study_id)
+            assert ("made paused", person.name) in [(e.what, e.object) for e in entries]
+
+
 def test_care_reads_it_for_a_reason_that_the_audit_keeps_first(site: Site) -> None:
     reported(site)
     carer = site.person("care")

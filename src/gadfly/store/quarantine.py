@@ -3,8 +3,8 @@
 A report locks the dialogue and everything that is said of it at once: its text is sealed anew, with
 a key of its own that the server's keys wrap, so that neither its person's key nor any page but the
 named role's opens it; it ends, if it still lasted; open reviews of it are closed without loss; its
-member's work pauses; the report waits for the legal contact; the audit has it. From then on every
-reader of attacks passes over it (``attacks.quarantined_at``).
+member's work pauses, in every study of this server; the report waits for the legal contact; the
+audit has it. From then on every reader of attacks passes over it (``attacks.quarantined_at``).
 
 Whoever tells the legal contact takes the report for a while (``reports.due`` moves on), so that of
 several processes one tells it, and another does where the first one died. It is tried until it
@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
 
 from gadfly.errors import PersonError
 from gadfly.store.audit import SYSTEM, note, timestamp
 from gadfly.store.database import clock
-from gadfly.store.people import Person, key_of
+from gadfly.store.people import Person, key_of, persons, set_state
 from gadfly.store.rows import StoredAttack
 from gadfly.store.site_tables import people, reports, reviews
 from gadfly.store.statements import COLUMNS, END
@@ -106,8 +106,8 @@ class Quarantine:
             self._seal_anew(c, attack_id, c.scalar(owner), key, None if row.ending else last)
             open_ones = reviews.c.attack_id == attack_id, reviews.c.state == "open"
             c.execute(update(reviews).where(*open_ones).values(state="skipped"))
-            active = people.c.id == row.person_id, people.c.state == "active"
-            c.execute(update(people).where(*active).values(state="paused", because=because))
+            for one in _whoever(c, row.person_id):  # in every study of this server
+                set_state(c, one, "paused", by=SYSTEM, because=because)
             note(c, reporter.study_id, SYSTEM, "quarantined", thing)
 
     def _seal_anew(
@@ -211,3 +211,11 @@ class Quarantine:
         }
         with self._writing() as c:
             c.execute(insert(reports).values(row))
+
+
+def _whoever(c: Connection, person_id: str) -> list[Person]:
+    """Every account at work of whoever this is, held until the transaction ends."""
+    subject = select(people.c.subject).where(people.c.id == person_id).scalar_subquery()
+    same = or_(people.c.id == person_id, people.c.subject == subject), people.c.state == "active"
+    c.execute(select(people.c.id).where(*same).order_by(people.c.id).with_for_update())
+    return persons(c, *same)
