@@ -240,6 +240,35 @@ def test_a_skip_asks_nothing_costs_nothing_and_does_not_come_back(bench: Bench) 
     assert "1 of 2 dialogues of this task" in browser.get("/review").text
 
 
+def test_the_audit_has_what_a_reviewer_opened_and_did_and_no_word_of_it(bench: Bench) -> None:
+    for _ in range(2):
+        bench.attack()
+    person, browser = bench.reviewer()
+
+    def noted() -> list[tuple[str, str, str]]:
+        entries = bench.site.serving.audit.entries(bench.served.id)
+        return [(e.what, e.object, e.detail) for e in entries if e.who == person.name]
+
+    place = here(begin(browser))
+    browser.get(place)
+    assert noted() == []  # the preview is no transcript
+    for shown in (1, 2, 2):
+        browser.get(f"{place}?shown={shown}")
+    place_of = bench.kept.place(person, place.rsplit("/", 1)[1])
+    assert place_of is not None
+    attack = next(f"attack {r.number}" for r in bench.kept.waiting(1) if r.id == place_of.attack_id)
+    assert noted() == [("revealed transcript", attack, "{}")]
+    for _ in range(2):
+        browser.post(place, **RIGHT, comments="a word on it")
+    assert noted() == [("reviewed", attack, "{}"), ("revealed transcript", attack, "{}")]
+    place = here(begin(browser))  # that it was opened takes no later one away
+    assert browser.post(place, shown=3).status_code == 422  # nor is a wrong form a way around
+    assert noted()[0][0] == "revealed transcript"
+    browser.post(place, act="skip")
+    assert [what for what, *_ in noted()][:2] == ["skipped", "revealed transcript"]
+    assert len(noted()) == 4
+
+
 def test_after_a_task_comes_a_rest(bench: Bench) -> None:
     for _ in range(2):
         bench.attack()

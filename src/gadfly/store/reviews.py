@@ -41,10 +41,13 @@ from gadfly.store.store import Store
 from gadfly.store.tables import attacks
 from gadfly.store.work import WEEK, May, everywhere, lock_everywhere, signed
 
-__all__ = ["READ", "Kept", "Place", "Reviews", "Waiting"]
+__all__ = ["READ", "REVEALED", "Kept", "Place", "Reviews", "Waiting"]
 
 READ = "read transcript"
 """What the audit calls it that staff opened a transcript; its object is "attack 12"."""
+REVEALED = "revealed transcript"
+"""What it calls it that a reviewer opened the first turn of one; apart from :data:`READ`, since
+whoever was given an attack to judge has met it anyhow."""
 Kept = Literal["kept", "kept before", "late", "gone"]
 """What became of an answer: "late" where the lease had run out and somebody else took the place,
 "gone" where the attack is no longer to be seen."""
@@ -281,7 +284,22 @@ class Reviews:
                 of = attacks.c.id == place.attack_id, attacks.c.expert_domain.is_(None)
                 domain = {"expert_domain": review.verdict.expert_domain}
                 c.execute(update(attacks).where(*of).values(domain))
+            did = "skipped" if review.verdict is None else "reviewed"
+            note(c, person.study_id, person.name, did, f"attack {review.attack}")
             return "kept"
+
+    def revealed(self, person: Person, number: int) -> None:
+        """Note, once, that a reviewer opens an attack's transcript; kept before anything is shown.
+
+        :param number: the attack's number.
+        """
+        thing = f"attack {number}"
+        study, who = audit.c.study_id == person.study_id, audit.c.who == person.name
+        known = study, who, audit.c.what == REVEALED, audit.c.object == thing
+        with self._writing() as c:
+            lock_person(c, person.id)
+            if c.scalar(select(audit.c.id).where(*known).limit(1)) is None:
+                note(c, person.study_id, person.name, REVEALED, thing)
 
     def drop(self, person: Person, place: Place) -> None:
         """Give an open place back without an answer; it counts as skipped."""

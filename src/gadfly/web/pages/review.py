@@ -96,10 +96,10 @@ async def item(
     read = await asyncio.to_thread(reviewing.transcript, place.attack_id)
     if read is None:
         return await _hub(visitor, _LOST["gone"])
-    return _item(visitor, still, read, shown=shown or 0, judge=judge)
+    return await _item(visitor, still, read, shown=shown or 0, judge=judge)
 
 
-def _item(
+async def _item(
     visitor: Visitor,
     place: Place,
     read: Transcript,
@@ -109,10 +109,14 @@ def _item(
     error: str | None = None,
     given: Judged | None = None,
 ) -> Response:
+    """So much of an attack; the audit has it before the first turn is shown."""
     of = len(read.turns)
     if shown and not visitor.served.study.review.turn_by_turn:
         shown = of
     shown = min(shown, of)
+    if shown:
+        revealed = visitor.served.reviewing.kept.revealed
+        await asyncio.to_thread(revealed, visitor.somebody, read.number)
     return show(
         visitor,
         "review_item.html.j2",
@@ -144,7 +148,7 @@ async def judged(visitor: Reviewer, key: Key, sent: Annotated[Judged, Form()]) -
     try:
         verdict = None if sent.act == "skip" else sent.verdict(visitor)
     except PersonError as error:
-        return _item(
+        return await _item(
             visitor, place, read, shown=sent.shown, judge=True, error=str(error), given=sent
         )
     kept = await asyncio.to_thread(
