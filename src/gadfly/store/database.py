@@ -17,7 +17,7 @@ import sqlite3
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gadfly.errors import OperatorError
@@ -53,6 +53,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = open_database(url)
+        # Statements of a read see each its own state on PostgreSQL, in a transaction or without:
+        # without, two trips to the server fewer.
+        one_file = is_sqlite(self._engine)
+        self._reads = self._engine if one_file else _connected(url, "AUTOCOMMIT")
         # SQLite has one writer; within a process they queue here, for its own queue sleeps.
         self._writer = threading.Lock() if is_sqlite(self._engine) else nullcontext()
 
@@ -69,8 +73,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database."""
-        with operator_errors(self._engine), self._engine.connect() as connection:
+        """A connection to read from; on SQLite all that is read is of one state."""
+        with operator_errors(self._engine), self._reads.connect() as connection:
             yield connection.execution_options(reads=True)
 
     def scrub(self) -> None:
@@ -90,6 +94,7 @@ class Database:
 
     def close(self) -> None:
         """Give every connection back."""
+        self._reads.dispose()
         self._engine.dispose()
 
 
@@ -104,9 +109,22 @@ def open_database(url: str) -> Engine:
     :param url: ``sqlite:////path/to/study.db`` or ``postgresql://user@host/name``.
     :raises OperatorError: it cannot be opened, or is newer than this Gadfly.
     """
+    engine = _connected(url)
+    try:
+        with operator_errors(engine), engine.begin() as connection:
+            alone(connection)
+            _migrate(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _connected(url: str, isolation: str = "READ COMMITTED") -> Engine:
+    """An engine whose connections are set up; on SQLite transactions are begun by ours alone."""
     try:
         parsed = _parsed(url)
-        engine = create_engine(parsed.set(query={}), **_options(parsed))
+        engine = create_engine(parsed.set(query={}), **_options(parsed, isolation))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise OperatorError(_unusable(url, error)) from None
     if is_sqlite(engine):
@@ -117,14 +135,27 @@ def open_database(url: str) -> Engine:
         event.listen(engine, "begin", _begin)
     else:
         event.listen(engine, "connect", _prepared)
-    try:
-        with operator_errors(engine), engine.begin() as connection:
-            alone(connection)
-            _migrate(connection)
-    except BaseException:
-        engine.dispose()
-        raise
+        event.listen(engine, "checkin", _used)
+        event.listen(engine, "checkout", _alive_after(engine))
     return engine
+
+
+def _used(_connection: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _alive_after(engine: Engine) -> Callable[[Any, Any, Any], None]:
+    """Ask a connection that has long stood idle whether it still stands; the others are in use."""
+
+    def ask(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", time.monotonic()) < _IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError(str(error)) from error
+
+    return ask
 
 
 def without_password(url: str) -> str:
@@ -156,7 +187,7 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _options(parsed: URL) -> dict[str, Any]:
+def _options(parsed: URL, isolation: str = "READ COMMITTED") -> dict[str, Any]:
     if parsed.get_backend_name() == "sqlite":
         arguments = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
         return {**_POOL, "connect_args": arguments, "hide_parameters": True}  # transcripts
@@ -164,8 +195,7 @@ def _options(parsed: URL) -> dict[str, Any]:
         **_POOL,
         "connect_args": _libpq(parsed),
         "hide_parameters": True,
-        "isolation_level": "READ COMMITTED",
-        "pool_pre_ping": True,
+        "isolation_level": isolation,
     }
 
 
