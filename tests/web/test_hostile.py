@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -101,6 +102,20 @@ def test_withdrawing_takes_what_names_the_visit_out_of_the_payment(site: Site) -
     browser.post("/withdraw", sure="1")
     (found,) = site.serving.payments.of_study(member.study_id)
     assert found[1].detail is None
+
+
+def test_signs_of_life_alone_earn_no_more_than_the_limits_and_some_minutes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [time.time()]
+    monkeypatch.setattr("gadfly.store.work.clock", lambda _: clock[0])
+    member = site.person()
+    browser = site.browser(member)
+    for _ in range(2 * 3600 // 140 + 40):  # a script: 93 minutes more than the limit of two hours
+        assert browser.post("/beat/attack").status_code == 204
+        clock[0] += 140
+    worked = sum(one.ended - one.began for one in site.serving.work.of(member)) / 60
+    assert 120 <= worked <= 140
 
 
 def test_signs_of_life_are_no_flood(site: Site) -> None:

@@ -16,8 +16,9 @@ from gadfly.store.work import May, Stretch
 from gadfly.web.access import Refused, Visitor
 from gadfly.web.serving import Served
 
-__all__ = ["facts", "journey_of", "may_go_on", "stays_on", "take", "told", "within"]
+__all__ = ["counts", "facts", "journey_of", "may_go_on", "stays_on", "take", "told", "within"]
 
+_TO_FINISH = 15  # minutes
 _UNCOUNTED = {"dialogues_per_day": 500, "dialogues_per_week": 2500, "severe_per_day": 500}
 
 
@@ -78,7 +79,18 @@ async def stays_on(visitor: Visitor) -> None:
         raise Refused(409, f"{said.sentence} You can still finish this dialogue, or leave it.")
 
 
-async def _verdict(visitor: Visitor, *, counted: bool, may_be_severe: bool) -> Verdict:
+async def counts(visitor: Visitor) -> bool:
+    """Whether a sign of life makes the person's time longer: not beyond their limits, but for some
+    minutes in which a dialogue can be finished. Signs alone would else be paid around the clock.
+    """
+    said = await _verdict(visitor, counted=False, may_be_severe=False, more=_TO_FINISH)
+    return said.reason not in ("day", "week")
+
+
+async def _verdict(
+    visitor: Visitor, *, counted: bool, may_be_severe: bool, more: int = 0
+) -> Verdict:
+    """:param more: minutes beyond those of a day and a week."""
     person, limits = visitor.somebody, visitor.served.study.care.limits
     if person.state == "paused":
         return Verdict("day", None, person.because or "Your work is paused.")
@@ -87,7 +99,11 @@ async def _verdict(visitor: Visitor, *, counted: bool, may_be_severe: bool) -> V
     stretches = await asyncio.to_thread(everywhere, person, since=now - WEEK)
     pieces = _pieces(stretches)
     if not counted:
-        limits = limits.model_copy(update=_UNCOUNTED)
+        minutes = {
+            "minutes_per_day": limits.minutes_per_day + more,
+            "minutes_per_week": limits.minutes_per_week + more,
+        }
+        limits = limits.model_copy(update=_UNCOUNTED | minutes)
     return verdict(limits, pieces, now=now, may_be_severe=may_be_severe)
 
 

@@ -28,7 +28,7 @@ from gadfly.web.leaving import leave
 from gadfly.web.page import go, show
 from gadfly.web.pages.dialogue import brief_text, leave_open
 from gadfly.web.pages.door import often
-from gadfly.web.standing import journey_of, may_go_on, take, told, within
+from gadfly.web.standing import counts, journey_of, may_go_on, take, told, within
 
 __all__ = ["router"]
 
@@ -228,7 +228,7 @@ async def finish(visitor: Member, expects: Expects) -> Response:
 async def beat(visitor: Worker, activity: Activity) -> Response:
     """A sign that a page is seen and in use; nothing for somebody who has left."""
     await often(visitor, f"beat {visitor.somebody.id}", 60, 60)  # a page sends two a minute
-    if visitor.somebody.state != "left":
+    if visitor.somebody.state != "left" and await counts(visitor):
         await asyncio.to_thread(visitor.serving.work.sign, visitor.somebody, activity)
     return Response(status_code=204)
 
