@@ -204,9 +204,15 @@ def test_effort_follows_from_quotas_and_rules(path: Path) -> None:
     machine = estimate_effort(load_study(path), concurrency=10)
     assert (machine.attacks, machine.calls, machine.endpoint_calls) == (200, 1600, 0)
     assert (machine.member_hours, machine.pay, machine.tokens_in) == (0, 0, 0)
-    people = merge(path, members={"kind": "human", "count": 20}, launch=FACTS)
+    human = {"kind": "human", "count": 20}
+    people = merge(path, members=human, launch=FACTS)
     effort = estimate_effort(load_study(people), concurrency=10)
-    assert (effort.member_hours, effort.pay, effort.currency) == (20.0, 300.0, "USD")
+    # 200 dialogues of 6 minutes, and each reviewed 3 times for 4
+    assert (effort.member_hours, effort.pay, effort.currency) == (60.0, 900.0, "USD")
+    assert "600 reviews of 4 minutes" in effort.assumptions
+    fewer = merge(path, members=human, launch=FACTS, review={"per_attack": 2, "share": 0.5})
+    assert estimate_effort(load_study(fewer), concurrency=10).member_hours == 20 + 200 / 15
+    assert not [said for said in machine.assumptions if "reviews" in said]
 
 
 def test_the_template_never_overwrites(path: Path) -> None:

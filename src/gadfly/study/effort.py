@@ -5,11 +5,13 @@
               and a reply each written
     benign requests: one turn each on every arm, k: 1, or the samples of rejection sampling
     money   = tokens · price, for servers that state one
-    hours of members = attacks · minutes a dialogue / 60
+    hours of people = (attacks · minutes a dialogue + reviews · minutes a review) / 60
+    reviews = attacks · share reviewed · reviews of each
 
 Lengths are the medians of the released file (206 tokens and about 3 turns a transcript, 13 tokens
 a first message); minutes follow from at least two tasks of five dialogues an hour
-(Ganguli et al. 2022, section 3.3). A prompt's tokens are taken as a quarter of its characters.
+(Ganguli et al. 2022, section 3.3); those of a review are our own guess. A prompt's tokens are taken
+as a quarter of its characters.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ _MESSAGE_TOKENS = 15
 _REPLY_TOKENS = 55
 _TOKEN_CHARACTERS = 4
 _DIALOGUE_MINUTES = 6.0
+_REVIEW_MINUTES = 4.0
 _CALL_SECONDS = 2.0
 
 
@@ -51,7 +54,7 @@ class Effort:
     machine_hours: float
     """Hours of waiting for servers, at the given number of dialogues at once."""
     member_hours: float
-    """Hours of people's time; 0 for simulated members."""
+    """Hours of people's time, members' and reviewers'; 0 for simulated members."""
     pay: float
     """Least pay for those hours, in the study's currency; 0 without people."""
     currency: str
@@ -70,7 +73,9 @@ def estimate_effort(file: StudyFile, *, concurrency: int) -> Effort:
     turns = study.rules.turns_asked
     served = [arm for arm in study.arms if isinstance(arm.assistant, EndpointSpec)]
     people = study.members.kind == "human"
-    hours = study.attacks * _DIALOGUE_MINUTES / 60 if people else 0.0
+    reviews = study.attacks * study.review.share * study.review.per_attack
+    minutes = study.attacks * _DIALOGUE_MINUTES + reviews * _REVIEW_MINUTES
+    hours = minutes / 60 if people else 0.0
     floor = study.launch.pay_floor
     return Effort(
         attacks=study.attacks,
@@ -89,6 +94,7 @@ def estimate_effort(file: StudyFile, *, concurrency: int) -> Effort:
             f"{_MESSAGE_TOKENS} tokens a message, {_REPLY_TOKENS} a reply",
             f"{_CALL_SECONDS:g} s a call, {concurrency} dialogues at once",
             f"{_DIALOGUE_MINUTES:g} minutes of a person's time a dialogue",
+            *([f"{reviews:,.0f} reviews of {_REVIEW_MINUTES:g} minutes"] if people else []),
         ),
     )
 
