@@ -131,4 +131,6 @@ def test_what_is_measured_is_told() -> None:
     for topic in STANDARD:
         told = sentence(topic, measured())
         assert "in 100 were noticed" in told
+        assert "requests (first messages)" in told
+        assert told.endswith("Whole dialogues were not measured.")
     assert {found.topic for found in measured().topics} == {topic.id for topic in STANDARD}

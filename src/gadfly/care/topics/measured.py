@@ -96,9 +96,10 @@ def sentence(topic: Topic, measurement: Measurement) -> str:
         if found.topic == topic.id and recall.estimate is not None and recall.low is not None:
             low, high = math.floor(100 * recall.low), math.ceil(100 * (recall.high or 0))
             return (
-                f"In a test with {recall.n} requests on this topic, {100 * recall.estimate:.0f} in "
-                f"100 were noticed (the truth may lie between {low} and {high}); the others would "
-                "have reached you."
+                f"In a test with {recall.n} requests (first messages) on this topic, "
+                f"{100 * recall.estimate:.0f} in 100 were noticed (the truth may lie between {low} "
+                f"and {high}); the others would have reached you. Whole dialogues were not "
+                "measured."
             )
     return "How often this topic is missed has not been measured."
 
