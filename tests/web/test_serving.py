@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import stat
 from contextlib import closing
@@ -13,6 +14,7 @@ from gadfly.errors import OperatorError, PersonError, StudyProblem
 from gadfly.settings import Settings
 from gadfly.store.sealing import Vault, new_key
 from gadfly.web.serving import Serving, open_serving, subject_of
+from tests.command import gadfly, start
 from tests.web.site import write_study
 
 SECRET = "a secret of at least thirty-two characters"
@@ -89,6 +91,38 @@ def test_several_processes_need_postgresql(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="PostgreSQL"):
         serving.check(2)
     serving.leave()
+
+
+def test_a_contact_by_mail_needs_a_mail_server(tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    by_hook = write_study(tmp_path, "hook")
+    by_hook.write_text(by_hook.read_text().replace("bea@example.org", "https://example.org/told"))
+    smtp = "smtps://u:p@mail.example.org:465"
+    for study, more in ((by_hook, {}), (path, {"smtp": smtp})):
+        serving = opened(study, secret=SECRET, **more)
+        serving.leave()
+        assert serving.check_mail(loopback=False) is None
+    told = gadfly("serve", path, "--host", "0.0.0.0", GADFLY_SECRET=SECRET, GADFLY_KEYS=new_key())
+    assert told.returncode != 0
+    assert "GADFLY_SMTP is not set: the legal contact of town" in told.stderr
+
+
+def test_without_a_mail_server_serve_says_so_at_the_start(
+    tmp_path: Path, socket_enabled: None
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = start("serve", write_study(tmp_path), "--port", port)
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if "Open http" in line:
+            break
+    process.kill()
+    process.communicate()
+    assert "GADFLY_SMTP is not set" in said
 
 
 def test_keys_are_rotated_and_the_old_one_can_go(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def serve(
         studies, load_settings(), database=database, loopback=loopback, amend=amend
     )
     opened.check(workers)
+    if said := opened.check_mail(loopback=loopback):
+        note(f"{said}. Owners see every report that was not told.")
     if opened.store.vault.locked:  # a new first key takes over from the older ones
         opened.people.rewrap_keys()
     opened.leave()

@@ -118,6 +118,25 @@ class Serving:
                 "several badly. Name one with --database postgresql://user@host/name"
             )
 
+    def check_mail(self, *, loopback: bool) -> str | None:
+        """What stands in the way of telling a legal contact by mail; ``None`` where nothing does.
+
+        :raises OperatorError: something does, and others than this machine can reach the site.
+        """
+        contacts = {n: s.study.care.legal_contact for n, s in self.studies.items()}
+        by_mail = [n for n, who in contacts.items() if who and not who.address.startswith("https:")]
+        if self.smtp is not None or not by_mail:
+            return None
+        said = (
+            f"GADFLY_SMTP is not set: the legal contact of {', '.join(by_mail)} has a mail "
+            "address, and no report of the worst content would reach it. Set "
+            "GADFLY_SMTP=smtps://user:password@host:465/?from=study@example.org, or give the "
+            "contact an https address that takes notices"
+        )
+        if not loopback:
+            raise OperatorError(said)
+        return said
+
     def leave(self) -> None:
         """Give the leases and the database back, where nothing was served."""
         for served in self.studies.values():
