@@ -149,6 +149,7 @@ def _values(page: str, word: str | None) -> tuple[str, Mapping[str, Any]]:
     values: dict[str, Any] = {"brief_html": markdown(word or brief.text)}
     values["openings"] = [word] if word else OPENINGS
     values["domains"] = ("medicine", word or "law")
+    values["trouble"] = page == "wait"
     values["dialogue"] = dialogue(word, **STEPS[page])
     if page == "describe":
         values["dialogue"]["description"] = None

@@ -123,6 +123,13 @@ class Purse:
             for most, price in first_calls
         )
 
+    def spent(self, calls: Iterable[tuple[Usage, Price | None]]) -> bool:
+        """Whether the study may make none of these calls any more."""
+        account = self._study
+        return self.budget.limited and not any(
+            (account.spent + Amount.of(most, price)).within(account.limit) for most, price in calls
+        )
+
     async def hold(self, member: str | None, most: Usage, price: Price | None) -> Amount:
         """Set aside the most that a call can cost; give it back with :meth:`settle`.
 
@@ -135,6 +142,8 @@ class Purse:
         async with self._changed:
             while True:
                 if not (self._study.spent + amount).within(self._study.limit):
+                    if member is not None:
+                        self._short.add(member)
                     raise BudgetSpent(self._message(amount))
                 mine = accounts[-1]
                 if member is not None and not (mine.spent + amount).within(mine.limit):

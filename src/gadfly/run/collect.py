@@ -23,19 +23,18 @@ from dataclasses import dataclass, field
 from gadfly.assistants.protocol import ServerProblem, Stopped
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import canonical_json
-from gadfly.records.values import Message
 from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
 from gadfly.redteam.events import Event, Replied, read_event
 from gadfly.redteam.members import member_of_task
-from gadfly.redteam.state import REPLIES, Dialogue, Needed, needed
+from gadfly.redteam.state import Dialogue, Needed, needed
 from gadfly.run.assemble import OpenStudy, Servers
 from gadfly.run.budget import NO_USAGE, BudgetSpent, Purse, cost
 from gadfly.run.casts import Cast, Casts
 from gadfly.run.journal import Journal, TakenOver
 from gadfly.run.probes import Probing, answered
 from gadfly.run.tally import ArmTally, Tally
-from gadfly.run.turns import ask, chance, draw_for
+from gadfly.run.turns import ask, chance, draw_for, first_calls
 from gadfly.store.rows import Counts, Held, NewEvent, StoredAttack
 
 __all__ = ["LEASE_SECONDS", "Collected", "collect"]
@@ -45,7 +44,6 @@ LEASE_SECONDS = 15.0
 """How long a runner that is not heard of keeps its dialogues."""
 _GRACE_SECONDS = 20.0  # for calls under way when a run halts
 _LOOK_SECONDS = 1.0
-_OPENING = (Message(role="human", text=" " * 200),)  # a first message, to see what it can cost
 
 
 @dataclass(frozen=True)
@@ -311,13 +309,10 @@ def _take(run: _Run) -> Held | None:
     protocol, digest = study.file.study, study.file.protocol_hash
     cast = run.casts.of(digest)
     members = list(cast.members.values())
-    first_calls = [
-        (assistant.bound(_OPENING, REPLIES, cast.sampling[name]), cast.prices[name])
-        for name, assistant in (cast.assistants.items() if run.purse.budget.limited else ())
-    ]
+    calls = first_calls(cast) if run.purse.budget.limited else []
 
     def who(number: int) -> str | None:
-        able = [m for m in members if run.purse.affords(m.name, first_calls)]
+        able = [m for m in members if run.purse.affords(m.name, calls)]
         size = protocol.task_size
         return (
             member_of_task(able, number, seed=protocol.seed, task_size=size).name if able else None

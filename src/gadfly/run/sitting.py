@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,12 +23,13 @@ from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Usage
 from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
-from gadfly.redteam.events import Event, Replied, read_event
+from gadfly.redteam.events import Abandoned, Event, Replied, read_event
 from gadfly.redteam.state import Dialogue, needed
 from gadfly.run.assemble import OpenStudy, Servers
-from gadfly.run.budget import NO_USAGE, Purse
+from gadfly.run.budget import NO_USAGE, BudgetSpent, Purse
 from gadfly.run.casts import Casts
-from gadfly.run.turns import ask, chance
+from gadfly.run.turns import ask, chance, first_calls
+from gadfly.store.audit import SYSTEM, Audit
 from gadfly.store.people import Person
 from gadfly.store.rows import Counts, StoredAttack
 from gadfly.store.sittings import Appended, Sittings
@@ -36,6 +38,10 @@ from gadfly.store.work import Stretch
 __all__ = ["Own", "Sitting", "Stand"]
 
 _LOG = logging.getLogger(__name__)
+_AGAIN, _AGAIN_MOST = 2.0, 60.0
+"""Seconds before assistants that failed are asked again: at first, doubled each time, at most."""
+_SPENT = "The study has spent what it may on its assistants"
+_LONG = 60.0  # seconds without a reply after which those who run the study hear of it
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,9 @@ class Sitting:
     servers: Servers
     _asking: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _halted: bool = False
+    _failing: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """Of dialogues whose assistants failed: when they are asked again, on this process's clock, and
+    how long that is after the last time."""
 
     def __post_init__(self) -> None:
         self.kept = Sittings(self.study.store)
@@ -104,6 +113,28 @@ class Sitting:
 
         begin, most = self.kept.begin, protocol.task_size
         return await asyncio.to_thread(begin, person, digest, task, most, draw, may=may)
+
+    async def spent(self, person: Person) -> str | None:
+        """Why no further dialogue of this person can be paid for; ``None`` where one can."""
+        if not self._purse.budget.limited:
+            return None
+        self._purse.know(await asyncio.to_thread(self._casts.spending))
+        calls = first_calls(self._casts.of(self.study.file.protocol_hash))
+        if self._purse.spent(calls):
+            return f"{_SPENT}."
+        if not self._purse.affords(person.name, calls):
+            return "What the study may spend on your dialogues is spent."
+        return None
+
+    async def waiting(self) -> list[tuple[StoredAttack, str]]:
+        """Dialogues that wait for their assistants for more than a minute, and since when."""
+        silent = await asyncio.to_thread(self.kept.silent, self.study.id, _LONG)
+        stands = [await self.stand(attack) for attack, _ in silent]
+        return [
+            one
+            for one, stand in zip(silent, stands, strict=True)
+            if needed(stand.dialogue).what == "replies"
+        ]
 
     async def own(self, person: Person, number: int, expects: int | None = None) -> Own | None:
         """A person's own dialogue; ``None`` where there is no such one of theirs."""
@@ -191,11 +222,16 @@ class Sitting:
 
         Call it from every request that finds a dialogue waiting for replies.
         """
-        if attack.id in self._asking or self._halted:
+        again, _ = self._failing.get(attack.id, (0.0, 0.0))
+        if attack.id in self._asking or self._halted or time.monotonic() < again:
             return
         task = asyncio.create_task(self._answer(attack, person))
         self._asking[attack.id] = task
         task.add_done_callback(lambda _: self._asking.pop(attack.id, None))
+
+    def trouble(self, attack: StoredAttack) -> bool:
+        """Whether its assistants failed when this process last asked them."""
+        return attack.id in self._failing
 
     async def _answer(self, attack: StoredAttack, person: Person) -> None:
         try:
@@ -209,8 +245,27 @@ class Sitting:
                     await asyncio.to_thread(self.kept.release, attack.id, self.runner)
         except Stopped:
             return
-        except GadflyError as error:  # the page goes on waiting, and the next one tries again
+        except GadflyError as error:  # the page goes on waiting, and one after a while tries again
             _LOG.warning("attack %d: %s", attack.number, error)
+            await self._failed(attack, error)
+
+    async def _failed(self, attack: StoredAttack, error: GadflyError) -> None:
+        """Leave the assistants alone for a while; the first time, those in charge can read it."""
+        known = self._failing.get(attack.id)
+        wait = _AGAIN if known is None else min(2 * known[1], _AGAIN_MOST)
+        self._failing[attack.id] = (time.monotonic() + wait, wait)
+        if known is None:
+            thing, kind = f"attack {attack.number}", type(error).__name__
+            with suppress(OperatorError):  # the database may be what failed
+                await asyncio.to_thread(
+                    Audit(self.study.store.database).add,
+                    self.study.id,
+                    SYSTEM,
+                    "assistants failed",
+                    thing,
+                    arm=attack.arm,
+                    kind=kind,
+                )
 
     async def _replies(self, attack: StoredAttack, person: Person) -> bool:
         """Ask until no reply is due; whether the last one let go of the dialogue."""
@@ -234,6 +289,10 @@ class Sitting:
             except (ServerProblem, Stopped) as failure:
                 await self._book(attack, failure.spent)
                 raise
+            except BudgetSpent as spent:
+                _LOG.warning("attack %d: %s", attack.number, spent)
+                came = [Abandoned(reason=_SPENT)]
+            self._failing.pop(attack.id, None)
             if (await self._keep(attack, person, stand, came)).released:
                 return True
 

@@ -9,13 +9,25 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+from gadfly.records.values import Message, Usage
 from gadfly.redteam.events import Abandoned, Continued, Event, Replied, Shown
 from gadfly.redteam.state import REPLIES, Dialogue, Needed
 from gadfly.run.budget import MemberSpent, Purse
 from gadfly.run.casts import Cast
 from gadfly.store.rows import StoredAttack
+from gadfly.study.arms import Price
 
-__all__ = ["ask", "chance", "draw_for"]
+__all__ = ["ask", "chance", "draw_for", "first_calls"]
+
+_OPENING = (Message(role="human", text=" " * 200),)  # a first message, to see what it can cost
+
+
+def first_calls(cast: Cast) -> list[tuple[Usage, Price | None]]:
+    """The most that the first turn of a dialogue can cost, by arm."""
+    return [
+        (assistant.bound(_OPENING, REPLIES, cast.sampling[name]), cast.prices[name])
+        for name, assistant in cast.assistants.items()
+    ]
 
 
 def draw_for(cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed) -> random.Random:

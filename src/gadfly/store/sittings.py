@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
@@ -125,6 +126,29 @@ class Sittings:
             sealed = c.execute(BODIES, {"attack": attack.id}).all()
         unseal = self._store.vault.open
         return Found(attack, place, [(n, unseal(person.key, body)) for n, body in sealed])
+
+    def silent(self, study_id: int, seconds: float) -> list[tuple[StoredAttack, str]]:
+        """People's open dialogues of a study in which nothing was kept for so long, and since when;
+        those that were withdrawn or locked away are left out.
+        """
+        until = datetime.now(UTC) - timedelta(seconds=seconds)
+        last = func.max(events.c.stored_at)
+        query = (
+            select(*COLUMNS, last)
+            .join(events, events.c.attack_id == attacks.c.id)
+            .where(
+                attacks.c.study_id == study_id,
+                attacks.c.ending.is_(None),
+                attacks.c.person_id.is_not(None),
+                attacks.c.withdrawn_at.is_(None),
+                attacks.c.quarantined_at.is_(None),
+            )
+            .group_by(attacks.c.id)
+            .having(last < until.isoformat(timespec="milliseconds"))
+            .order_by(attacks.c.number)
+        )
+        with self._reading() as c:
+            return [(StoredAttack(*row[:-1]), row[-1]) for row in c.execute(query)]
 
     def attack(self, study_id: int, number: int) -> StoredAttack | None:
         """One attack of a study."""

@@ -44,7 +44,7 @@ __all__ = ["leave_open", "router"]
 
 router = APIRouter()
 Member = Annotated[Visitor, Depends(allow("member", "expert"))]
-Number = Annotated[int, InPath(ge=1, le=2**31)]
+Number = Annotated[int, InPath(ge=1, le=2**31 - 1)]
 Act = Literal["describe", "say", "compare", "finish", "rate", "flag", "stop", "leave"]
 OneToFive = Annotated[int, Field(ge=1, le=5)] | Literal[""]
 _ANYWHERE = ("flag", "leave")
@@ -83,9 +83,11 @@ async def state(visitor: Member, number: Number) -> Response:
     """What the dialogue waits for, for a page that waits with it."""
     own = await _own(visitor, number)
     need = needed(own.stand.dialogue)
+    sitting = visitor.served.sitting
     if need.what == "replies":
-        visitor.served.sitting.see_to(own.attack, visitor.somebody)
-    return JSONResponse({"number": own.stand.number, "needs": need.what})
+        sitting.see_to(own.attack, visitor.somebody)
+    said = {"number": own.stand.number, "needs": need.what}
+    return JSONResponse(said | {"trouble": sitting.trouble(own.attack)})
 
 
 @router.post("/{study}/attack/{number}")
@@ -162,6 +164,7 @@ def _page(visitor: Visitor, own: Own, *, error: str | None = None) -> Response:
         openings=_openings(served),
         domains=served.study.review.domains,
         error=error,
+        trouble=served.sitting.trouble(attack),
         dialogue=_values(own.stand, own.place, served.study.task_size),
     )
 

@@ -164,12 +164,17 @@ async def begin(visitor: Member, expects: Expects) -> Response:
         return show(visitor, "pause.html.j2", status=409, sentence=said.sentence)
     begun, kept = await _begun(visitor, journey), visitor.served.sitting
     label = await _given_brief(visitor, journey)
+    spent = await _spent(visitor, begun)
+    if spent is not None and not begun:
+        return _no_task(visitor, spent=spent)
     if label is None and len(begun) < visitor.served.study.task_size:
         return _no_task(visitor, topics=journey.avoid)
     if journey.place == "brief":
         journey = await take(visitor, journey, Passed(place="brief"))
     person = replace(visitor.somebody, brief=label)
-    attack = await kept.begin(person, journey.task, may=within(visitor))
+    attack = None
+    if spent is None:
+        attack = await kept.begin(person, journey.task, may=within(visitor))
     if attack is None and not begun:
         return _no_task(visitor)
     if attack is None:
@@ -242,7 +247,10 @@ async def _next_dialogue(visitor: Visitor, journey: Journey) -> Response:
     said = await may_go_on(visitor)
     if not said.may_go_on:
         return show(visitor, "pause.html.j2", sentence=said.sentence)
-    label, left = await _given_brief(visitor, journey), len(begun) < of
+    spent = await _spent(visitor, begun)
+    if spent is not None and not begun:
+        return _no_task(visitor, spent=spent)
+    label, left = await _given_brief(visitor, journey), len(begun) < of and spent is None
     if label is None and left:
         return _no_task(visitor, topics=journey.avoid)
     fresh = left and label != (begun[-1].brief if begun else None)
@@ -250,6 +258,7 @@ async def _next_dialogue(visitor: Visitor, journey: Journey) -> Response:
         visitor,
         "begin.html.j2",
         brief=brief_text(visitor.served.open.file, label) if fresh else None,
+        spent=spent if len(begun) < of else None,
         done=len(begun),
         of=of,
         expects=journey.taken,
@@ -268,9 +277,16 @@ async def _begun(visitor: Visitor, journey: Journey) -> list[StoredAttack]:
     return [attack for attack in mine if attack.task == journey.task]
 
 
-def _no_task(visitor: Visitor, *, topics: Sequence[str] = ()) -> Response:
-    """There is nothing to begin, for the topics left out or because the study has all it needs."""
-    return show(visitor, "no_task.html.j2", topics=bool(topics))
+async def _spent(visitor: Visitor, begun: Sequence[StoredAttack]) -> str | None:
+    """Why no dialogue can be begun for want of money; one that is open goes on."""
+    if any(attack.ending is None for attack in begun):
+        return None
+    return await visitor.served.sitting.spent(visitor.somebody)
+
+
+def _no_task(visitor: Visitor, *, topics: Sequence[str] = (), spent: str | None = None) -> Response:
+    """There is nothing to begin: the topics left out, the budget, or the study has all it needs."""
+    return show(visitor, "no_task.html.j2", topics=bool(topics), spent=spent)
 
 
 def _own_brief(visitor: Visitor, journey: Journey) -> str | None:

@@ -38,7 +38,12 @@ async def study(visitor: Runs) -> Response:
     """How far the study is, and what it shows so far."""
     picture = await visitor.served.live.picture()
     state = await asyncio.to_thread(_state, visitor)
-    return show(visitor, "study.html.j2", picture=picture, table=_figure_table(picture), **state)
+    waiting = [
+        (_link(visitor, attack.number), attack.member, attack.arm, when(since))
+        for attack, since in await visitor.served.sitting.waiting()
+    ]
+    table = _figure_table(picture)
+    return show(visitor, "study.html.j2", picture=picture, table=table, waiting=waiting, **state)
 
 
 def _state(visitor: Visitor) -> dict[str, Any]:

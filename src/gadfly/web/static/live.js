@@ -1,6 +1,6 @@
 // Pages that change in place: main[data-here]. Each form is sent once, until the server answers; the
 // page that comes back replaces <main>; what is typed is kept as a draft until it is acknowledged.
-// A page with data-wait asks here/state ({number, needs}) until something else is needed.
+// A page with data-wait asks here/state ({number, needs, trouble}) until something else is needed.
 // Without this file the same forms post and the same pages load.
 
 import { carry, forget, forgetPage, keep, restore } from "./drafts.js";
@@ -57,8 +57,13 @@ async function watch(main) {
     if (sending || !main.isConnected) continue;
     const response = await ask(`${main.dataset.here}/state`);
     if (!response.ok || response.redirected) return location.reload();
-    const { number, needs } = await response.json();
+    const { number, needs, trouble } = await response.json();
     for (const field of main.querySelectorAll("[name=expects]")) field.value = number;
+    const told = main.querySelector(".trouble");
+    if (trouble && told?.hidden) {
+      told.hidden = false;
+      announce(told.textContent);
+    }
     if (WAITING.includes(needs) || sending || !main.isConnected) continue;
     return show(await ask(main.dataset.here));
   }
