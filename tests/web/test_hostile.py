@@ -131,3 +131,23 @@ def test_a_foreign_name_is_refused_with_all_headers(site: Site) -> None:
     answer = site.browser().client.get("/town", headers={"Host": "evil.example"})
     assert answer.status_code == 400
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_a_researcher_shuts_out_no_owner(site: Site) -> None:
+    owner, member = site.person("owner"), site.person("member")
+    theirs, people = site.browser(owner), site.serving.people
+    people.link_for(owner, by="x")
+    people.link_for(member, by="x")
+    researcher = site.browser(site.person("researcher"))
+    assert researcher.post(f"/study/members/{owner.name}/sessions").status_code == 403
+    assert researcher.post("/study/invitations/1/revoke").status_code == 403
+    assert theirs.get("/study").status_code == 200
+    assert researcher.post(f"/study/members/{member.name}/sessions").status_code == 200
+    assert researcher.post("/study/invitations/2/revoke").status_code == 200
+    assert theirs.post("/study/invitations/1/revoke").status_code == 401  # themselves
+
+
+def test_numbers_end_where_the_databases_do(site: Site) -> None:
+    both = site.browser(site.person("member", "care"))
+    for place in ("/attack", "/care/locked"):
+        assert both.get(f"{place}/{2**31}").status_code == 422

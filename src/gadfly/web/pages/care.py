@@ -28,7 +28,7 @@ __all__ = ["router"]
 router = APIRouter()
 Carer = Annotated[Visitor, Depends(allow("care"))]
 Name = Annotated[str, Path(max_length=64)]
-Number = Annotated[int, Path(ge=1, le=2**31)]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _WORKERS = frozenset({"member", "expert", "reviewer"})
 
 

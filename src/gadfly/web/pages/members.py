@@ -9,6 +9,7 @@ server (``gadfly invite``, ``gadfly user``).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,7 @@ from fastapi.responses import HTMLResponse, Response
 from gadfly.care.limits import WEEK, Piece, exposure
 from gadfly.care.pay import owed, paid_seconds
 from gadfly.store.letters import Letters
-from gadfly.store.people import Invitation, Person
+from gadfly.store.people import Invitation, Person, Role
 from gadfly.store.rows import StoredAttack
 from gadfly.store.work import Stretch
 from gadfly.web.access import Refused, Visitor
@@ -225,8 +226,12 @@ async def resume(visitor: Runs, name: Name) -> Response:
 
 @router.post("/{study}/study/members/{name}/sessions")
 async def sessions(visitor: Runs, name: Name) -> Response:
-    """Sign somebody out everywhere; their link opens the door again until it is revoked."""
+    """Sign somebody out everywhere; their link opens the door again until it is revoked.
+
+    :raises Refused: they are staff, and the visitor is no owner.
+    """
     person = await _person(visitor, name)
+    _may_shut_out(visitor, person.roles)
     end = visitor.serving.people.end_sessions
     await asyncio.to_thread(end, person, by=visitor.somebody.name)
     return go(visitor, f"/study/members/{person.name}")
@@ -283,7 +288,17 @@ async def invite(
 
 @router.post("/{study}/study/invitations/{number}/revoke")
 async def revoke(visitor: Runs, number: Number) -> Response:
-    """Make a link open nothing any more; who came by it is signed out."""
+    """Make a link open nothing any more; who came by it is signed out.
+
+    :raises Refused: it is one of staff, and the visitor is no owner.
+    """
     people, study = visitor.serving.people, visitor.served.id
+    made = await asyncio.to_thread(people.invitations, study)
+    _may_shut_out(visitor, {link.role for link in made if link.id == number})
     await asyncio.to_thread(people.revoke, study, number, by=visitor.somebody.name)
     return go(visitor, "/study/members")
+
+
+def _may_shut_out(visitor: Visitor, roles: Collection[Role]) -> None:
+    if not visitor.is_any("owner") and not _WORKS.issuperset(roles):
+        raise Refused(403, "Only an owner shuts out those who run the study or care.")
