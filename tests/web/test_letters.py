@@ -9,6 +9,8 @@ import pytest
 from gadfly.run.exporting import FILES
 from gadfly.store.letters import Letters
 from gadfly.store.people import Role
+from tests.web.attacks import put_attack
+from tests.web.journeys import act, begin, to_the_brief
 from tests.web.site import Browser, Site
 from tests.web.test_access import MATRIX
 
@@ -76,6 +78,29 @@ def test_one_circle_opens_and_answers_nothing_of_the_other(site: Site) -> None:
     assert own.post("/letters", text="to whom", expects=2).status_code == 422
 
 
+def test_many_letters_and_reports_at_once_are_refused_and_nothing_typed_is_lost(site: Site) -> None:
+    person, other = site.person("member"), site.browser(site.person("member"))
+    own, elsewhere = site.browser(person), site.browser(person)
+    forms: tuple[tuple[str, dict[str, object], str], ...] = (
+        ("/letters", {"circle": "study", "expects": 9999}, "text"),
+        ("/report", {"kind": "other"}, "note"),
+    )
+    for place, form, field in forms:
+        for sent in range(61):  # two windows may meet, each with its 30
+            browser = (own, elsewhere)[sent % 2]  # two sessions are one person
+            page = browser.post(place, **form, **{field: f"what I typed {sent}"})
+            if page.status_code == 429:
+                break
+        assert page.status_code == 429
+        assert sent >= 30
+        assert f"what I typed {sent}" in page.text
+    assert other.post("/letters", text="hello", circle="study", expects=0).status_code == 200
+    assert other.post("/report", kind="other", note="a note").status_code == 200
+    digest = site.serving.studies["town"].open.file.protocol_hash
+    put_attack(site.serving.store, person, digest)
+    assert own.post("/report", about="/town/attack/1").url.path == "/town/report/done"
+
+
 def test_a_letter_that_comes_too_late_stays_in_its_own_form(site: Site) -> None:
     person = site.person("member")
     own = site.browser(person)
@@ -85,3 +110,15 @@ def test_a_letter_that_comes_too_late_stays_in_its_own_form(site: Site) -> None:
     study, care = page.text.split('id="to-care"')
     assert "half a thought" in care
     assert "half a thought" not in study
+
+
+def test_many_flags_of_a_dialogue_are_refused_and_the_dialogue_goes_on(site: Site) -> None:
+    browser = site.browser(site.person("member"))
+    to_the_brief(browser)
+    place = begin(browser)
+    codes = [
+        browser.post(place, act="flag", note=f"note {sent}", expects=0).status_code
+        for sent in range(61)
+    ]
+    assert codes.index(429) >= 30
+    assert act(browser, place, "describe", text="I ask about the mill").status_code == 200

@@ -37,6 +37,7 @@ from gadfly.study.protocol import Version
 from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.markdown import markdown
 from gadfly.web.page import go, show
+from gadfly.web.pages.door import often
 from gadfly.web.serving import Served
 from gadfly.web.standing import stays_on
 
@@ -97,6 +98,8 @@ async def act(visitor: Member, number: Number, sent: Annotated[Sent, Form()]) ->
     stand = own.stand
     if sent.act == "flag" and _plain(sent.note) in stand.dialogue.flags[len(own.before.flags) :]:
         return go(visitor, f"/attack/{number}")  # sent again
+    if sent.act == "flag":
+        await often(visitor, "flag", 600, 30, person=visitor.somebody)
     expects = stand.number if sent.act in _ANYWHERE else sent.expects
     try:
         if sent.act in ("describe", "say") and expects == stand.number:

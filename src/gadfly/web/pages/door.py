@@ -120,13 +120,17 @@ async def _in(visitor: Visitor, person: Person) -> RedirectResponse:
     return response
 
 
-async def often(visitor: Visitor, what: str, seconds: int, most: int) -> None:
-    """Refuse who tries too often from one address.
+async def often(
+    visitor: Visitor, what: str, seconds: int, most: int, *, person: Person | None = None
+) -> None:
+    """Refuse who tries too often.
 
+    :param person: whose tries are counted, from wherever; those from one address if left out.
     :raises Refused: that is the case.
     """
     client = visitor.request.client
-    key = visitor.serving.sign("rate", f"{what} {client.host if client else ''}")
+    who = person.id if person else client.host if client else ""
+    key = visitor.serving.sign("rate", f"{what} {who}")
     hit = visitor.serving.work.hit
     if not await asyncio.to_thread(hit, key, seconds=seconds, most=most):
         raise Refused(429, f"Too many tries. Wait {max(1, seconds // 60)} minutes and try again.")

@@ -12,8 +12,9 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, Response
 
 from gadfly.store.letters import Circle, Letters
-from gadfly.web.access import Visitor, allow
+from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.page import go, show
+from gadfly.web.pages.door import often
 
 __all__ = ["router"]
 
@@ -43,7 +44,12 @@ async def letters(visitor: Worker) -> Response:
 
 
 async def _letters(
-    visitor: Visitor, *, error: str | None = None, to: Circle | None = None, text: str = ""
+    visitor: Visitor,
+    *,
+    status: int = 409,
+    error: str | None = None,
+    to: Circle | None = None,
+    text: str = "",
 ) -> Response:
     kept, person = Letters(visitor.serving.store), visitor.somebody
     circles = []
@@ -53,7 +59,7 @@ async def _letters(
             await asyncio.to_thread(kept.opened, person, circle, by=person)
         circles.append((circle, who, readers, found))
     values = {"circles": circles, "me": person.name, "error": error, "to": to, "text": text}
-    return show(visitor, "letters.html.j2", status=409 if error else 200, **values)
+    return show(visitor, "letters.html.j2", status=status if error else 200, **values)
 
 
 @router.post("/{study}/letters")
@@ -62,6 +68,10 @@ async def write(
 ) -> Response:
     """Write to one of the circles; a letter that is sent twice is kept once."""
     send, person = Letters(visitor.serving.store).send, visitor.somebody
+    try:
+        await often(visitor, "letter", 600, 30, person=person)
+    except Refused as refused:
+        return await _letters(visitor, status=429, error=str(refused), to=circle, text=text)
     if await asyncio.to_thread(send, person, person, text, circle=circle, expects=expects):
         return go(visitor, "/letters")
     return await _letters(

@@ -19,8 +19,9 @@ from gadfly.records.canonical import canonical_json
 from gadfly.redteam.events import Abandoned
 from gadfly.store.quarantine import Quarantine
 from gadfly.store.reviews import Reviews
-from gadfly.web.access import Visitor, allow
+from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.page import go, show
+from gadfly.web.pages.door import often
 from gadfly.web.standing import told
 
 __all__ = ["router"]
@@ -54,6 +55,10 @@ async def reported(
     if kind == "other":
         if not note.strip():
             return await _page(visitor, error="Say in a few words what it is.")
+        try:  # the worst is always taken: it is kept once for each dialogue
+            await often(visitor, "report", 600, 30, person=person)
+        except Refused as refused:
+            return await _page(visitor, status=429, error=str(refused), note=note)
         await asyncio.to_thread(kept.flag, person, note, attack_id)
         return go(visitor, "/report/thanks")
     if attack_id is None:
@@ -83,7 +88,9 @@ async def thanks(visitor: Somebody) -> Response:
     return show(visitor, "text.html.j2", title="Thank you", text=text)
 
 
-async def _page(visitor: Visitor, *, error: str | None = None, note: str = "") -> HTMLResponse:
+async def _page(
+    visitor: Visitor, *, status: int = 422, error: str | None = None, note: str = ""
+) -> HTMLResponse:
     mine = await asyncio.to_thread(visitor.served.sitting.kept.of, visitor.somebody)
     latest = [one for one in mine if one.quarantined_at is None][-_LATELY:]
     offered = [
@@ -93,7 +100,7 @@ async def _page(visitor: Visitor, *, error: str | None = None, note: str = "") -
     return show(
         visitor,
         "report.html.j2",
-        status=422 if error else 200,
+        status=status if error else 200,
         here=f"{visitor.base}/report",
         offered=offered,
         note=note,
