@@ -58,7 +58,7 @@ def finish_task(browser: Browser) -> httpx2.Response:
 
 
 def test_the_slider_is_shown_in_its_own_words_with_its_credit(site: Site) -> None:
-    slider = site.serving.studies["town"].open.file.forms.slider  # type: ignore[union-attr]
+    slider = site.serving.studies["town"].open.file.forms.slider
     page = unescape(at_the_slider(site.browser(site.person())).text)
     for item in slider.items:
         for said in (f">{item.label}<", f'"{item.low_label}"', f'"{item.high_label}"'):

@@ -6,7 +6,7 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -16,7 +16,7 @@ from gadfly.cli.console import command, note, out, progress
 if TYPE_CHECKING:
     from gadfly.run.demo import Demo
 
-__all__ = ["demo"]
+__all__ = ["demo", "serves"]
 
 
 def demo(
@@ -53,8 +53,13 @@ def demo(
     note(f"Your own study: {command()} init my-study")
     if open_report and _has_browser():
         webbrowser.open(done.html.resolve().as_uri())
-    if serve and sys.stdout.isatty():
+    if serves(serve, sys.stdout):
         _serve(done)
+
+
+def serves(wanted: bool, output: TextIO) -> bool:
+    """Whether the demo ends by serving: never in a script, which would wait for ever."""
+    return wanted and output.isatty()
 
 
 def _serve(done: Demo) -> None:

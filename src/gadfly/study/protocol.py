@@ -298,8 +298,8 @@ class StudyFile(Version):
     materials: Materials
     """What reviewers work with; part of what the file means where people attack, or where the file
     says anything of reviews."""
-    forms: CareForms | None = None
-    """What people are asked; none without people."""
+    forms: CareForms
+    """What people are asked; part of what the file means where people attack."""
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -320,10 +320,9 @@ class StudyFile(Version):
             ]
         if self.study.members.kind == "human":
             texts["texts"] = {name: t.model_dump(mode="json") for name, t in self.texts.items()}
+            texts["forms"] = self.forms.model_dump(mode="json")
         if self.study.members.kind == "human" or "review" in study:
             texts["review"] = self.materials.model_dump(mode="json")
-        if self.forms is not None:
-            texts["forms"] = self.forms.model_dump(mode="json")
         return {"study": study, **texts}
 
     @property
@@ -363,5 +362,5 @@ def load_study(path: Path) -> StudyFile:
         texts=read_care_texts(study.care, path.parent),
         path=path,
         materials=read_materials(study.review, path.parent),
-        forms=read_forms(study.care, path.parent) if study.members.kind == "human" else None,
+        forms=read_forms(study.care, path.parent),
     )

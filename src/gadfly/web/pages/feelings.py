@@ -19,7 +19,7 @@ from fastapi.responses import HTMLResponse, Response
 from gadfly.care.forms import CareForms
 from gadfly.care.instruments.instrument import Instrument
 from gadfly.care.journey import Felt, Journey
-from gadfly.errors import PersonError, ProgrammerError
+from gadfly.errors import PersonError
 from gadfly.records.canonical import canonical_json
 from gadfly.store.feelings import Feeling, Feelings
 from gadfly.web.access import Visitor, allow
@@ -184,10 +184,5 @@ async def _keep(visitor: Visitor, asked: _Asked, act: str, journey: Journey | No
 
 
 def forms_of(served: Served) -> CareForms:
-    """What a study asks its people.
-
-    :raises ProgrammerError: it has none, and nobody should be here.
-    """
-    if served.open.file.forms is None:
-        raise ProgrammerError(f"the study {served.study.name} has no people")
+    """What a study asks its people."""
     return served.open.file.forms
