@@ -37,6 +37,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "GET /{study}/done": WORKERS,
     "GET /{study}/study/pay": frozenset({"owner"}),
     "POST /{study}/study/pay/{payment}": frozenset({"owner"}),
+    "POST /{study}/study/pay/silent/{name}": frozenset({"owner"}),
     "GET /{study}/study/pay.csv": frozenset({"owner"}),
     "GET /{study}/task": MEMBERS,
     "GET /{study}/feel": MEMBERS,

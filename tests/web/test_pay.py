@@ -12,10 +12,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import delete, insert
 
 from gadfly.care.journey import Felt, Left, Passed, TopicsChosen
 from gadfly.records.canonical import canonical_json
-from gadfly.store.site_tables import payments
+from gadfly.store.site_tables import payments, work
 from tests.web.journeys import begin, expects
 from tests.web.site import Site
 from tests.web.town import World, agree, finish, whole_task, world
@@ -218,6 +219,37 @@ def test_without_a_platform_nobody_arrives_and_pay_is_by_hand(site: Site) -> Non
     ((_, payment),) = site.serving.payments.of_study(site.serving.studies["town"].id)
     assert payment.state == "owed"
     assert payment.code in page.text
+
+
+def test_who_closed_the_page_is_listed_and_after_a_week_settled_by_the_owner(site: Site) -> None:
+    quiet, lately, paused = (site.person() for _ in range(3))
+    for person in (quiet, lately, paused):
+        site.browser(person).post("/consent", answer="yes", adult="1")
+        ago = 3600 if person is lately else 8 * 24 * 3600
+        began = site.serving.work.now() - ago - 7200
+        row = {"person_id": person.id, "activity": "attack", "began": began, "ended": began + 7200}
+        with site.serving.store.database.writing() as c:
+            c.execute(delete(work).where(work.c.person_id == person.id))
+            c.execute(insert(work).values(row))
+    site.serving.people.set_state(paused, "paused", by="care")
+    owner = site.browser(site.person("owner"))
+    page = owner.get("/study/pay").text
+    for person in (quiet, lately, paused):
+        assert f"{person.name}</bdi>: not left yet, 2.0 hours, 40.00 USD" in page
+        settles = f"/study/pay/silent/{person.name}" in page
+        assert settles == (person is quiet)
+    rows = list(csv.DictReader(owner.get("/study/pay.csv").text.splitlines()))
+    assert {(r["outcome"], r["minutes"], r["amount"]) for r in rows} == {
+        ("not left yet", "120", "40.00")
+    }
+    for person in (lately, paused):
+        assert owner.post(f"/study/pay/silent/{person.name}").status_code == 409
+    assert owner.post(f"/study/pay/silent/{quiet.name}").status_code == 200
+    assert owner.post(f"/study/pay/silent/{quiet.name}").status_code == 409  # once
+    ((name, payment),) = site.serving.payments.of_study(quiet.study_id)
+    assert (name, payment.outcome, payment.amount) == (quiet.name, "early_exit", 4000)
+    entries = site.serving.audit.entries(quiet.study_id)
+    assert ("ended the visit of", quiet.name) in [(e.what, e.object) for e in entries]
 
 
 def test_leaving_that_was_cut_off_is_recorded_at_the_next_page(site: Site) -> None:

@@ -16,6 +16,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from decimal import Decimal
 
 import orjson
@@ -32,15 +33,60 @@ from gadfly.web.platforms.arrival import PlatformProblem, new_code
 from gadfly.web.platforms.prolific import NAME as PROLIFIC
 from gadfly.web.serving import Served, Serving
 
-__all__ = ["NO_MONEY", "end_lingering", "end_visit", "paying", "tell_due", "way_of"]
+__all__ = [
+    "NO_MONEY",
+    "SILENT",
+    "Here",
+    "end_lingering",
+    "end_visit",
+    "paying",
+    "still_here",
+    "tell_due",
+    "way_of",
+]
 
 NO_MONEY = "XXX"
 """ISO 4217's currency where there is none: a study that pays nobody."""
+SILENT = 7 * 24 * 3600.0
+"""Seconds without a sign of life after which an owner can end somebody's visit."""
 _LOG = logging.getLogger(__name__)
 _PATIENCE = 6.0  # seconds that a page waits for Prolific
 _HOLD = 240.0  # longer than the client ever tries; whoever held it has died
 _AGAIN = 60.0  # seconds until the second try; doubles
 _AGAIN_MOST = 3600.0
+
+
+@dataclass(frozen=True)
+class Here:
+    """Somebody who has worked and not left, perhaps because they closed the page for good."""
+
+    person: Person
+    seconds: float
+    """That would be paid today."""
+    money: Money
+    """What they would be owed today."""
+    seen: float
+    """When they last gave a sign of life, seconds since 1970."""
+    silent: bool
+    """It is longer ago than :data:`SILENT`, and nobody paused them."""
+
+
+async def still_here(serving: Serving, served: Served) -> list[Here]:
+    """Everybody who has worked and not left, in the order in which they came."""
+    paid = await asyncio.to_thread(serving.payments.of_study, served.id)
+    settled = {name for name, payment in paid if payment.outcome != "failed_check"}
+    work = await asyncio.to_thread(serving.work.of_everybody, served.id)
+    now, out = await asyncio.to_thread(serving.work.now), []
+    for one in await asyncio.to_thread(serving.people.of_study, served.id):
+        here = one.state in ("active", "paused") and one.name not in settled
+        if not here or one.id not in work:
+            continue
+        outcome = await _outcome(serving, served, one, "early_exit")
+        seconds, amount = await _reckoned(serving, served, one, outcome)
+        seen = max(stretch.ended for stretch in work[one.id])
+        silent = one.state == "active" and now - seen > SILENT
+        out.append(Here(one, seconds, amount, seen, silent))
+    return out
 
 
 async def way_of(serving: Serving, served: Served, person: Person) -> Journey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -13,8 +14,9 @@ from gadfly.care.pay import Money, money
 from gadfly.records.spreadsheet import csv_text
 from gadfly.store.payments import Payment
 from gadfly.study.arrival import ProlificSpec
-from gadfly.web.access import Visitor, allow
+from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.page import go, show
+from gadfly.web.paying import Here, end_visit, still_here
 
 __all__ = ["router"]
 
@@ -24,6 +26,7 @@ _CSV = (
     *("person", "outcome", "minutes", "amount", "currency", "bonus"),
     *("code", "state", "detail", "at"),
 )
+_OPEN = "not left yet"
 _NAMES = {
     "complete": "complete",
     "early_exit": "left early",
@@ -38,12 +41,17 @@ async def pay(visitor: Owner) -> Response:
     rows = await asyncio.to_thread(visitor.serving.payments.of_study, visitor.served.id)
     floor = visitor.served.study.launch.pay_floor
     paid = [payment for _, payment in rows if payment.seconds]
+    here = await still_here(visitor.serving, visitor.served)
     return show(
         visitor,
         "pay.html.j2",
         rows=[
             (name, _NAMES[one.outcome], _minutes(one), _amount(one), _bonus(visitor, one), one)
             for name, one in rows
+        ],
+        here=[
+            (one.person.name, f"{one.seconds / 3600:.1f}", str(one.money), _day(one), one.silent)
+            for one in here
         ],
         totals=_totals([payment for _, payment in rows]),
         hours=f"{sum(payment.seconds for payment in paid) / 3600:.1f}",
@@ -52,6 +60,10 @@ async def pay(visitor: Owner) -> Response:
         bonuses=visitor.served.prolific is not None,
         download=f"{visitor.base}/study/pay.csv",
     )
+
+
+def _day(one: Here) -> str:
+    return datetime.fromtimestamp(one.seen, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _minutes(payment: Payment) -> str:
@@ -112,6 +124,23 @@ async def change(
     return go(visitor, "/study/pay")
 
 
+@router.post("/{study}/study/pay/silent/{name}")
+async def settle(visitor: Owner, name: Annotated[str, Path(max_length=64)]) -> Response:
+    """End the visit of somebody who has been silent for long: as an early exit, paid for the time.
+
+    :raises Refused: they have left, or were here lately.
+    """
+    serving, served = visitor.serving, visitor.served
+    here = await still_here(serving, served)
+    one = next((one for one in here if one.person.name == name and one.silent), None)
+    if one is None:
+        raise Refused(409, "They have left, are paused, or were here in the last seven days.")
+    by = visitor.somebody.login or visitor.somebody.name
+    await asyncio.to_thread(serving.audit.add, served.id, by, "ended the visit of", name)
+    await end_visit(serving, served, one.person, "early_exit")
+    return go(visitor, "/study/pay")
+
+
 @router.get("/{study}/study/pay.csv")
 async def download(visitor: Owner) -> Response:
     """The same as a table; noted in the audit before it leaves."""
@@ -120,12 +149,19 @@ async def download(visitor: Owner) -> Response:
     by = owner.login or owner.name
     note = visitor.serving.audit.add
     await asyncio.to_thread(note, served.id, by, "exported", "payments", rows=len(rows))
-    table = [
+    table: list[tuple[object, ...]] = [
         (
             *(name, one.outcome, _minutes(one), *_plain(one), _bonus(visitor, one)),
             *(one.code, one.state, one.detail, one.at),
         )
         for name, one in rows
+    ]
+    table += [
+        (
+            *(one.person.name, _OPEN, f"{one.seconds / 60:.0f}", *str(one.money).split()),
+            *("", "", _OPEN, "", _day(one)),
+        )
+        for one in await still_here(visitor.serving, served)
     ]
     return Response(
         csv_text(_CSV, table),
