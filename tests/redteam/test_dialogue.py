@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gadfly.errors import InvalidEvent
 from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Arm, Attack, Attacker, Reply, SelfRating
-from gadfly.redteam.dialogue import advance, rebuild
+from gadfly.redteam.dialogue import STOPS_MAX, advance, rebuild
 from gadfly.redteam.events import (
     Abandoned,
     Compared,
@@ -26,6 +26,7 @@ from gadfly.redteam.events import (
     Rated,
     Replied,
     Shown,
+    Stopped,
     read_event,
 )
 from gadfly.redteam.state import Dialogue, Rules, needed
@@ -244,3 +245,28 @@ def test_rules_that_contradict_themselves_are_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=reason):
         Rules.model_validate(changes)
+
+
+def test_stopped_assistants_void_the_turn_and_are_nobodys_failure() -> None:
+    rules = Rules(voided_max=1)
+    stopped = fold(rules, *START, Stopped())
+    assert [turn.voided for turn in stopped.turns] == [True]
+    assert stopped.ending is None
+    assert needed(stopped).what == "message"
+    failed = fold(rules, *START, Stopped(), Messaged(text="again"))
+    for attempt in range(3):
+        for slot in (0, 1):
+            failed, _ = advance(failed, replied(slot, "", attempt, "error"))
+    assert failed.ending == "target_error"  # by its own voided turn, not the stopped one
+
+
+def test_assistants_are_not_stopped_without_end() -> None:
+    dialogue = fold(Rules(), Described(text="a harmless aim"))
+    for _ in range(STOPS_MAX):
+        dialogue, _ = advance(dialogue, Messaged(text="good day"))
+        dialogue, _ = advance(dialogue, Stopped())
+    dialogue, _ = advance(dialogue, Messaged(text="good day"))
+    with pytest.raises(InvalidEvent, match="10 times"):
+        advance(dialogue, Stopped())
+    with pytest.raises(InvalidEvent, match="waits for its"):
+        fold(Rules(), *TURN, Stopped())

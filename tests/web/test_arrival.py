@@ -137,6 +137,22 @@ def test_a_redirect_takes_people_back_with_a_code(tmp_path: Path) -> None:
         assert (payment.code, payment.state) == (found[1], "told")
 
 
+def test_who_knows_anothers_id_does_not_get_their_place(tmp_path: Path) -> None:
+    """Nobody signs such a link: it opens a new place alone, which has a link of its own."""
+    with serve(write_study(tmp_path, task_size=1, more=REDIRECT)) as site:
+        mine = site.browser()
+        page = mine.get("/arrive", params={"id": "W1"})
+        (link,) = re.findall(r"<code>\S+(/come/\S+)</code>", page.text)
+        assert mine.get("/arrive", params={"id": "W1"}).url.path == "/town/task"
+        thief = site.browser()
+        refused = thief.get("/arrive", params={"id": "W1"})
+        assert refused.status_code == 403
+        assert "personal link" in refused.text
+        assert thief.get("/task").status_code == 401
+        elsewhere = site.browser()
+        assert elsewhere.post(link).url.path == "/town/task"
+
+
 def test_a_frame_opens_the_study_in_a_tab_which_hands_in(tmp_path: Path) -> None:
     ids = {
         "assignmentId": "A1",
@@ -159,7 +175,7 @@ def test_a_frame_opens_the_study_in_a_tab_which_hands_in(tmp_path: Path) -> None
         evil = ids | {"turkSubmitTo": "https://evil.example"}
         assert browser.get("/arrive", params=evil).status_code == 403
         page = browser.get("/arrive", params=ids | {"tab": "1"})
-        assert page.url.path == "/town/task"
+        assert "Your personal link" in page.text
         assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
         browser.learn()
         browser.post("/consent", answer="yes", adult="1")

@@ -45,7 +45,10 @@ from gadfly.redteam.events import (
 )
 from gadfly.redteam.state import REPLIES, Dialogue, Needed, OpenTurn, Rules, needed
 
-__all__ = ["advance", "rebuild"]
+__all__ = ["STOPS_MAX", "advance", "rebuild"]
+
+STOPS_MAX = 10
+"""How often the assistants of one dialogue can be stopped: each time may cost their work."""
 
 
 def rebuild(rules: Rules, events: Iterable[tuple[int, Event]]) -> Dialogue:
@@ -162,6 +165,11 @@ def _void(dialogue: Dialogue, turn: OpenTurn) -> Dialogue:
 
 def _stopped(dialogue: Dialogue, event: Stopped) -> Dialogue:
     turn = _open(dialogue, event, "replies")
+    if len(dialogue.stopped) >= STOPS_MAX:
+        raise InvalidEvent(
+            f"stopped: the assistants were stopped {STOPS_MAX} times in this dialogue; wait for "
+            "their replies, or leave it"
+        )
     return replace(
         dialogue,
         turns=(*dialogue.turns, turn.record(voided=True)),

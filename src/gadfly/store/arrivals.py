@@ -44,6 +44,8 @@ class Came:
     """How their visit stands; refused: they have finished their part in an earlier one."""
     again: bool
     """The very link that they came by was used before."""
+    new: bool
+    """They were never here before."""
 
 
 @dataclass(frozen=True)
@@ -87,21 +89,24 @@ class Arrivals:
             row = c.execute(select(arrivals).where(arrivals.c.submission == submission)).first()
             if row is None:
                 known = people.c.study_id == study_id, people.c.subject == subject
-                found = persons(c, *known) or [
-                    self._people.added(c, study_id, ["member"], None, None, subject, (), SYSTEM)
-                ]
+                found = persons(c, *known)
             else:
                 found = persons(c, people.c.id == row.person_id)
-            person = found[0]
+            new = not found
+            person = (
+                self._people.added(c, study_id, ["member"], None, None, subject, (), SYSTEM)
+                if new
+                else found[0]
+            )
             if (person.study_id, person.subject) != (study_id, subject):
                 raise PersonError("This visit is somebody else's. Open your own on the platform.")
             if person.key is None:
                 raise PersonError("You have withdrawn from this study; your part in it is over.")
             if row is not None:
-                return Came(person, row.id, row.state, again)
+                return Came(person, row.id, row.state, again, new=False)
             state: VisitState = "refused" if _has_finished(c, person) else "here"
             visit = self._visit(c, person, platform, submission, body, state)
-            return Came(persons(c, people.c.id == person.id)[0], visit, state, again)
+            return Came(persons(c, people.c.id == person.id)[0], visit, state, again, new)
 
     def _visit(
         self,

@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import DBAPIError
 
 from gadfly.store.database import clock
 from gadfly.store.people import Person, lock_person
@@ -155,8 +156,12 @@ class Work:
             done = c.execute(update(rates).where(this).values(count=more, window=window))
             if done.rowcount == 0:
                 c.execute(delete(rates).where(rates.c.window < now - _FORGOTTEN))
-                c.execute(insert(rates).values(key=key, window=window, count=1))
-                return True
+                try:
+                    with c.begin_nested():
+                        c.execute(insert(rates).values(key=key, window=window, count=1))
+                    return True
+                except DBAPIError:  # another first try was faster
+                    c.execute(update(rates).where(this).values(count=more, window=window))
             return int(c.execute(select(rates.c.count).where(this)).scalar_one()) <= most
 
 

@@ -1,8 +1,9 @@
 """Arriving from a crowd platform, what the platform says of visits later, and the end of a visit.
 
 The link of a platform is checked, and opens the person's place. A signed link opens it once: the
-same link again is for whoever is signed in by it already, so that a copied one is of no use. In a
-platform's frame no cookie comes along, so the frame only opens the study in a tab of its own.
+same link again is for whoever is signed in by it already, so that a copied one is of no use. A link that
+nobody signed opens a new place alone, with a personal link to come back by: whoever knows another's
+id on such a platform could write it. In a platform's frame no cookie comes along, so the frame only opens the study in a tab of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fastapi.responses import HTMLResponse, Response
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import canonical_json
 from gadfly.store.arrivals import Came
+from gadfly.store.audit import SYSTEM
 from gadfly.study.arrival import ExternalQuestionSpec, ProlificSpec, RedirectSpec
 from gadfly.web.access import Anybody, Refused, Visitor, allow, sign_in
 from gadfly.web.leaving import farewell
@@ -50,6 +52,11 @@ _USED = (
     "This link was used before. Please open the study from the platform again; you go on where you "
     "were."
 )
+_OWN_LINK = (
+    "You have a place in this study already. Anybody could have written this platform's link, so "
+    "it does not open the place again: please come back by the personal link that you were shown "
+    "when you first came. If it is lost, write to the people named below."
+)
 _LATER = (
     "The platform cannot be asked who you are just now. Nothing is lost: wait a minute, then open "
     "the link again."
@@ -80,13 +87,25 @@ async def arrive(visitor: Anybody) -> Response:
             visitor.serving, visitor.served, came.person, "failed_check", visit=came.visit
         )
         return _sorry(visitor, 403, "You have been here", _ONCE)
-    if came.again:
-        if visitor.person is None or visitor.person.id != came.person.id:
+    return await _let_in(visitor, came)
+
+
+async def _let_in(visitor: Visitor, came: Came) -> Response:
+    """Open the place of who came, where the link says enough of who that is."""
+    signed = isinstance(visitor.served.study.arrival.platform, ProlificSpec)
+    onward: Response = go(visitor, home(came.person))
+    if (came.again or not signed) and not came.new:
+        if visitor.person is not None and visitor.person.id == came.person.id:
+            return onward
+        if signed:
             return _sorry(visitor, 403, "This link was used", _USED)
-        return go(visitor, home(came.person))
-    response = go(visitor, home(came.person))
-    await sign_in(visitor, came.person, response)
-    return response
+        return _sorry(visitor, 403, "Please come by your own link", _OWN_LINK)
+    if not signed:
+        link = visitor.serving.people.link_for
+        token = await asyncio.to_thread(link, came.person, by=SYSTEM)
+        onward = show(visitor, "joined.html.j2", link=f"{visitor.address}/come/{token}")
+    await sign_in(visitor, came.person, onward)
+    return onward
 
 
 async def _who(served: Served, query: list[tuple[str, str]]) -> Arrival | None:
