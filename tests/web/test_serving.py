@@ -33,7 +33,8 @@ def opened(
         ({"secret": "short"}, "at least 32"),
         ({"secret": "a" * 64}, "random"),
         ({"secret": SECRET}, "GADFLY_KEYS is not set"),
-        ({"secret": SECRET, "keys": "no key"}, "no key"),
+        ({"secret": SECRET, "keys": new_key()}, "GADFLY_PUBLIC_URL is not set"),
+        ({"secret": SECRET, "keys": "no key", "public_url": "https://x.example"}, "no key"),
     ],
 )
 def test_off_this_machine_every_secret_is_asked_for(
@@ -102,7 +103,12 @@ def test_a_contact_by_mail_needs_a_mail_server(tmp_path: Path) -> None:
         serving = opened(study, secret=SECRET, **more)
         serving.leave()
         assert serving.check_mail(loopback=False) is None
-    told = gadfly("serve", path, "--host", "0.0.0.0", GADFLY_SECRET=SECRET, GADFLY_KEYS=new_key())
+    environment = {
+        "GADFLY_SECRET": SECRET,
+        "GADFLY_KEYS": new_key(),
+        "GADFLY_PUBLIC_URL": "https://study.example.org",
+    }
+    told = gadfly("serve", path, "--host", "0.0.0.0", **environment)
     assert told.returncode != 0
     assert "GADFLY_SMTP is not set: the legal contact of town" in told.stderr
 

@@ -214,7 +214,13 @@ def open_serving(
         raise PersonError(f"two of these studies have one name: {', '.join(sorted(names))}")
     (url,) = urls
     secret = server_secret(settings, url, loopback=loopback)
-    store = Store(url, Vault(vault_keys(settings, loopback=loopback)))
+    keys = vault_keys(settings, loopback=loopback)
+    if settings.public_url is None and not loopback:
+        raise OperatorError(
+            "GADFLY_PUBLIC_URL is not set: the address under which people reach the site, as "
+            "https://study.example.org. Links name it, and no other name is answered"
+        )
+    store = Store(url, Vault(keys))
     try:
         studies = {}
         for file in files:

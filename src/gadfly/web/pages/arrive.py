@@ -1,9 +1,10 @@
 """Arriving from a crowd platform, what the platform says of visits later, and the end of a visit.
 
 The link of a platform is checked, and opens the person's place. A signed link opens it once: the
-same link again is for whoever is signed in by it already, so that a copied one is of no use. A link that
-nobody signed opens a new place alone, with a personal link to come back by: whoever knows another's
-id on such a platform could write it. In a platform's frame no cookie comes along, so the frame only opens the study in a tab of its own.
+same link again is for whoever is signed in by it already, so that a copied one is of no use. A link
+that nobody signed opens a new place alone, with a personal link to come back by: whoever knows
+another's id on such a platform could write it. In a platform's frame no cookie comes along, so the
+frame only opens the study in a tab of its own.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ __all__ = ["home", "often", "router"]
 
 router = APIRouter()
 Token = Annotated[str, Path(max_length=100)]
-Login = Annotated[str, Form(min_length=1, max_length=200)]
+Login = Annotated[str, Form(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 Password = Annotated[str, Form(min_length=1, max_length=1000)]
 _HOMES: tuple[tuple[Role, str], ...] = (
     ("member", "/task"),
