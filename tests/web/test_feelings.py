@@ -201,6 +201,10 @@ def test_nobody_but_care_finds_a_persons_feelings_by_any_route(site: Site) -> No
     reads = [e for e in entries if e.what == "read feelings"]
     assert len(reads) == 2  # each look, and no look of anybody else
     assert {e.object for e in reads} == {person.name}
+    page = site.browser(site.person("owner")).get("/study/audit").text
+    rows = [row for row in page.split("<tr") if "read feelings" in row]
+    assert rows
+    assert not any(person.name in row for row in rows)  # the audit has it, an owner does not
 
 
 def answered(site: Site, pleasure: float, brief: str = "open@1") -> None:

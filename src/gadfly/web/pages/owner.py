@@ -177,6 +177,10 @@ async def briefs(visitor: Runs) -> Response:
     )
 
 
+_SOMEBODY = "somebody"
+"""Whose feelings were looked at would tell an owner something of them; the row itself has it."""
+
+
 @router.get("/{study}/study/audit", response_class=HTMLResponse)
 async def audit(visitor: Owner, before: Before = None) -> Response:
     """Who did what, who read what, who took what away: the newest first."""
@@ -194,7 +198,9 @@ async def audit(visitor: Owner, before: Before = None) -> Response:
                 when(entry.at),
                 logins.get(entry.who, entry.who),
                 entry.what,
-                logins.get(entry.object, entry.object),
+                _SOMEBODY
+                if entry.what == "read feelings"
+                else logins.get(entry.object, entry.object),
                 "" if entry.detail == "{}" else entry.detail,
             )
             for entry in found[:_PAGE]
