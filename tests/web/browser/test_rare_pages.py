@@ -72,3 +72,40 @@ def test_in_a_platforms_frame(tmp_path: Path, tab: Opener, eyes: Eyes) -> None:
         eyes.look(page, "framed")
         page.goto("/town/arrive?assignmentId=ASSIGNMENT_ID_NOT_AVAILABLE&hitId=H1")
         eyes.look(page, "preview")
+
+
+def test_from_the_consent_to_the_brief_by_keyboard_alone(tmp_path: Path, tab: Opener) -> None:
+    def tab_to(selector: str) -> None:
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("(s) => document.activeElement.matches(s)", selector):
+                return
+        raise AssertionError(f"no Tab leads to {selector}")
+
+    def at(address: str) -> None:
+        page.wait_for_url(f"**{address}")
+
+    with serve(write_study(tmp_path)) as site:
+        page = tab(site, site.person())
+        page.goto("/town/task")
+        tab_to("#adult")
+        page.keyboard.press("Space")
+        tab_to("button[value=yes]")
+        page.keyboard.press("Enter")
+        at("/town/topics")
+        tab_to("input[name=avoid]")
+        page.keyboard.press("Space")
+        tab_to("main form button")
+        page.keyboard.press("Enter")
+        at("/town/about-you")
+        tab_to("button[value=skip]")
+        page.keyboard.press("Enter")
+        at("/town/feel")
+        tab_to("input[type=range]")
+        page.keyboard.press("ArrowRight")
+        tab_to("button[value=skip]")
+        page.keyboard.press("Enter")
+        at("/town/task")
+        tab_to("main form button")
+        page.keyboard.press("Enter")
+        at("/town/attack/1")
