@@ -14,6 +14,8 @@ from tests.web.browser.eyes import Eyes
 from tests.web.browser.steps import ready, send
 from tests.web.site import serve, write_study
 from tests.web.test_arrival import TURK
+from tests.web.test_review import RIGHT, here, serve_bench
+from tests.web.test_review import begin as begin_review
 
 pytestmark = [pytest.mark.allow_hosts(["127.0.0.1"]), pytest.mark.usefixtures("socket_enabled")]
 
@@ -109,3 +111,16 @@ def test_from_the_consent_to_the_brief_by_keyboard_alone(tmp_path: Path, tab: Op
         tab_to("main form button")
         page.keyboard.press("Enter")
         at("/town/attack/1")
+
+
+def test_what_a_lead_sees_of_a_dispute(tmp_path: Path, tab: Opener, eyes: Eyes) -> None:
+    with serve_bench(tmp_path, "{training: false, per_attack: 2}") as bench:
+        bench.attack()
+        for success in (1, 5):
+            _, browser = bench.reviewer()
+            browser.post(here(begin_review(browser)), **{**RIGHT, "success": success})
+        page = tab(bench.site, bench.site.person("review_lead"))
+        page.goto("/town/study/reviews")
+        eyes.look(page, "dispute-queue")
+        page.goto("/town/study/reviews/1")
+        eyes.look(page, "dispute")
