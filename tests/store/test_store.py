@@ -21,10 +21,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url, text
 
-from gadfly.errors import OperatorError
+from gadfly.errors import OperatorError, PersonError
 from gadfly.records.values import Usage
 from gadfly.store import database
 from gadfly.store.database import open_database
+from gadfly.store.people import People
 from gadfly.store.rows import Counts, Held, NewEvent, Spent, StoredAttack, StoredScores
 from gadfly.store.store import Store
 from gadfly.store.tables import metadata
@@ -441,3 +442,15 @@ def test_many_may_make_a_new_file_at_once(tmp_path: Path) -> None:
     for opener in openers:
         opener.join()
     assert errors == []
+
+
+def test_a_nul_character_is_nobodys_fault_but_the_senders(url: str) -> None:
+    """SQLite keeps one; PostgreSQL cannot, and whoever sent it is told."""
+    with closing(Store(url)) as store:
+        study = store.add_study("one", "hash", "{}")
+        people = People(store)
+        if url.startswith("sqlite"):
+            assert people.password(study, "a\x00b") is None
+        else:
+            with pytest.raises(PersonError, match="NUL"):
+                people.password(study, "a\x00b")

@@ -29,7 +29,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gadfly.errors import OperatorError
+from gadfly.errors import OperatorError, PersonError
 
 __all__ = [
     "Database",
@@ -44,6 +44,7 @@ __all__ = [
 _BUSY_SECONDS = 30  # how long a writer waits for another
 _IDLE_SECONDS = 10.0  # how long a transaction of PostgreSQL may stand still
 logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # errors are raised, and told
+_NUL = 'encoding "UTF8": 0x00'  # how PostgreSQL refuses one
 _POOL = {"pool_size": 15, "max_overflow": 0}  # kept open: a new one costs more than a query
 _LOCK = 0x6761_6466_6C79  # "gadfly": the advisory lock of schema and study rows
 
@@ -279,7 +280,7 @@ def _migrate(connection: Connection) -> None:
 
 @contextmanager
 def operator_errors(engine: Engine) -> Iterator[None]:
-    """Turn what a database or its disk throws into a message for whoever runs it."""
+    """Turn what a database or its disk throws into a message for whoever can mend it."""
     from alembic.util.exc import CommandError
 
     where = engine.url.render_as_string(hide_password=True)
@@ -290,6 +291,8 @@ def operator_errors(engine: Engine) -> Iterator[None]:
             f"database {where}: {error}. It was written by a newer Gadfly, or is not Gadfly's"
         ) from None
     except DBAPIError as error:
+        if _NUL in _said(error.orig):
+            raise PersonError("a text holds a NUL character, which cannot be kept") from None
         raise OperatorError(f"database {where}: {_mend(_said(error.orig))}") from error
     except PoolTimeout as error:
         raise OperatorError(f"database {where}: no connection came free ({error})") from error
