@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import aiohttp
@@ -49,8 +49,11 @@ CORES = sorted(os.sched_getaffinity(0))
 
 
 def _seen(process: int) -> set[int]:
-    """A process and those that it started."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    """A process and those that it started; PostgreSQL's come and go."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except FileNotFoundError:
+        return set()
     return {process}.union(*(_seen(int(child)) for child in children))
 
 
@@ -58,8 +61,9 @@ def _used(processes: set[int]) -> float:
     """CPU-seconds of processes."""
     ticks = 0
     for process in processes:
-        stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(stat[11]) + int(stat[12])
+        with suppress(FileNotFoundError):
+            stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(stat[11]) + int(stat[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
