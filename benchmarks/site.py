@@ -163,7 +163,8 @@ def main() -> None:
             return
         database = stack.enter_context(postgres.serve())
         for process in _seen(database.process.pid):
-            os.sched_setaffinity(process, CORES[:2])
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(process, CORES[:2])
         _served(here / "two", database.new(), 2, {database.process.pid}, "PostgreSQL")
     os.sched_setaffinity(0, CORES)
 
