@@ -14,7 +14,6 @@ first cause is raised.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,7 +22,6 @@ from dataclasses import dataclass, field
 from gadfly.assistants.protocol import ServerProblem, Stopped
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import canonical_json
-from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
 from gadfly.redteam.events import Event, Replied, read_event
 from gadfly.redteam.members import member_of_task
@@ -34,8 +32,8 @@ from gadfly.run.casts import Cast, Casts
 from gadfly.run.journal import Journal, TakenOver
 from gadfly.run.probes import Probing, answered
 from gadfly.run.tally import ArmTally, Tally
-from gadfly.run.turns import ask, chance, draw_for, first_calls
-from gadfly.store.rows import Counts, Held, NewEvent, StoredAttack
+from gadfly.run.turns import ask, assigner, chance, draw_for, first_calls
+from gadfly.store.rows import Held, NewEvent, StoredAttack
 
 __all__ = ["LEASE_SECONDS", "Collected", "collect"]
 
@@ -318,21 +316,7 @@ def _take(run: _Run) -> Held | None:
             member_of_task(able, number, seed=protocol.seed, task_size=size).name if able else None
         )
 
-    def draw(counts: Counts) -> tuple[str, str] | None:
-        arms = {
-            arm.arm.name: ArmCount(
-                quota=arm.quota,
-                assigned=counts.by_arm.get(arm.arm.name, 0),
-                by_member=counts.by_arm_of_member.get(arm.arm.name, 0),
-            )
-            for arm in protocol.arms
-        }
-        drawn = draw_arm(arms, random.Random(f"arm/{protocol.seed}/{counts.number}"))
-        if drawn is None:
-            return None
-        return drawn.arm, canonical_json(drawn.assignment).decode()
-
-    look = time.monotonic() >= run.look_at
+    draw, look = assigner(protocol), time.monotonic() >= run.look_at
     held = study.store.next_attack(study.id, run.runner, digest, who, draw, look=look)
     if look and (held is None or not held.begun):  # what others leave is looked for now and then
         run.look_at = time.monotonic() + _LOOK_SECONDS

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,17 +20,16 @@ from gadfly.assistants.protocol import ServerProblem, Stopped
 from gadfly.errors import GadflyError, OperatorError
 from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Usage
-from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.dialogue import advance, rebuild
 from gadfly.redteam.events import Abandoned, Event, Replied, read_event
 from gadfly.redteam.state import Dialogue, needed
 from gadfly.run.assemble import OpenStudy, Servers
 from gadfly.run.budget import NO_USAGE, BudgetSpent, Purse
 from gadfly.run.casts import Casts
-from gadfly.run.turns import ask, chance, first_calls
+from gadfly.run.turns import ask, assigner, chance, first_calls
 from gadfly.store.audit import SYSTEM, Audit
 from gadfly.store.people import Person
-from gadfly.store.rows import Counts, StoredAttack
+from gadfly.store.rows import StoredAttack
 from gadfly.store.sittings import Appended, Sittings
 from gadfly.store.work import Stretch
 
@@ -97,21 +95,7 @@ class Sitting:
         """
         protocol, digest = self.study.file.study, self.study.file.protocol_hash
 
-        def draw(counts: Counts) -> tuple[str, str] | None:
-            arms = {
-                arm.arm.name: ArmCount(
-                    quota=arm.quota,
-                    assigned=counts.by_arm.get(arm.arm.name, 0),
-                    by_member=counts.by_arm_of_member.get(arm.arm.name, 0),
-                )
-                for arm in protocol.arms
-            }
-            drawn = draw_arm(arms, random.Random(f"arm/{protocol.seed}/{counts.number}"))
-            if drawn is None:
-                return None
-            return drawn.arm, canonical_json(drawn.assignment).decode()
-
-        begin, most = self.kept.begin, protocol.task_size
+        begin, most, draw = self.kept.begin, protocol.task_size, assigner(protocol)
         return await asyncio.to_thread(begin, person, digest, task, most, draw, may=may)
 
     async def spent(self, person: Person) -> str | None:

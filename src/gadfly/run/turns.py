@@ -9,15 +9,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Message, Usage
+from gadfly.redteam.assignment import ArmCount, draw_arm
 from gadfly.redteam.events import Abandoned, Continued, Event, Replied, Shown
 from gadfly.redteam.state import REPLIES, Dialogue, Needed
 from gadfly.run.budget import MemberSpent, Purse
 from gadfly.run.casts import Cast
-from gadfly.store.rows import StoredAttack
+from gadfly.store.rows import Counts, StoredAttack
 from gadfly.study.arms import Price
+from gadfly.study.protocol import Study
 
-__all__ = ["ask", "chance", "draw_for", "first_calls"]
+__all__ = ["ask", "assigner", "chance", "draw_for", "first_calls"]
 
 _OPENING = (Message(role="human", text=" " * 200),)  # a first message, to see what it can cost
 
@@ -28,6 +31,28 @@ def first_calls(cast: Cast) -> list[tuple[Usage, Price | None]]:
         (assistant.bound(_OPENING, REPLIES, cast.sampling[name]), cast.prices[name])
         for name, assistant in cast.assistants.items()
     ]
+
+
+def assigner(study: Study) -> Callable[[Counts], tuple[str, str] | None]:
+    """What draws the next attack's arm: from the counts so far, its name and how it was drawn as
+    canonical JSON; ``None`` where every quota is full.
+    """
+
+    def draw(counts: Counts) -> tuple[str, str] | None:
+        arms = {
+            arm.arm.name: ArmCount(
+                quota=arm.quota,
+                assigned=counts.by_arm.get(arm.arm.name, 0),
+                by_member=counts.by_arm_of_member.get(arm.arm.name, 0),
+            )
+            for arm in study.arms
+        }
+        drawn = draw_arm(arms, random.Random(f"arm/{study.seed}/{counts.number}"))
+        if drawn is None:
+            return None
+        return drawn.arm, canonical_json(drawn.assignment).decode()
+
+    return draw
 
 
 def draw_for(cast: Cast, attack: StoredAttack, dialogue: Dialogue, need: Needed) -> random.Random:
