@@ -108,7 +108,7 @@ def test_signs_of_life_alone_earn_no_more_than_the_limits_and_some_minutes(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [time.time()]
-    monkeypatch.setattr("gadfly.store.work.clock", lambda _: clock[0])
+    monkeypatch.setattr("gadfly.store.work.Work.now", staticmethod(lambda: clock[0]))
     member = site.person()
     browser = site.browser(member)
     for _ in range(2 * 3600 // 140 + 40):  # a script: 93 minutes more than the limit of two hours

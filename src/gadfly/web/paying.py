@@ -76,7 +76,7 @@ async def still_here(serving: Serving, served: Served) -> list[Here]:
     paid = await asyncio.to_thread(serving.payments.of_study, served.id)
     settled = {name for name, payment in paid if payment.outcome != "failed_check"}
     work = await asyncio.to_thread(serving.work.of_everybody, served.id)
-    now, out = await asyncio.to_thread(serving.work.now), []
+    now, out = serving.work.now(), []
     for one in await asyncio.to_thread(serving.people.of_study, served.id):
         here = one.state in ("active", "paused") and one.name not in settled
         if not here or one.id not in work:

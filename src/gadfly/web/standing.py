@@ -94,7 +94,7 @@ async def _verdict(
     person, limits = visitor.somebody, visitor.served.study.care.limits
     if person.state == "paused":
         return Verdict("day", None, person.because or "Your work is paused.")
-    now = await asyncio.to_thread(visitor.serving.work.now)
+    now = visitor.serving.work.now()
     everywhere = visitor.serving.work.everywhere
     stretches = await asyncio.to_thread(everywhere, person, since=now - WEEK)
     pieces = _pieces(stretches)

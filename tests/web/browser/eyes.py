@@ -39,6 +39,7 @@ class Eyes:
     def look(self, page: Page, name: str) -> None:
         """Look at the present page in light and dark, on a desk and on a phone."""
         self.seen.append(name)
+        page.wait_for_load_state("load")  # words may stand there before the style sheet does
         before = page.viewport_size
         for size, (width, height) in SIZES.items():
             page.set_viewport_size({"width": width, "height": height})

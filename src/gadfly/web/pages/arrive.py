@@ -172,7 +172,7 @@ async def hook(visitor: Anybody) -> Response:
     except OperatorError:
         raise Refused(404, "This study takes no webhooks.") from None
     body = await visitor.request.body()
-    now = await asyncio.to_thread(serving.work.now)
+    now = serving.work.now()
     try:
         event = read_webhook(visitor.request.headers, body, secret=key, now=now)
     except WebhookRefused as error:
