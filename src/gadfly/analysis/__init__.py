@@ -18,6 +18,7 @@ __all__ = [
     "sample",
     "schema",
     "statistics",
+    "topics",
     "truth",
     "words",
 ]

@@ -19,6 +19,15 @@ from gadfly.records.values import PUBLISHED, PUBLISHED_VERSION
 __all__ = ["released_frame"]
 
 _NONE = type(None)
+_NEVER_PUBLISHED = (
+    "number",
+    "round",
+    "probability",
+    "brief",
+    "started_at",
+    "ended_at",
+    "turn_scores",
+)
 
 
 class _RefusedError(Exception):
@@ -67,6 +76,7 @@ def _frame(rows: list[Any], *, text: bool) -> pl.DataFrame:
             scorer=pl.lit(PUBLISHED),
             scorer_version=pl.lit(PUBLISHED_VERSION),
             scorer_lineage=pl.lit(None, dtype=pl.String),
+            **{name: pl.lit(None, dtype=ATTACK_COLUMNS[name]) for name in _NEVER_PUBLISHED},
         )
         .with_columns(outcome_expression())
         .select([*ATTACK_COLUMNS, *(TEXT_COLUMNS if text else ())])

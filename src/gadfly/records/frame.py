@@ -39,6 +39,13 @@ ATTACK_COLUMNS: dict[str, pl.DataType] = {
     "outcome": pl.String(),  # Attack.outcome
     "attacker_kind": pl.String(),  # Attacker.kind
     "team_type": pl.String(),  # Attacker.team_type
+    "number": pl.Int64(),  # Attack.number: place in the order of assignment; null in a file
+    "round": pl.Int64(),  # Assignment.round; null where assignment was not recorded
+    "probability": pl.Float64(),  # with which this arm was drawn; null where not recorded
+    "brief": pl.String(),  # Attack.brief
+    "started_at": pl.Datetime("us", "UTC"),  # Attack.started_at
+    "ended_at": pl.Datetime("us", "UTC"),  # Attack.ended_at
+    "turn_scores": pl.List(pl.Float64()),  # first Scores.turns, a score for each reply
 }
 TEXT_COLUMNS: dict[str, pl.DataType] = {
     "task_description": pl.String(),
@@ -84,6 +91,13 @@ def attack_frame(attacks: Sequence[Attack], *, text: bool = False) -> pl.DataFra
         "outcome": [a.outcome for a in attacks],
         "attacker_kind": [a.attacker.kind for a in attacks],
         "team_type": [a.attacker.team_type for a in attacks],
+        "number": [a.number for a in attacks],
+        "round": [a.assignment.round if a.assignment else None for a in attacks],
+        "probability": [_probability(a) for a in attacks],
+        "brief": [a.brief for a in attacks],
+        "started_at": [a.started_at for a in attacks],
+        "ended_at": [a.ended_at for a in attacks],
+        "turn_scores": [None if s is None or s.turns is None else list(s.turns) for s in first],
     }
     if not text:
         return pl.DataFrame(columns, schema=ATTACK_COLUMNS)
@@ -98,6 +112,12 @@ def _rating(attack: Attack) -> float | None:
     if attack.rating is None or attack.rating.success is None:
         return None
     return float(attack.rating.success)
+
+
+def _probability(attack: Attack) -> float | None:
+    if attack.assignment is None:
+        return None
+    return attack.assignment.probabilities.get(attack.arm.name)
 
 
 def _is_upworker(platform: str | None) -> bool | None:
@@ -129,6 +149,15 @@ def column_checks() -> dict[str, tuple[pl.Expr, str]]:
         ),
         "attacker_kind": _one_of("attacker_kind", get_args(AttackerKind)),
         "team_type": _one_of("team_type", get_args(TeamType)),
+        "probability": (
+            pl.col("probability").is_null() | pl.col("probability").is_between(0, 1),
+            "a probability, or null",
+        ),
+        "turn_scores": (
+            pl.col("turn_scores").is_null()
+            | pl.col("turn_scores").list.eval(pl.element().is_finite()).list.all(),
+            "finite numbers, or null",
+        ),
     }
 
 

@@ -12,11 +12,12 @@ is stated. People stand in it by pseudonym alone. The audit is written before th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from gadfly.records.canonical import Record, canonical_json
-from gadfly.records.frame import ATTACK_COLUMNS, attack_frame
+from gadfly.records.frame import attack_frame
 from gadfly.records.output import write_chunks
 from gadfly.records.pairs import attack_pairs
 from gadfly.records.spreadsheet import csv_text
@@ -64,11 +65,13 @@ def _lines(records: Iterable[Record]) -> Iterable[bytes]:
 
 
 def _table(attacks: Sequence[Attack]) -> Iterable[bytes]:
-    """The frame that analyses read, with the attack's number and brief in front."""
-    rows = attack_frame(attacks).rows()
-    tags = list(ATTACK_COLUMNS).index("tags")
-    shown = (
-        [attack.number, attack.brief, *row[:tags], "; ".join(row[tags] or ()), *row[tags + 1 :]]
-        for attack, row in zip(attacks, rows, strict=True)
-    )
-    yield csv_text(["number", "brief", *ATTACK_COLUMNS], shown).encode()
+    """The frame that analyses read, one line for each attack; lists are joined by semicolons."""
+    frame = attack_frame(attacks)
+    shown = ([_cell(value) for value in row] for row in frame.rows())
+    yield csv_text(frame.columns, shown).encode()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
+    return value.isoformat() if isinstance(value, datetime) else value

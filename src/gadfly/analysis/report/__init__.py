@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["tables", "write"]
+__all__ = ["section", "sections", "tables", "write"]

@@ -78,6 +78,10 @@ class Table:
     """Rows in the order of arms."""
     breaks: frozenset[int] = frozenset()
     """Rows above which a line parts two types."""
+    finding: str = ""
+    """One sentence, computed: what stands out."""
+    method: str = ""
+    """How its numbers were made, and of how many."""
 
 
 @dataclass(frozen=True)
