@@ -57,6 +57,7 @@ def test_a_fault_of_ours_leads_out_as_long_as_somebody_is_known(site: Site, tmp_
     page = browser.get("/task")
     leads_out(page, 500)
     assert "script-src" in page.headers["content-security-policy"]
+    assert page.headers["connection"] == "close"  # the next request takes a new line
     with database(tmp_path) as c:
         c.execute("DROP TABLE steps")
     leads_out(browser.get("/task"), 503)
