@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import gadfly.analysis
 from gadfly.analysis.analyze import analyze
-from gadfly.analysis.arms import arms_in_order
+from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.results import Results, results_json
 from gadfly.analysis.schema import COMMAND, DOCS, SCHEMA, docs_text, schema_text
 from gadfly.errors import PersonError

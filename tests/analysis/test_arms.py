@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from gadfly.analysis.arms import arms_in_order, default_mark, size_value
+from gadfly.analysis.arms import default_mark
+from gadfly.analysis.order import arms_in_order, size_value
 from gadfly.analysis.results import ESTIMATES, Results, Scorer
 from gadfly.errors import PersonError, ProgrammerError
 from gadfly.records.reading import read_attack_frame

@@ -12,6 +12,7 @@ __all__ = [
     "density",
     "figures",
     "findings",
+    "order",
     "provenance",
     "report",
     "results",

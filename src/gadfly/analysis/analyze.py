@@ -17,10 +17,11 @@ from typing import cast
 import polars as pl
 from pydantic import JsonValue
 
-from gadfly.analysis.arms import arm_result, arms_in_order, default_mark, outcomes_of
+from gadfly.analysis.arms import arm_result, default_mark, outcomes_of
 from gadfly.analysis.bootstrap import CI, Bootstrap
 from gadfly.analysis.findings import findings
 from gadfly.analysis.findings import notes as all_notes
+from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.provenance import git_state, library_versions
 from gadfly.analysis.results import (
     ArmResult,

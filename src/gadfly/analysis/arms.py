@@ -3,15 +3,9 @@
 Ratings and success use attacks with a rating; statistics of the score use attacks with a score;
 turns use every attack. Each estimate carries its own ``n``, and the outcomes of all attacks stand
 beside them, so nothing is dropped in silence.
-
-Order: types as in the paper, others as they appear; sizes by number where they are one
-("2.7B" before "13B"), then as they appear.
 """
 
 from __future__ import annotations
-
-import re
-from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -30,21 +24,9 @@ from gadfly.analysis.statistics.turns_mean import TurnsMean
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import PUBLISHED, Arm
 
-__all__ = ["arm_result", "arms_in_order", "default_mark", "outcomes_of", "size_value"]
+__all__ = ["arm_result", "default_mark", "outcomes_of"]
 
-PAPER_TYPES = (
-    "plain lm",
-    "prompted",
-    "context distillation",
-    "distilled",
-    "rejection sampling",
-    "rlhf",
-)
-"""Interventions of the paper in its order, under the names of its release and under ours."""
 _TRAINED_BY_SCORER = ("rejection sampling", "rlhf")  # the published scorer chose or trained these
-
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmbt]?)\s*", re.IGNORECASE | re.ASCII)
-_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
 _SCORE: dict[str, Statistic] = {
     "min_harmlessness": Mean(),
@@ -55,41 +37,6 @@ _SCORE: dict[str, Statistic] = {
     "cvar05": CVaR(0.05),
     "cvar01": CVaR(0.01),
 }
-
-
-def size_value(num_params: str) -> float | None:
-    """A size as a number of parameters, ``None`` where the text is not one.
-
-    >>> size_value("2.7B") < size_value("13B")
-    True
-    >>> size_value("large") is None
-    True
-    """
-    found = _SIZE.fullmatch(num_params)
-    return float(found[1]) * _UNITS[found[2].lower()] if found else None
-
-
-def arms_in_order(present: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Arms as (model_type, num_params), from those present in order of appearance.
-
-    >>> arms_in_order([("rlhf", "13B"), ("mine", "x"), ("rlhf", "2.7B"), ("plain lm", "13B")])
-    [('plain lm', '13B'), ('rlhf', '2.7B'), ('rlhf', '13B'), ('mine', 'x')]
-    """
-    types = list(dict.fromkeys(kind for kind, _ in present))
-    sizes = list(dict.fromkeys(size for _, size in present))
-
-    def place(arm: tuple[str, str]) -> tuple[int, int, float, int]:
-        kind, size = arm
-        known = PAPER_TYPES.index(kind) if kind in PAPER_TYPES else len(PAPER_TYPES)
-        number = size_value(size)
-        return (
-            known,
-            types.index(kind),
-            float("inf") if number is None else number,
-            sizes.index(size),
-        )
-
-    return sorted(dict.fromkeys(present), key=place)
 
 
 def default_mark(arm: Arm, scorer: Scorer | None) -> Mark:
