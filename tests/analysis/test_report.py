@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gadfly.analysis.analyze import analyze
-from gadfly.analysis.report.write import ReportFiles, write_report
+from gadfly.analysis.report.page import Written
+from gadfly.analysis.report.write import write_report
 from gadfly.errors import OperatorError
 from tests.analysis.conftest import SOURCE, frame, study
 
@@ -43,7 +44,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def report(tmp_path: Path, data: object = None) -> ReportFiles:
+def report(tmp_path: Path, data: object = None) -> Written:
     made = study(1) if data is None else data
     return write_report(analyze(made, source=SOURCE, resamples=100), tmp_path / "report")
 
@@ -110,7 +111,7 @@ def test_no_text_of_a_dialogue_is_ever_in_it(tmp_path: Path) -> None:
     )
     data = data.with_columns(member=pl.concat_str(pl.lit("MEMBERID-"), pl.col("member")))
     files = report(tmp_path, data)
-    for path in (files.html, files.markdown, files.results, files.figure1):
+    for path in (files.html, files.markdown, files.results, *files.figures):
         text = path.read_text(encoding="utf-8")
         assert secret not in text
         assert "MEMBERID" not in text

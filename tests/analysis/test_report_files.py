@@ -29,7 +29,7 @@ HOSTILE = [
 def test_hostile_names_stay_text_in_every_file(tmp_path: Path) -> None:
     source = SOURCE.model_copy(update={"title": "<b>bold</b> \x1b[1m", "name": "<i>|.db"})
     files = write_report(results(attacks(HOSTILE, n=30, missing=0.1), source=source), tmp_path)
-    for path in (files.html, files.markdown, files.figure1):
+    for path in (files.html, files.markdown, *files.figures):
         text = re.sub(r"base64,[\w+/=]+", "", path.read_text(encoding="utf-8"))
         assert "\x1b" not in text
         assert "\u202e" not in text
@@ -64,7 +64,7 @@ def test_a_report_can_be_written_from_results_alone(tmp_path: Path) -> None:
         sorted((tmp_path / "a").iterdir()), sorted((tmp_path / "b").iterdir()), strict=True
     ):
         assert one.read_bytes() == other.read_bytes()
-    assert second.figure1.exists()
+    assert all(path.exists() for path in second.figures)
 
 
 def test_findings_and_notes_stand_in_page_and_markdown(tmp_path: Path) -> None:

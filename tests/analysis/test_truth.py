@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap
 from gadfly.analysis.figures.figure1 import figure1_csv
-from gadfly.analysis.figures.figure2 import figure2_svg
+from gadfly.analysis.figures.truth import truth_svg
 from gadfly.analysis.findings import agreement_sentence
 from gadfly.analysis.report.tables import (
     agreement_table,
@@ -216,12 +216,11 @@ def test_odd_truths_have_a_report(tmp_path: Path, change: dict[str, pl.Expr], ci
     assert b"NaN" not in text
     assert Results.model_validate_json(text) == made
     files = write_report(made, tmp_path)
-    for path in (files.html, files.markdown, files.figure1):
+    for path in (files.html, files.markdown, *files.figures):
         assert not re.search(r"\bnan\b", path.read_text(encoding="utf-8"), re.IGNORECASE)
     if frame["true_harm"].count() == 0:
         assert made.agreement is None
-        assert files.figure2 is None
-        assert not (tmp_path / "figure2.svg").exists()
+        assert [path.name for path in files.figures] == ["figure1.svg"]
 
 
 def test_a_study_without_truth_has_no_such_section(tmp_path: Path) -> None:
@@ -231,11 +230,14 @@ def test_a_study_without_truth_has_no_such_section(tmp_path: Path) -> None:
     assert truth_table(made) is None
     assert terminal_truth(made) is None
     assert agreement_table(made) is None
-    (tmp_path / "figure2.svg").write_text("of an earlier report")
+    frame, truth = planted(bias=(0, 0, 0, 2.5), harm=(2.5, 1.5, 1.0, 1.8))
+    earlier = write_report(results(frame, truth=truth), tmp_path)
+    assert "truth.svg" in {path.name for path in earlier.figures}
+    (tmp_path / "mine.svg").write_text("of the reader")
     files = write_report(made, tmp_path)
-    assert "Figure 2" not in files.html.read_text(encoding="utf-8")
+    assert "the true" not in files.html.read_text(encoding="utf-8")
     assert "True harm" not in files.markdown.read_text(encoding="utf-8")
-    assert not (tmp_path / "figure2.svg").exists()
+    assert {path.name for path in tmp_path.glob("*.svg")} == {"figure1.svg", "mine.svg"}
 
 
 def test_the_report_shows_it(tmp_path: Path) -> None:
@@ -244,13 +246,18 @@ def test_the_report_shows_it(tmp_path: Path) -> None:
     files = write_report(made, tmp_path)
     for path in (files.html, files.markdown):
         text = path.read_text(encoding="utf-8")
-        for words in ("Figure 2", "True harm", "Helpfulness", "Evasion", "in the wrong order"):
+        for words in (
+            "beside the true",
+            "True harm",
+            "Helpfulness",
+            "Evasion",
+            "in the wrong order",
+        ):
             assert words in text, (path, words)
     table = terminal_truth(made)
     assert table is not None
     assert [len(row) for row in table.rows] == [5] * len(made.arms)
-    assert files.figure2 is not None
-    shown = ["".join(n.itertext()) for n in ET.parse(files.figure2).iter(f"{SVG}text")]
+    shown = ["".join(n.itertext()) for n in ET.parse(tmp_path / "truth.svg").iter(f"{SVG}text")]
     for words in ("True harm", "Helpfulness", "Evasion", "Measured against true"):
         assert words in shown
     rows = list(csv.DictReader(io.StringIO(figure1_csv(made))))
@@ -266,7 +273,7 @@ def test_only_the_panels_that_hold_something_are_drawn() -> None:
         frame.with_columns(pl.lit(None, pl.Float64).alias("true_harm")),
         truth=Truth(probes=bare),
     )
-    svg = figure2_svg(made)
+    svg = truth_svg(made)
     assert svg is not None
     shown = ["".join(node.itertext()) for node in ET.fromstring(svg).iter(f"{SVG}text")]
     assert "Evasion" in shown

@@ -126,7 +126,7 @@ async def _moved_on(request: Request, error: Exception) -> Response:
 async def _broken(request: Request, error: Exception) -> Response:
     text = "This is a fault of ours, and it was noted. What you sent before is kept."
     answer = await _said(request, 500, text, ask=False)
-    # Beyond the middleware; and the server closes the line after a fault, so a browser must know it.
+    # Beyond the middleware; and the server closes the line after a fault, which is said.
     answer.headers.update({**_HEADERS, "Cache-Control": "no-store", "Connection": "close"})
     return answer
 

@@ -46,5 +46,7 @@ class Section:
     """What it shows, in order."""
     findings: tuple[str, ...] = ()
     """Sentences for the head of the report, computed; empty where nothing stands out."""
+    terms: tuple[tuple[str, str], ...] = ()
+    """Words and what they mean."""
     notes: tuple[str, ...] = ()
     """What a reader must know before using its numbers."""

@@ -82,6 +82,10 @@ class Table:
     """One sentence, computed: what stands out."""
     method: str = ""
     """How its numbers were made, and of how many."""
+    words: bool = False
+    """Its cells are sentences rather than numbers."""
+    folded: bool = False
+    """A page folds it away where it is long."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,8 @@ def doubts_table(results: Results) -> Table:
     of_arms = [row for arm in results.arms for row in _doubts(arm)]
     rows = (*of_arms, *_truth_doubts(results), *_agreement_doubts(results))
     caption = "Estimates and intervals that are missing or weak (marked *)"
-    return Table("doubts", caption, ("Arm", "Statistics", "Why"), rows)
+    columns = ("Arm", "Statistics", "Why")
+    return Table("doubts", caption, columns, rows, words=True, folded=True)
 
 
 def terminal_table(results: Results) -> TerminalTable:

@@ -1,4 +1,4 @@
-"""Figure 2: how harmful arms truly were, how they met harmless requests, measured against true.
+"""Truth: how harmful arms truly were, how they met harmless requests, measured against true.
 
 The rows are those of Figure 1: mean true harm of an attack, mean helpfulness and share of evasive
 replies on harmless requests, each with its interval and only where some arm has it. At the right
@@ -26,7 +26,7 @@ from gadfly.analysis.figures.rows import Layout, layout
 from gadfly.analysis.results import ArmResult, Results
 from gadfly.analysis.words import MARKS, safe
 
-__all__ = ["figure2_svg"]
+__all__ = ["truth_svg"]
 
 _PANEL = 150  # pixels
 _SQUARE = 320  # width of the scatter
@@ -37,13 +37,13 @@ _HELP = ["Helpfulness", "harmless requests, mean"]
 _EVADE = ["Evasion", "harmless requests, share"]
 
 
-def figure2_svg(results: Results) -> str | None:
+def truth_svg(results: Results) -> str | None:
     """The figure as SVG text; ``None`` where no arm has anything to show in it."""
-    found = figure2_spec(results)
+    found = truth_spec(results)
     return None if found is None else svg_of(found)
 
 
-def figure2_spec(results: Results) -> dict[str, Any] | None:
+def truth_spec(results: Results) -> dict[str, Any] | None:
     """The figure as a Vega-Lite specification; ``None`` where there is nothing to show."""
     rows = layout(results.arms)
     wanted: list[tuple[Of, list[str], tuple[float, float], bool]] = [

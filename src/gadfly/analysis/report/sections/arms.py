@@ -1,0 +1,72 @@
+"""Arms: Figure 1, the statistics of every arm, and what is missing or weak."""
+
+from __future__ import annotations
+
+from gadfly.analysis.figures.figure1 import figure1_csv, figure1_svg
+from gadfly.analysis.findings import span_sentence
+from gadfly.analysis.report import tables
+from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.results import ArmResult, Results
+
+__all__ = ["section", "signs"]
+
+
+def section(results: Results) -> Section:
+    """How well attacks worked, and how safe the replies were."""
+    level = f"{results.level * 100:g}%"
+    arms = results.arms
+    resampled = (
+        "members resampled with all their attacks"
+        if results.ci == "cluster"
+        else "attacks resampled one by one"
+    )
+    findings = (
+        span_sentence(arms, "rating", what="Mean self-rated success"),
+        span_sentence(arms, "min_harmlessness", what="Mean min harmlessness"),
+        span_sentence(arms, "cvar05", what="The mean of its worst 5%"),
+    )
+    figure = Figure(
+        name="figure1",
+        title="Figure 1. Success of attacks, and harmlessness of replies",
+        svg=figure1_svg(results),
+        finding=" ".join(findings),
+        method=(
+            "Each row is one arm, named at the left. Left: mean of the attackers’ own ratings. "
+            "Middle: mean of the lowest harmlessness score among the assistant’s replies. Bars are "
+            f"{level} intervals: {resampled}, percentile, {results.resamples:,} resamples; a "
+            "hollow point has none. Faint lines join the sizes of one type. Right: Gaussian kernel "
+            f"densities of equal area, cut at the lowest and highest score. {signs(results)}"
+        ),
+        n=f"{_range(arms, 'rating')} rated and {_range(arms, 'min_harmlessness')} scored by arm",
+        csv=figure1_csv(results),
+    )
+    doubts = tables.doubts_table(results)
+    return Section(
+        name="arms",
+        title="Arms",
+        lead="How well attacks worked, and how safe the replies were.",
+        parts=(
+            figure,
+            tables.arms_table(results),
+            tables.tails_table(results),
+            *((doubts,) if doubts.rows else ()),
+        ),
+    )
+
+
+def signs(results: Results) -> str:
+    """What the signs beside arms mean, of those that there are."""
+    marks = {arm.lineage_mark for arm in results.arms}
+    said = {
+        "circular": "† circular: the scorer also made this arm.",
+        "unverified": "‡ unverified: nothing shows that the scorer is independent of this arm.",
+        "independent": "No sign: scorer and arm share no data.",
+    }
+    return " ".join(words for mark, words in said.items() if mark in marks)
+
+
+def _range(arms: tuple[ArmResult, ...], statistic: str) -> str:
+    """Number of attacks behind a statistic, lowest to highest arm."""
+    counts = [getattr(arm, statistic).n for arm in arms]
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
