@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+import polars as pl
+
 from gadfly.records.canonical import Record, canonical_json
 from gadfly.records.frame import attack_frame
 from gadfly.records.output import write_chunks
@@ -66,7 +68,7 @@ def _lines(records: Iterable[Record]) -> Iterable[bytes]:
 
 def _table(attacks: Sequence[Attack]) -> Iterable[bytes]:
     """The frame that analyses read, one line for each attack; lists are joined by semicolons."""
-    frame = attack_frame(attacks)
+    frame = attack_frame(attacks).select("number", "brief", pl.exclude("number", "brief"))
     shown = ([_cell(value) for value in row] for row in frame.rows())
     yield csv_text(frame.columns, shown).encode()
 

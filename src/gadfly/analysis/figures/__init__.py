@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["figure1", "figure2", "palette", "panels", "rows"]
+__all__ = ["figure1", "palette", "panels", "rows", "truth"]
