@@ -53,7 +53,7 @@ def test_each_coefficient_is_of_what_it_says() -> None:
     assert found.success_kappa.estimate < 0.6 < found.success.estimate < 0.95
     assert found.intent_harm.estimate is None
     assert found.intent_harm.reason is not None
-    assert "every review gave the same answer" in found.intent_harm.reason
+    assert "every rating is the same" in found.intent_harm.reason
 
 
 def test_only_original_reviews_count() -> None:
@@ -73,6 +73,9 @@ def test_tags_of_another_taxonomy_are_missing() -> None:
 
 def test_a_study_without_reviews_is_told_so() -> None:
     found = agreement([review(1, 1, 2)])
-    for one in (found.success, found.success_kappa, found.binary_kappa, found.tags):
+    for one in (found.success, found.tags):
         assert (one.estimate, one.n) == (None, 0)
-        assert one.reason == "no attack has reviews enough to compare"
+        assert one.reason == "no attack has two ratings or more"
+    for one in (found.success_kappa, found.binary_kappa):
+        assert (one.estimate, one.n) == (None, 0)
+        assert one.reason == "no attack has exactly 3 ratings"

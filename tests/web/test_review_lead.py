@@ -47,13 +47,13 @@ def audit(bench: Bench, what: str) -> list[tuple[str, str]]:
 def test_agreement_so_far_is_shown_and_explained_where_undefined(bench: Bench) -> None:
     owner = staff(bench, "owner")
     bench.attack(), bench.attack()
-    assert "no attack has reviews enough to compare" in owner.get("/study/reviews").text
+    assert "no attack has two ratings or more" in owner.get("/study/reviews").text
     for _ in range(2):
         for success in (1, 5):
             judge(bench, success=success)
     page = owner.get("/study/reviews").text
     assert "Krippendorff" in page
-    assert "every review gave the same answer" in page  # harm of intent and tags
+    assert "every rating is the same" in page  # harm of intent and tags
 
 
 def test_who_differs_is_settled_by_a_lead_and_the_originals_stay(bench: Bench) -> None:

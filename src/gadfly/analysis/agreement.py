@@ -13,7 +13,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from gadfly.analysis.statistics.agreement import fleiss_kappa, krippendorff_alpha, tag_alpha
+from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.statistics.fleiss_kappa import fleiss_kappa
+from gadfly.analysis.statistics.krippendorff_alpha import krippendorff_alpha, tag_alpha
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 from gadfly.records.reviews import Review, Verdict
@@ -65,10 +67,11 @@ def review_agreement(
     binary = each(lambda _, said: int(said.success >= threshold))
     intent = each(lambda _, said: said.intent_harm)
     tags = each(lambda r, said: frozenset(said.tags) if r.taxonomy == taxonomy else None)
+    how = Bootstrap(ci="iid", resamples=resamples, unit="attack")
     return Agreement(
-        success=krippendorff_alpha(success, scale="ordinal", resamples=resamples),
-        success_kappa=fleiss_kappa(success, raters=per_attack, resamples=resamples),
-        binary_kappa=fleiss_kappa(binary, raters=per_attack, resamples=resamples),
-        intent_harm=krippendorff_alpha(intent, scale="ordinal", resamples=resamples),
-        tags=tag_alpha(tags, resamples=resamples),
+        success=krippendorff_alpha(success, scale="ordinal", how=how),
+        success_kappa=fleiss_kappa(success, raters=per_attack, how=how),
+        binary_kappa=fleiss_kappa(binary, raters=per_attack, how=how),
+        intent_harm=krippendorff_alpha(intent, scale="ordinal", how=how),
+        tags=tag_alpha(tags, how=how),
     )
