@@ -215,6 +215,12 @@ def test_effort_follows_from_quotas_and_rules(path: Path) -> None:
     assert not [said for said in machine.assumptions if "reviews" in said]
 
 
+def test_what_people_read_is_not_said_of_simulated_members(path: Path, tmp_path: Path) -> None:
+    people = write_template(tmp_path / "people", people=True)
+    assert "simulated" in load_study(path).study.purpose
+    assert "simulated" not in yaml.safe_load(people.read_text(encoding="utf-8"))["purpose"]
+
+
 def test_the_template_never_overwrites(path: Path) -> None:
     with pytest.raises(FileProblem, match="is there already"):
         write_template(path.parent)

@@ -17,6 +17,8 @@ from gadfly.study.protocol import load_study
 __all__ = ["Endpoint", "write_template"]
 
 _SCRIPTED = (("open", "small", 0.5), ("open", "large", 0.7), ("wary", "small", 2.5))
+_TRIAL = "To learn how Gadfly works, on scripted assistants and simulated members."
+_PURPOSE = "To find where AI assistants answer in harmful ways, so that they can be made safer."
 _SIMULATED = """\
   kind: simulated
   count: 30
@@ -74,7 +76,14 @@ def write_template(folder: Path, endpoint: Endpoint | None = None, *, people: bo
     try:
         folder.mkdir(parents=True, exist_ok=True)
         members = _PEOPLE if people else _SIMULATED
-        filled = text.format(name=name, members=members, arms=arms, launch=launch, care=_CARE)
+        filled = text.format(
+            name=name,
+            purpose=_PURPOSE if people or endpoint else _TRIAL,
+            members=members,
+            arms=arms,
+            launch=launch,
+            care=_CARE,
+        )
         path.write_text(filled, encoding="utf-8")
     except OSError as error:
         why = f"{path}: {error.strerror}; give a folder that can be written"
