@@ -5,4 +5,4 @@ it. How it is shown stands in ``report/sections`` under the same name, how it is
 ``figures``. Topics build on ``statistics``, never on each other's results or the report.
 """
 
-__all__: list[str] = []
+__all__ = ["cells", "contrasts"]

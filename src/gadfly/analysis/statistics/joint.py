@@ -1,0 +1,230 @@
+"""Differences of means between groups of attacks that share members.
+
+The mean of group g is μ_g = Σ_m S_mg / Σ_m N_mg, with S_mg the sum and N_mg the number of values
+(or the sum of weights) of member m in it; a contrast is θ = Σ_g c_g μ_g. Groups are arms, or any
+union of arms, or the same arm by two columns.
+
+Interval: cluster bootstrap, the members drawn once for all groups, so that what a member brings to
+both sides of a difference cancels, as it does in the data. Drawing for each group apart is too wide
+where members attacked both and too narrow nowhere. A resample in which a group of the contrast has
+no value is left out and counted; where that is more than one in twenty, there is no interval.
+
+p-value: θ / se against Student's t. With u_m = Σ_g c_g (S_mg − μ_g N_mg) / N_g, what member m adds
+to θ at first order, se² = M/(M − 1) Σ_m u_m² over the M members of the contrast. Degrees of freedom
+are Kish's effective number of members less one, each weighing Σ_g |c_g| N_mg / N_g: with few or
+uneven members the normal distribution would promise too much.
+
+References: Davison & Hinkley 1997, *Bootstrap Methods and their Application*, sections 2.7.2
+(influence of ratios) and 3.8 (resampling clusters); Cameron & Miller 2015, "A Practitioner's Guide
+to Cluster-Robust Inference", *Journal of Human Resources* 50(2); Carter, Schnepel & Steigerwald
+2017, doi 10.1162/REST_a_00639 (effective clusters).
+
+>>> import numpy as np
+>>> totals = Totals.of(
+...     np.array([1.0, 3.0, 5.0]), members=np.array([0, 0, 1]), groups=np.array([0, 1, 1]),
+...     shape=(2, 2),
+... )
+>>> totals.means().tolist()
+[1.0, 4.0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from gadfly.analysis.bootstrap import Bootstrap, resample
+from gadfly.analysis.sample import Floats, Ints, Sample
+from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.records.estimate import Estimate
+
+__all__ = ["Contrasted", "Robust", "Totals", "contrasted", "percentile", "robust"]
+
+_FEW = 10  # effective members below which intervals are known to be narrow
+_EMPTY = 0.05  # share of resamples without a group from which there is no interval
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums by member and group. Leading axes hold variants, such as permutations."""
+
+    sums: Floats
+    """Sum of (weighted) values, [..., members, groups]."""
+    counts: Floats
+    """Number of values, or sum of their weights, same shape."""
+    n: Ints
+    """Number of values in each group, [groups]."""
+
+    @classmethod
+    def of(
+        cls,
+        values: Floats,
+        *,
+        members: Ints,
+        groups: Ints,
+        shape: tuple[int, int],
+        weights: Floats | None = None,
+    ) -> Totals:
+        """From values (NaN where there is none), each with its member and group.
+
+        :param shape: numbers of members and of groups.
+        """
+        there = ~np.isnan(values)
+        cell, size = (members * shape[1] + groups)[there], shape[0] * shape[1]
+        weight = np.ones(len(cell)) if weights is None else weights[there]
+        sums: Floats = np.bincount(cell, weight * values[there], size).astype(np.float64)
+        counts: Floats = np.bincount(cell, weight, size).astype(np.float64)
+        return cls(
+            sums.reshape(shape),
+            counts.reshape(shape),
+            np.bincount(groups[there], minlength=shape[1]),
+        )
+
+    def merged(self, unions: Floats) -> Totals:
+        """The groups, then unions of them: one column of 0 and 1 for each union."""
+        every = np.hstack([np.eye(len(unions)), unions])
+        return Totals(self.sums @ every, self.counts @ every, (self.n @ every).astype(np.int64))
+
+    def means(self) -> Floats:
+        """Mean of each group, NaN where it is empty, [..., groups]."""
+        return _ratio(self.sums.sum(axis=-2), self.counts.sum(axis=-2))
+
+
+@dataclass(frozen=True)
+class Robust:
+    """A contrast with its standard error, arrays of one length."""
+
+    value: Floats
+    """θ, NaN where a group is empty, [..., contrasts]."""
+    error: Floats
+    """Standard error over members, same shape."""
+    members: Floats
+    """Effective number of members, [contrasts]."""
+
+    @property
+    def p(self) -> Floats:
+        """Two-sided p-values; NaN where nothing can be said."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.abs(self.value / self.error)
+        df = np.maximum(self.members - 1, 1e-9)
+        return np.where(self.members > 1, 2 * special.stdtr(df, -t), np.nan)
+
+
+@dataclass(frozen=True)
+class Contrasted:
+    """A contrast as the bootstrap sees it."""
+
+    estimate: Estimate
+    """The contrast with its interval."""
+    empty: int
+    """Number of resamples left out, because a group of the contrast was empty in them."""
+    p: float | None
+    """p-value by Student's t; ``None`` where nothing can be said."""
+
+
+def robust(totals: Totals, coefficients: Floats) -> Robust:
+    """Contrasts with standard errors that respect members; ``coefficients`` [groups, contrasts]."""
+    means, size = totals.means(), totals.counts.sum(axis=-2)
+    off = totals.sums - np.nan_to_num(means)[..., None, :] * totals.counts
+    u = np.nan_to_num(_ratio(off, size[..., None, :])) @ coefficients
+    base = totals.counts.reshape(-1, *totals.counts.shape[-2:])[0]
+    weigh = np.nan_to_num(_ratio(base, base.sum(axis=0))) @ np.abs(coefficients)
+    members = (weigh > 0).sum(axis=0)
+    spread = (u**2).sum(axis=-2) * members / np.maximum(members - 1, 1)
+    effective = np.array([effective_members(column) for column in weigh.T])
+    return Robust(_apply(means, coefficients), np.sqrt(spread), effective)
+
+
+def contrasted(
+    totals: Sequence[Totals], coefficients: Floats, *, how: Bootstrap, seed: int, what: str
+) -> list[list[Contrasted]]:
+    """Contrasts of several columns of the same groups, all from the same resamples.
+
+    :param totals: one for each column, members as rows.
+    :param coefficients: [groups, contrasts].
+    :param what: what is computed, in words, for ``Estimate.method``.
+    """
+    drawn: list[list[Floats]] = [[] for _ in totals]
+    members = len(totals[0].sums)
+    units = Sample(np.arange(members, dtype=np.float64), np.arange(members), members)
+    for draws in resample(units, how.resamples if members > 1 else 0, seed):
+        times = draws.multiplicities.astype(np.float64)
+        for column, parts in zip(totals, drawn, strict=True):
+            parts.append(_apply(_ratio(times @ column.sums, times @ column.counts), coefficients))
+    none = np.empty((0, coefficients.shape[1]))
+    return [
+        _all(column, coefficients, np.concatenate(parts) if parts else none, how, what)
+        for column, parts in zip(totals, drawn, strict=True)
+    ]
+
+
+def _all(
+    totals: Totals, coefficients: Floats, drawn: Floats, how: Bootstrap, what: str
+) -> list[Contrasted]:
+    """Every contrast of one column."""
+    found, method = robust(totals, coefficients), f"{what}; joint {how.method}"
+    p = found.p
+    rows = []
+    for k, value in enumerate(found.value):
+        n = int(totals.n[coefficients[:, k] != 0].sum())
+        estimate, empty = percentile(
+            float(value), drawn[:, k], members=float(found.members[k]), n=n, how=how, method=method
+        )
+        rows.append(Contrasted(estimate, empty, None if np.isnan(p[k]) else float(p[k])))
+    return rows
+
+
+def percentile(
+    value: float, drawn: Floats, *, members: float, n: int, how: Bootstrap, method: str
+) -> tuple[Estimate, int]:
+    """An estimate with the middle of its resamples, and how many of those were left out.
+
+    :param value: NaN where a group has no value.
+    :param drawn: it in each resample, NaN where a group is empty.
+    :param members: effective number of members.
+    """
+    there = drawn[np.isfinite(drawn)]
+    empty = len(drawn) - len(there)
+    low = high = None
+    if np.isnan(value):
+        reason: str | None = "not estimable: a side of the difference has no value"
+    elif members <= 1:
+        unit = "member" if how.ci == "cluster" else how.unit
+        reason = f"no interval: resampling needs at least 2 {unit}s"
+    elif empty > _EMPTY * len(drawn):
+        reason = (
+            f"no interval: in {empty:,} of {len(drawn):,} resamples a side of the difference "
+            "has no value"
+        )
+    else:
+        tail = (1 - how.level) / 2
+        low, high = (float(end) for end in np.quantile(there, [tail, 1 - tail]))
+        few = how.ci == "cluster" and members < _FEW
+        reason = f"likely too narrow: members count as {members:.1f}" if few else None
+    estimate = Estimate(
+        estimate=None if np.isnan(value) else value,
+        low=low,
+        high=high,
+        level=how.level,
+        n=n,
+        method=method,
+        reason=reason,
+    )
+    return estimate, empty
+
+
+def _ratio(top: Floats, bottom: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(top / bottom)
+
+
+def _apply(means: Floats, coefficients: Floats) -> Floats:
+    """Contrasts of means, NaN only where a mean that counts is missing."""
+    gone = np.isnan(means)
+    found = np.where(gone, 0.0, means) @ coefficients
+    if not gone.any():
+        return np.asarray(found)
+    return np.where(gone.astype(np.float64) @ (coefficients != 0) > 0, np.nan, found)

@@ -1,0 +1,397 @@
+"""What an intervention buys, and what size buys: differences between arms.
+
+Compared are interventions at each size and over all sizes they share (with equal weight, so that
+no busy size decides), each size with the next of the same intervention, and the trend of each
+intervention in the logarithm of size, one point a model: the slope is of these models, whatever
+else differs between them, and says nothing of models that were not attacked.
+
+A difference is the second less the first. Members are resampled for all arms together. Where arms
+were drawn at random the p-value permutes the arms that are compared within member and round (and
+within size, for interventions); the others stay where they are. Where they were not, or where
+attacks are weighted by the stored probability of their arm (Hájek), it is Student's t over members,
+and nothing makes the difference an effect of the arm. p-values are corrected within a family: all
+contrasts of one outcome and one kind.
+
+A Simpson trap is a pair of sizes (or interventions) that the pooled means order one way, and the
+means within interventions (or sizes), averaged, the other way: the arms are filled unevenly.
+
+References: Hájek 1971, comment on Basu, "An essay on the logical foundations of survey sampling";
+Simpson 1951, *Journal of the Royal Statistical Society B* 13(2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.order import size_value
+from gadfly.analysis.sample import Floats, Ints
+from gadfly.analysis.statistics.joint import Contrasted, Totals, contrasted
+from gadfly.analysis.statistics.multiplicity import benjamini_hochberg, holm
+from gadfly.analysis.statistics.permutation import permutation_p
+from gadfly.analysis.topics.cells import Cells, sorted_attacks
+from gadfly.errors import PersonError
+from gadfly.records.canonical import Record
+from gadfly.records.estimate import Estimate
+
+__all__ = ["KINDS", "OUTCOMES", "Contrast", "Contrasts", "Trap", "contrasts", "excludes_zero"]
+
+Design = Literal["observational", "randomised"]
+Outcome = Literal["rating", "success_rate", "min_harmlessness"]
+Kind = Literal["intervention", "intervention_pooled", "size", "trend"]
+Weighting = Literal["none", "probability"]
+OUTCOMES: tuple[Outcome, ...] = ("rating", "success_rate", "min_harmlessness")
+KINDS: dict[Kind, str] = {
+    "intervention": "intervention against intervention at each size",
+    "intervention_pooled": "intervention against intervention over all shared sizes",
+    "size": "size against the next within each intervention",
+    "trend": "trend in log size of each intervention, conditional on these models",
+}
+"""What each kind of contrast compares, in words."""
+
+
+class Contrast(Record):
+    """One difference between arms."""
+
+    outcome: Outcome
+    """What is compared: mean rating, success rate, or mean min harmlessness."""
+    kind: Kind
+    """What kind of difference it is."""
+    first: str
+    """Intervention or size that is subtracted; the smallest size of a trend."""
+    second: str
+    """Intervention or size that it is subtracted from; the largest size of a trend."""
+    within: str | None
+    """Size or intervention at which they are compared; null over all shared sizes."""
+    difference: Estimate
+    """Second less first; of a trend the slope for a tenfold size."""
+    left_out: int
+    """Number of resamples in which a side had no value; they are not in the interval."""
+    p: float | None
+    """Two-sided p-value; null where nothing can be said."""
+    p_holm: float | None
+    """It, adjusted by Holm within its family."""
+    p_bh: float | None
+    """It, adjusted by Benjamini and Hochberg within its family."""
+    family: str
+    """Name of its family: outcome and kind."""
+    family_size: int
+    """Number of p-values in the family."""
+    p_method: str
+    """How the p-value was made."""
+    design: Design
+    """Whether its attacks were assigned to arms at random."""
+
+
+class Trap(Record):
+    """A pooled order that the order within strata contradicts."""
+
+    outcome: Outcome
+    """What is compared."""
+    compared: Literal["sizes", "interventions"]
+    """What is compared; the strata are the other."""
+    first: str
+    """Size or intervention that is subtracted."""
+    second: str
+    """Size or intervention that it is subtracted from."""
+    pooled: Estimate
+    """Second less first over all attacks, whatever the stratum."""
+    stratified: Estimate
+    """The mean of the differences within the strata that have both, each with equal weight."""
+    clear: bool
+    """Whether both intervals exclude 0."""
+    heaviest: str
+    """The arm that fills the largest share of its side."""
+    share: float
+    """That share of the side's attacks, 0 to 1."""
+
+
+class Contrasts(Record):
+    """All differences between the arms of a study."""
+
+    design: Design
+    """Whether attacks were assigned to arms at random."""
+    weighting: Weighting
+    """Whether attacks are weighted by the inverse of the stored probability of their arm."""
+    permutations: int
+    """Number of permutations behind each p-value; 0 where none was made."""
+    seed: int
+    """Seed of resamples and permutations."""
+    contrasts: tuple[Contrast, ...]
+    """By outcome, then by kind, then in the order of arms."""
+    traps: tuple[Trap, ...]
+    """Pooled orders that the strata contradict."""
+
+
+Pair = tuple[str, str]  # an arm as (model_type, num_params)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One contrast before it is computed."""
+
+    kind: Kind
+    first: str
+    second: str
+    within: str | None
+    weights: dict[Pair, float]
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Two sizes, or two interventions, as they are compared with and without strata."""
+
+    compared: Literal["sizes", "interventions"]
+    first: str
+    second: str
+    arms: tuple[list[int], list[int]]
+    """Numbers of the arms of either side."""
+    shared: tuple[list[int], list[int]]
+    """Those of strata that have both, in the same order."""
+
+
+def contrasts(
+    frame: pl.DataFrame,
+    *,
+    how: Bootstrap,
+    design: Design,
+    success_threshold: float = 3,
+    weighting: Weighting = "none",
+    permutations: int = 999,
+) -> Contrasts:
+    """Every contrast of a frame of attacks, and its Simpson traps.
+
+    :raises PersonError: weighting by probabilities that were not recorded, or of arms that were not
+        drawn at random.
+    """
+    attacks = sorted_attacks(frame)
+    cells = Cells.of(attacks, how.ci, "contrasts")
+    values = _values(attacks, success_threshold)
+    weights = _inverse(attacks, design) if weighting == "probability" else None
+    totals = [cells.totals(column, weights) for column in values.T]
+    what = "difference of means" + ("" if weights is None else ", attacks by 1/probability (Hájek)")
+
+    tasks = list(_tasks(cells.arms))
+    plans = [plan for task in tasks for plan in task]
+    found = contrasted(totals, _matrix(plans, cells.arms), how=how, seed=cells.seed, what=what)
+    permuted = design == "randomised" and weights is None and bool(plans)
+    p = [[contrast.p for contrast in row] for row in found]
+    p_method = _by_t(how)
+    if permuted:
+        tested = [_permuted(task, attacks, values, cells, permutations) for task in tasks]
+        p = [[None if np.isnan(x) else float(x) for x in row] for row in np.hstack(tested)]
+        p_method = _by_permutation(attacks, permutations)
+    rows = [
+        _family(outcome, kind, plans, found[o], p[o], design=design, p_method=p_method)
+        for o, outcome in enumerate(OUTCOMES)
+        for kind in KINDS
+    ]
+    return Contrasts(
+        design=design,
+        weighting=weighting,
+        permutations=permutations if permuted else 0,
+        seed=cells.seed,
+        contrasts=tuple(row for family in rows for row in family),
+        traps=tuple(_traps(totals, cells, how, what)),
+    )
+
+
+def _values(attacks: pl.DataFrame, threshold: float) -> Floats:
+    """The outcomes of each attack, NaN where missing, [attacks, outcomes]."""
+    rating = attacks["rating"].to_numpy()
+    success = np.where(np.isnan(rating), np.nan, rating >= threshold)
+    return np.column_stack([rating, success, attacks["min_harmlessness"].to_numpy()])
+
+
+def _inverse(attacks: pl.DataFrame, design: Design) -> Floats:
+    """One over the probability with which each attack's arm was drawn."""
+    unknown = int((attacks["probability"].fill_null(0) <= 0).sum())
+    if unknown or design != "randomised":
+        why = f"{unknown:,} of {attacks.height:,} attacks have none" if unknown else design
+        raise PersonError(
+            f"weighting: got probability; it takes arms drawn at random with the probability kept "
+            f'of every attack ({why}); use weighting="none"'
+        )
+    return np.asarray(1 / attacks["probability"].to_numpy())
+
+
+def _tasks(arms: Sequence[Pair]) -> Iterator[list[_Plan]]:
+    """Contrasts, together where they compare the same arms and one shuffle serves them all."""
+    sizes: dict[str, list[str]] = {}
+    for kind, size in arms:
+        sizes.setdefault(kind, []).append(size)
+    for a, b in combinations(sizes, 2):
+        shared = [size for size in sizes[a] if size in sizes[b]]
+        task = [
+            _Plan("intervention", a, b, size, {(a, size): -1.0, (b, size): 1.0}) for size in shared
+        ]
+        if len(shared) > 1:
+            weights = {arm: x / len(shared) for plan in task for arm, x in plan.weights.items()}
+            task.append(_Plan("intervention_pooled", a, b, None, weights))
+        if task:
+            yield task
+    for kind, own in sizes.items():
+        for small, large in pairwise(own):
+            yield [_Plan("size", small, large, kind, {(kind, small): -1.0, (kind, large): 1.0})]
+        yield from _trend(kind, own)
+
+
+def _trend(kind: str, sizes: Sequence[str]) -> Iterator[list[_Plan]]:
+    """Least squares of arm means on log10 size, where two sizes or more are numbers."""
+    known = {size: value for size in sizes if (value := size_value(size))}
+    x = np.log10(list(known.values()))
+    if len(set(x)) < 2:
+        return
+    slope = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
+    weights = {(kind, size): float(c) for size, c in zip(known, slope, strict=True)}
+    names = list(known)
+    yield [_Plan("trend", names[0], names[-1], kind, weights)]
+
+
+def _matrix(plans: Sequence[_Plan], arms: Sequence[Pair]) -> Floats:
+    """Coefficients, [arms, contrasts]."""
+    columns = [[plan.weights.get(arm, 0.0) for arm in arms] for plan in plans]
+    return np.array(columns, dtype=np.float64).reshape(len(plans), len(arms)).T
+
+
+def _permuted(
+    task: list[_Plan], attacks: pl.DataFrame, values: Floats, cells: Cells, permutations: int
+) -> Floats:
+    """p-values of a task, [outcomes, contrasts]: labels of its arms are permuted, no others."""
+    involved = [arm for arm in cells.arms if any(arm in plan.weights for plan in task)]
+    number = {cells.arms.index(arm): place for place, arm in enumerate(involved)}
+    rows = np.flatnonzero(np.isin(cells.arm, list(number)))
+    chosen = attacks[rows]
+    within = ["member", "round"]
+    within += ["num_params"] if task[0].kind == "intervention" else []
+    codes = chosen.select(pl.col(within).rank("dense").fill_null(0)).to_numpy()
+    return permutation_p(
+        values[rows],
+        members=codes[:, 0].astype(np.int64),
+        groups=np.array([number[arm] for arm in cells.arm[rows]]),
+        strata=np.unique(codes, axis=0, return_inverse=True)[1].ravel(),
+        coefficients=_matrix(task, involved),
+        permutations=permutations,
+        seed=cells.seed,
+    )
+
+
+def _by_t(how: Bootstrap) -> str:
+    unit = "member" if how.ci == "cluster" else how.unit
+    return f"Student's t over {unit}s, as many degrees of freedom as effective {unit}s less 1"
+
+
+def _by_permutation(attacks: pl.DataFrame, permutations: int) -> str:
+    rounds = "member and round"
+    if attacks["round"].null_count():
+        rounds = "member and round (where a round was recorded)"
+    return f"permutation of arms within {rounds}, studentised, {permutations:,} permutations"
+
+
+def _family(
+    outcome: Outcome,
+    kind: Kind,
+    plans: Sequence[_Plan],
+    found: Sequence[Contrasted],
+    p: Sequence[float | None],
+    *,
+    design: Design,
+    p_method: str,
+) -> Iterator[Contrast]:
+    """The contrasts of one outcome and kind, their p-values adjusted together."""
+    places = [k for k, plan in enumerate(plans) if plan.kind == kind]
+    known = [k for k in places if p[k] is not None]
+    raw = np.array([p[k] for k in known], dtype=np.float64)
+    by_holm = dict(zip(known, holm(raw).tolist(), strict=True))
+    by_bh = dict(zip(known, benjamini_hochberg(raw).tolist(), strict=True))
+    for k in places:
+        yield Contrast(
+            outcome=outcome,
+            kind=kind,
+            first=plans[k].first,
+            second=plans[k].second,
+            within=plans[k].within,
+            difference=found[k].estimate,
+            left_out=found[k].empty,
+            p=p[k],
+            p_holm=by_holm.get(k),
+            p_bh=by_bh.get(k),
+            family=f"{outcome}: {KINDS[kind]}",
+            family_size=len(known),
+            p_method=p_method,
+            design=design,
+        )
+
+
+def _sides(arms: Sequence[Pair]) -> Iterator[_Sides]:
+    """Every two sizes and every two interventions that share a stratum."""
+    axes: tuple[tuple[Literal["sizes", "interventions"], int], ...] = (
+        ("sizes", 1),
+        ("interventions", 0),
+    )
+    for compared, axis in axes:
+        for a, b in combinations(dict.fromkeys(arm[axis] for arm in arms), 2):
+            first, second = ([i for i, arm in enumerate(arms) if arm[axis] == x] for x in (a, b))
+            strata = {arms[i][1 - axis]: i for i in second}
+            both = [(i, strata[s]) for i in first if (s := arms[i][1 - axis]) in strata]
+            if both:
+                left, right = zip(*both, strict=True)
+                yield _Sides(compared, a, b, (first, second), (list(left), list(right)))
+
+
+def _traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> Iterator[Trap]:
+    """Sides whose pooled order contradicts the stratified one."""
+    sides, n_arms = list(_sides(cells.arms)), len(cells.arms)
+    if not sides:
+        return
+    unions = np.zeros((n_arms, 2 * len(sides)))
+    matrix = np.zeros((n_arms + 2 * len(sides), 2 * len(sides)))
+    for i, side in enumerate(sides):
+        for sign, half in ((-1.0, 0), (1.0, 1)):
+            unions[side.arms[half], 2 * i + half] = 1
+            matrix[n_arms + 2 * i + half, 2 * i] = sign
+            matrix[side.shared[half], 2 * i + 1] = sign / len(side.shared[half])
+    merged = [column.merged(unions) for column in totals]
+    found = contrasted(merged, matrix, how=how, seed=cells.seed, what=what)
+    for outcome, column, row in zip(OUTCOMES, totals, found, strict=True):
+        for i, side in enumerate(sides):
+            pooled, stratified = row[2 * i].estimate, row[2 * i + 1].estimate
+            if (pooled.estimate or 0) * (stratified.estimate or 0) < 0:
+                yield _trap(outcome, side, pooled, stratified, cells.arms, column.n)
+
+
+def _trap(
+    outcome: Outcome,
+    sides: _Sides,
+    pooled: Estimate,
+    stratified: Estimate,
+    arms: Sequence[Pair],
+    n: Ints,
+) -> Trap:
+    share, heaviest = max((n[i] / n[half].sum(), i) for half in sides.arms for i in half)
+    return Trap(
+        outcome=outcome,
+        compared=sides.compared,
+        first=sides.first,
+        second=sides.second,
+        pooled=pooled,
+        stratified=stratified,
+        clear=excludes_zero(pooled) and excludes_zero(stratified),
+        heaviest=" ".join(arms[heaviest]).strip(),
+        share=float(share),
+    )
+
+
+def excludes_zero(estimate: Estimate) -> bool:
+    """Whether there is an interval and 0 lies outside it."""
+    return (
+        estimate.low is not None
+        and estimate.high is not None
+        and (estimate.low > 0 or estimate.high < 0)
+    )
