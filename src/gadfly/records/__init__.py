@@ -15,6 +15,7 @@ __all__ = [
     "output",
     "pairs",
     "reading",
+    "refusal",
     "released",
     "reviews",
     "rows",

@@ -23,7 +23,7 @@ import polars as pl
 
 from gadfly.analysis.truth import PAIR_COLUMNS, PROBE_COLUMNS, Truth
 from gadfly.assistants.scripted import planted_harm
-from gadfly.assistants.training.refusals import refuses
+from gadfly.records.refusal import refuses
 from gadfly.preference.protocol import Scorer, fitting_scores
 from gadfly.records.transcript import attack_messages
 from gadfly.records.truth import Reader, Reading

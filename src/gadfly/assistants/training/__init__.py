@@ -12,7 +12,6 @@ __all__ = [
     "policy",
     "progress",
     "prompts",
-    "refusals",
     "reward",
     "rloo",
     "settings",

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from gadfly.assistants.local.batch import padded
-from gadfly.assistants.training.refusals import refuses
+from gadfly.records.refusal import refuses
 from gadfly.errors import ProgrammerError
 from gadfly.models.tokens import Encoder
 from gadfly.preference.protocol import Scorer, checked_scores
