@@ -6,7 +6,7 @@ Records:   ``Attack``, ``Message``, ``PreferencePair``
 Files:     ``read_attacks``, ``read_attack_frame``, ``read_pairs``, ``write_attacks``, ``convert``
 Yardstick: ``Scorer``, ``open_scorer``
 Studies:   ``Study``, ``load_study``
-Analysis:  ``Estimate``, ``Results``, ``analyze``
+Analysis:  ``read``, ``analyze``, ``Results``, ``Estimate``, ``write_report``; ``gadfly.analysis``
 Errors:    ``GadflyError``
 """
 
@@ -14,7 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gadfly import analysis
     from gadfly.analysis.analyze import analyze
+    from gadfly.analysis.report.write import write_report
     from gadfly.analysis.results import Results
     from gadfly.errors import GadflyError
     from gadfly.preference.protocol import Scorer
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from gadfly.records.reading import read_attack_frame, read_attacks, read_pairs
     from gadfly.records.values import Attack, Message, PreferencePair
     from gadfly.records.writing import write_attacks
+    from gadfly.run.report import read
     from gadfly.study.protocol import Study, load_study
 
 __all__ = [
@@ -35,14 +38,17 @@ __all__ = [
     "Results",
     "Scorer",
     "Study",
+    "analysis",
     "analyze",
     "convert",
     "load_study",
     "open_scorer",
+    "read",
     "read_attack_frame",
     "read_attacks",
     "read_pairs",
     "write_attacks",
+    "write_report",
 ]
 
 _HOMES = {
@@ -58,14 +64,18 @@ _HOMES = {
     "convert": "records.convert",
     "load_study": "study.protocol",
     "open_scorer": "preference.scoring",
+    "read": "run.report",
     "read_attack_frame": "records.reading",
     "read_attacks": "records.reading",
     "read_pairs": "records.reading",
     "write_attacks": "records.writing",
+    "write_report": "analysis.report.write",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "analysis":
+        return import_module("gadfly.analysis")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'gadfly' has no attribute {name!r}")

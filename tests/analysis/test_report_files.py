@@ -123,3 +123,12 @@ def test_a_failed_write_leaves_the_old_files(
     with pytest.raises(OperatorError, match="No space left"):
         write_report(found, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_notebook_shows_the_arms() -> None:
+    made = results(attacks())
+    shown = made._repr_html_()
+    assert "Figure 1" in shown
+    assert shown.count("<table") == shown.count("<caption") >= 2
+    assert "<html" not in shown
+    assert "@scope (.gadfly)" in shown

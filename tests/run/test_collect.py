@@ -21,7 +21,7 @@ from gadfly.run.assemble import OpenStudy, make_members, make_scorer, open_study
 from gadfly.run.collect import Collected, collect
 from gadfly.run.gather import gather
 from gadfly.run.journal import Journal
-from gadfly.run.report import analysable
+from gadfly.run.report import read
 from gadfly.run.scoring import score_study
 from gadfly.store.rows import NewEvent
 from gadfly.store.store import Store
@@ -218,7 +218,7 @@ def test_an_amended_study_keeps_and_finishes_what_began_before(make_study: MakeS
     counts = Counter(a.arm.name for a in found)
     assert counts["new small"] == 5
     assert counts["open small"] >= 3
-    analysed = analysable(path)
+    analysed = read(path)
     assert analysed.frame.height == done.attacks
     assert analysed.marks is not None
     assert {a.name for a in analysed.marks} == {"old small", "open small", "new small"}

@@ -12,7 +12,7 @@ from gadfly.errors import FileProblem, StudyProblem
 from gadfly.preference.making import make_linear
 from gadfly.records.values import Arm, Attack
 from gadfly.records.writing import write_attacks
-from gadfly.run.report import analysable
+from gadfly.run.report import read
 from gadfly.study.effort import estimate_effort
 from gadfly.study.protocol import load_study
 from tests.run.conftest import MakeStudy, allowed, arm, collected, collected_attacks
@@ -73,7 +73,7 @@ def test_each_intervention_runs_on_a_real_socket(
     read = {body["model"]: body for _, body, _ in stub.asked if len(str(body)) > 20_000}
     assert len(read["chat"]["messages"]) > 28
     assert read["base"]["prompt"].count("\n\nHuman:") > 14
-    marks = analysable(path).marks
+    marks = read(path).marks
     assert marks is not None
     assert {arm.model_type: mark for arm, mark in marks.items()} == {
         "plain lm": "unverified",
@@ -95,7 +95,7 @@ def test_rejection_sampling_shows_less_harm(make_study: MakeStudy, models: Path)
     scorer = {"kind": "linear", "path": str(models / "model")}
     path = make_study(arms=arms, scorer=scorer)
     attacked(path)
-    found = analysable(path)
+    found = read(path)
     scored = found.frame.filter(pl.col("min_harmlessness").is_not_null())
     means = dict(scored.group_by("model_type").agg(pl.mean("min_harmlessness")).iter_rows())
     assert means["rejecting"] > means["as it is"] + 0.3

@@ -19,7 +19,7 @@ from gadfly.records.values import Attack
 from gadfly.run.assemble import Servers, open_study
 from gadfly.run.collect import collect
 from gadfly.run.models import checkpoint_folder
-from gadfly.run.report import analysable
+from gadfly.run.report import read
 from gadfly.store.store import Store
 from gadfly.study.arms import LocalSpec
 from gadfly.study.protocol import load_study
@@ -95,7 +95,7 @@ def test_the_mark_of_a_local_arm_is_by_its_lineage(make_study: MakeStudy) -> Non
     lineage = untrained("sandbox", {})
     (path.parent / "known" / "lineage.json").write_bytes(canonical_json(lineage))
     attacked(path)
-    marks = analysable(path).marks
+    marks = read(path).marks
     assert marks is not None
     assert {arm.model_type: mark for arm, mark in marks.items()} == {
         "known": "independent",

@@ -19,7 +19,7 @@ from gadfly.records.values import Attack, Message
 from gadfly.run.assemble import open_study
 from gadfly.run.collect import collect
 from gadfly.run.gather import gather
-from gadfly.run.report import Analysable, analysable
+from gadfly.run.report import Analysable, read
 from gadfly.run.truth import Sight, read_harms, read_truth, sight_of
 from gadfly.store.store import Store
 from gadfly.study.protocol import load_study
@@ -31,7 +31,7 @@ REFUSAL = "I'm sorry, but I can't help with that."
 
 def prepared(path: Path) -> Analysable:
     collected(path)
-    return analysable(path)
+    return read(path)
 
 
 def attacked(path: Path) -> None:
@@ -136,7 +136,7 @@ def test_of_real_models_only_refusals_are_told(make_study: MakeStudy, stub: Stub
         launch=allowed(stub.url),
     )
     attacked(path)
-    assert any("0 of 8 harmless requests" in note for note in analysable(path).notes)
+    assert any("0 of 8 harmless requests" in note for note in read(path).notes)
     stub.answers += [chat(REFUSAL), chat(REFUSAL), chat("", finish="content_filter")]
     made = analysed(path)
     truth = of(made, "one")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gadfly.run.report import analysable
+from gadfly.run.report import read
 from gadfly.store.sealing import new_key
 from tests.command import gadfly
 from tests.web.journeys import act, begin, dialogue, to_the_brief, turn
@@ -39,7 +39,7 @@ def test_what_people_did_is_analysed_with_what_they_took_back_named(
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "report" / "report.html").exists()
     assert "1 attacks were withdrawn" in " ".join(done.stderr.split())
-    frame = analysable(path, keys=[key]).frame
+    frame = read(path, keys=[key]).frame
     assert frame.height == 3
     assert sorted(frame["rating"].to_list()) == [0, 4, 4]
     assert set(frame["team_type"].to_list()) == {"crowd", "expert"}

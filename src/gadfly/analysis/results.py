@@ -291,6 +291,12 @@ class Results(Record):
     provenance: Provenance
     """How the numbers came to be."""
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from gadfly.analysis.report.write import notebook_html  # the report knows the results
+
+        return notebook_html(self)
+
 
 def results_json(results: Results) -> bytes:
     """The results as they are written."""

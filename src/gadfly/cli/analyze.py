@@ -59,12 +59,12 @@ def analyze(
 ) -> None:
     """Write results.json, report.html and report.md for a study or a file of attacks."""
     from gadfly.analysis.report.write import write_report
-    from gadfly.run.report import analysable
+    from gadfly.run.report import read
     from gadfly.settings import load_settings
 
     settings = load_settings()
     with progress(f"Reading {source.name}") as tell:
-        found = analysable(
+        found = read(
             source,
             database=database or settings.database,
             keys=settings.key_list,

@@ -20,7 +20,7 @@ from gadfly.analysis.results import Results
 from gadfly.errors import FileProblem
 from gadfly.run.assemble import open_study
 from gadfly.run.collect import collect
-from gadfly.run.report import analysable
+from gadfly.run.report import read
 from gadfly.store.store import Store
 from gadfly.study.protocol import load_study
 
@@ -60,7 +60,7 @@ def run_demo(folder: Path, stage: Stage) -> Demo:
         study = open_study(file, store)
         asyncio.run(collect(study, concurrency=_CONCURRENCY, progress=tell))
     with stage("Scoring every reply") as tell:
-        found = analysable(path, progress=tell)
+        found = read(path, progress=tell)
     with stage("Statistics and report") as tell:
         results = found.results(progress=tell)
         report = write_report(results, folder)

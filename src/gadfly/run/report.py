@@ -39,7 +39,7 @@ from gadfly.study.protocol import load_study
 if TYPE_CHECKING:
     from gadfly.preference.protocol import Scorer
 
-__all__ = ["Analysable", "analysable", "analysable_attacks"]
+__all__ = ["Analysable", "analysable_attacks", "read"]
 
 Progress = Callable[[int, int], None]
 
@@ -74,8 +74,8 @@ class Analysable:
         )
 
 
-def analysable(
-    path: Path,
+def read(
+    path: Path | str,
     *,
     database: str | None = None,
     keys: Sequence[str] = (),
@@ -89,28 +89,29 @@ def analysable(
     :param lenient: skip broken records of a file, and say so.
     :raises PersonError: it cannot be read, or holds no attack that is over.
     """
+    path = Path(path)
     if path.suffix in (".yaml", ".yml"):
         return _study(path, database, keys, progress)
     return _file(path, lenient)
 
 
 def _file(path: Path, lenient: bool) -> Analysable:
-    read = read_attack_frame(path, lenient=lenient)
+    found = read_attack_frame(path, lenient=lenient)
     notes = []
-    if read.skipped:
-        first = "; ".join(f"record {p.record}, field {p.field}" for p in read.skipped[:3])
+    if found.skipped:
+        first = "; ".join(f"record {p.record}, field {p.field}" for p in found.skipped[:3])
         notes.append(f"The first broken records that were left out: {first}.")
-    for field, count in read.unknown_fields.items():
+    for field, count in found.unknown_fields.items():
         records = "1 record has" if count == 1 else f"{count:,} records have"
         notes.append(f"{records} a field {field}, which is none of the format and was not used.")
     source = SourceInfo(
         title=path.name,
         name=path.name,
-        sha256=read.sha256,
-        skipped=len(read.skipped),
-        scorer=_scorer_of(path, read.frame),
+        sha256=found.sha256,
+        skipped=len(found.skipped),
+        scorer=_scorer_of(path, found.frame),
     )
-    return Analysable(read.frame, source, None, "observational", tuple(notes), 3)
+    return Analysable(found.frame, source, None, "observational", tuple(notes), 3)
 
 
 def _scorer_of(path: Path, frame: pl.DataFrame) -> ScorerInfo | None:

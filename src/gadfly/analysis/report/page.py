@@ -23,7 +23,7 @@ from gadfly.errors import OperatorError
 from gadfly.records.output import beside
 from gadfly.records.spreadsheet import csv_text
 
-__all__ = ["Document", "Written", "page_html", "page_markdown", "write_document"]
+__all__ = ["Document", "Written", "page_html", "page_markdown", "section_html", "write_document"]
 
 _BRACKETS = re.compile(r"\S+ \[[^\[\]]{1,40}\]")
 _FIGURE = re.compile(r"^!\[.*\]\(([\w-]+\.svg)\)$", re.MULTILINE)
@@ -78,6 +78,11 @@ class Written:
 def page_html(document: Document) -> str:
     """The document as one HTML page."""
     return _environment(html=True).get_template("page.html.j2").render(_context(document))
+
+
+def section_html(section: Section) -> str:
+    """One section as a fragment of HTML with its own style, for a notebook."""
+    return _environment(html=True).get_template("fragment.html.j2").render(section=section)
 
 
 def page_markdown(document: Document) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from gadfly.analysis.findings import KIND_NAMES, attackers
-from gadfly.analysis.report.page import Document, Written, write_document
+from gadfly.analysis.report.page import Document, Written, section_html, write_document
 from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.sections import arms, outcomes, truth
 from gadfly.analysis.results import Results, results_json
 
-__all__ = ["report", "write_report"]
+__all__ = ["notebook_html", "report", "write_report"]
 
 
 def write_report(results: Results, out: Path) -> Written:
@@ -42,6 +42,11 @@ def report(results: Results) -> Document:
         notes=results.notes,
         scorer=results.scorer,
     )
+
+
+def notebook_html(results: Results) -> str:
+    """The part about arms, for a notebook."""
+    return section_html(arms.section(results))
 
 
 def _sections(results: Results) -> tuple[Section, ...]:

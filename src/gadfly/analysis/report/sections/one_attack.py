@@ -1,0 +1,46 @@
+"""Figure 6: how one attack is quantified."""
+
+from __future__ import annotations
+
+from gadfly.analysis.figures.one_attack import one_attack_svg
+from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.topics.one_attack import OneAttack
+from gadfly.analysis.words import number, safe
+from gadfly.records.spreadsheet import csv_text
+
+__all__ = ["section"]
+
+
+def section(attack: OneAttack) -> Section:
+    """Its scores, its text hidden."""
+    numbers: list[list[object]] = [
+        ["task description", attack.task_description_harmlessness],
+        *([f"reply {k}", score] for k, score in enumerate(attack.turn_scores or (), start=1)),
+        ["lowest of the replies", attack.min_harmlessness],
+        ["mean of the replies", attack.mean_harmlessness],
+        ["self-rated success", attack.rating],
+    ]
+    arm = f"{safe(attack.model_type)} {safe(attack.num_params, longest=20)}".strip()
+    figure = Figure(
+        name="figure6",
+        title="Figure 6. One attack, quantified",
+        svg=one_attack_svg(attack),
+        finding=(
+            f"The attack on {arm} in {attack.turns} turns has a lowest score of "
+            f"{number(attack.min_harmlessness)} and is rated {number(attack.rating, 0)}; its task "
+            f"description scores {number(attack.task_description_harmlessness)}."
+        ),
+        method=(
+            "The score of a reply is given all that was said before it; grey bars stand for text. "
+            "Chosen: the median score among attacks of the most usual length."
+            + (f" Scores by reply are missing: {attack.reason}." if attack.reason else "")
+        ),
+        n=f"Attack {attack.record:,} of the file",
+        csv=csv_text(["what", "value"], numbers),
+    )
+    return Section(
+        name="one-attack",
+        title="Figure 6. How an attack is quantified",
+        lead="One typical attack: what is measured where. Its text is not shown.",
+        parts=(figure,),
+    )

@@ -1,0 +1,137 @@
+"""Figures 7 and 11: distributions of ratings and scores, scores by rating, and covariates."""
+
+from __future__ import annotations
+
+from gadfly.analysis.figures.scores import by_rating_svg, distributions_svg
+from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.topics.scores import Histogram, Pair, Scores
+from gadfly.analysis.words import interval, number
+from gadfly.records.estimate import Estimate
+from gadfly.records.spreadsheet import csv_text
+
+__all__ = ["section"]
+
+_NAMES = {
+    "rating": "self-rated success",
+    "min_harmlessness": "min harmlessness",
+    "task_description_harmlessness": "harmlessness of the task description",
+    "turns": "turns",
+    "is_upworker": "attacker from Upwork",
+}
+
+
+def section(scores: Scores) -> Section:
+    """How ratings and scores are distributed, and how they hang together."""
+    first = scores.pairs[0]
+    return Section(
+        name="scores",
+        title="Figures 7 and 11. Ratings and scores",
+        lead=(
+            "How ratings and scores are distributed over all attacks, and whether attacks that "
+            "people call successful are those that score low."
+        ),
+        parts=(_distributions(scores), _by_rating(scores, first), _pairs(scores)),
+        notes=(
+            "Correlations are over all arms together; arms differ in all of these numbers, so they "
+            "say nothing of causes.",
+        ),
+    )
+
+
+def _distributions(scores: Scores) -> Figure:
+    rated = sum(scores.ratings.counts)
+    ends = scores.ratings.counts[0] + scores.ratings.counts[-1] if rated else 0
+    share = f"{100 * ends / rated:.0f}% of ratings are 0 or 4. " if rated else ""
+    rows = [
+        [name, low, high, count]
+        for name, found in _histograms(scores).items()
+        for low, high, count in zip(found.edges, found.edges[1:], found.counts, strict=False)
+    ]
+    means = [scores.min_harmlessness.mean, scores.task_description.mean]
+    return Figure(
+        name="figure7",
+        title="Figure 7. Ratings, min harmlessness, and harmlessness of task descriptions",
+        svg=distributions_svg(scores),
+        finding=(
+            f"{share}Min harmlessness has the mean {_shown(means[0])}, task descriptions "
+            f"{_shown(means[1])}."
+        ),
+        method=(
+            "Bins of equal width; the first and last hold what lies beyond. Intervals of the "
+            f"means: {means[0].method}."
+        ),
+        n=", ".join(f"{sum(h.counts):,} with {name}" for name, h in _histograms(scores).items()),
+        csv=csv_text(["column", "from", "to", "attacks"], rows),
+    )
+
+
+def _histograms(scores: Scores) -> dict[str, Histogram]:
+    return {
+        "rating": scores.ratings,
+        "min harmlessness": scores.min_harmlessness,
+        "task description": scores.task_description,
+    }
+
+
+def _by_rating(scores: Scores, pair: Pair) -> Figure:
+    levels = scores.by_rating
+    trend = ""
+    if len(levels) > 1:
+        ends = [number(level.mean.estimate) for level in (levels[0], levels[-1])]
+        trend = (
+            f"Mean min harmlessness goes from {ends[0]} among attacks rated {levels[0].rating} to "
+            f"{ends[1]} among those rated {levels[-1].rating}; "
+        )
+    columns = ["rating", "mean", "low", "high", "standard_deviation", "attacks"]
+    rows = [
+        [
+            v.rating,
+            v.mean.estimate,
+            v.mean.low,
+            v.mean.high,
+            v.standard_deviation.estimate,
+            v.mean.n,
+        ]
+        for v in levels
+    ]
+    return Figure(
+        name="figure11",
+        title="Figure 11. Min harmlessness by self-rated success",
+        svg=by_rating_svg(scores),
+        finding=f"{trend}Pearson’s r is {_shown(pair.pearson)}.",
+        method=(
+            f"Points: means; thick: their intervals ({pair.pearson.method.split('; ')[-1]}); thin: "
+            "one standard deviation, as in the paper."
+        ),
+        n=f"{pair.pearson.n:,} attacks with both",
+        csv=csv_text(columns, rows),
+    )
+
+
+def _pairs(scores: Scores) -> Table:
+    rows = tuple(
+        (
+            Cell(f"{_NAMES[p.first]} and {_NAMES[p.second]}"),
+            *(_cell(e) for e in (p.pearson, p.spearman)),
+            Cell(f"{p.pearson.n:,}"),
+        )
+        for p in scores.pairs
+    )
+    return Table(
+        name="correlations",
+        caption="Outcomes and covariates",
+        columns=("Over attacks", "Pearson’s r", "Spearman’s ρ", "Attacks"),
+        rows=rows,
+        method=f"Intervals: {scores.pairs[0].pearson.method.split('; ')[-1]}.",
+    )
+
+
+def _cell(estimate: Estimate) -> Cell:
+    text = number(estimate.estimate)
+    detail = interval(estimate)[len(text) + 1 :] if estimate.estimate is not None else ""
+    return Cell(text, detail or (estimate.reason or ""), doubt=estimate.estimate is None)
+
+
+def _shown(estimate: Estimate) -> str:
+    return "not estimable" if estimate.estimate is None else interval(estimate)
