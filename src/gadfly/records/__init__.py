@@ -14,6 +14,7 @@ __all__ = [
     "opening",
     "output",
     "pairs",
+    "ratings",
     "reading",
     "refusal",
     "released",

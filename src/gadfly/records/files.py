@@ -14,7 +14,7 @@ from typing import Literal
 from gadfly.errors import FileProblem, OperatorError, show
 from gadfly.records.canonical import sha256
 
-__all__ = ["Contents", "Layout", "load"]
+__all__ = ["Contents", "Layout", "bytes_of", "load"]
 
 Layout = Literal["array", "lines", "parquet"]
 
@@ -43,7 +43,7 @@ class Contents:
 def load(path: Path | str, *, lenient: bool = False) -> Contents:
     """Read and unpack a file; raises :class:`FileProblem` where there is nothing to take apart."""
     path = Path(path)
-    packed = _bytes_of(path)
+    packed = bytes_of(path)
     digest = sha256(packed)
     if packed.startswith(_PARQUET):
         return Contents(path, digest, packed, "parquet")
@@ -56,7 +56,8 @@ def load(path: Path | str, *, lenient: bool = False) -> Contents:
     return Contents(path, digest, data, layout, cut)
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """A file as it lies on disk; an empty one, or none, is a :class:`FileProblem`."""
     try:
         packed = path.read_bytes()
     except FileNotFoundError:

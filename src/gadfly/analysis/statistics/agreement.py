@@ -17,20 +17,32 @@ chapter 2 (percentile intervals).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from gadfly.analysis.bootstrap import Bootstrap, resample, seed_of
-from gadfly.analysis.sample import Floats, Sample
+from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.records.estimate import Estimate
 
-__all__ = ["OVER_ITEMS", "SAME", "Of", "Ratings", "closeness", "counted", "over_items", "table"]
+__all__ = [
+    "OVER_ITEMS",
+    "SAME",
+    "Of",
+    "Patterns",
+    "Ratings",
+    "closeness",
+    "coded",
+    "counted",
+    "over_items",
+    "table",
+]
 
 Ratings = Floats | Sequence[Sequence[float | None]]
 """Ratings by item (rows) and rater (columns); missing ones are NaN or ``None``. Rows may differ in
 length where a coefficient does not ask who rated."""
 Of = Callable[[Floats], Floats]
-"""The coefficient under each of several weightings of the items (a row of weights each); NaN or
+"""The coefficient under each of several weightings of the patterns (a row of weights each); NaN or
 infinite where it is not defined."""
 
 OVER_ITEMS = Bootstrap(ci="iid", unit="item")
@@ -50,19 +62,54 @@ def table(ratings: Ratings) -> Floats:
     return found
 
 
-def counted(ratings: Ratings, *, least: int = 2) -> tuple[Floats, Floats]:
-    """The values in order, and how often each item with ``least`` ratings or more got each.
+@dataclass(frozen=True)
+class Patterns:
+    """Items that got the same ratings, together: few patterns make many items quick to resample.
 
-    Items stand in a canonical order, so no order of items or raters changes a number.
+    They stand in a canonical order, so no order of items changes a number.
     """
+
+    values: Floats
+    """The values that occur, ascending."""
+    rows: Floats
+    """The patterns, a row each."""
+    times: Ints
+    """Number of items with each pattern."""
+
+    @property
+    def n(self) -> int:
+        """Number of items."""
+        return int(self.times.sum())
+
+
+def counted(ratings: Ratings, *, least: int = 2) -> Patterns:
+    """How often each item with ``least`` ratings or more got each value; who rated is lost."""
+    values, codes = _codes(ratings, least)
+    there = codes >= 0
+    places = np.nonzero(there)[0] * len(values) + codes[there]
+    counts = np.bincount(places, minlength=len(codes) * len(values))
+    return _patterns(values, counts.reshape(len(codes), len(values)))
+
+
+def coded(ratings: Ratings, *, least: int = 2) -> Patterns:
+    """Which value each rater gave each item with ``least`` ratings or more: its place, or −1."""
+    return _patterns(*_codes(ratings, least))
+
+
+def _codes(ratings: Ratings, least: int) -> tuple[Floats, Ints]:
+    """The values in order, and the place of each rating among them, −1 where it is missing."""
     rows = table(ratings)
     rows = rows[np.isfinite(rows).sum(axis=1) >= least]
-    given = np.isfinite(rows)
-    values, codes = np.unique(rows[given], return_inverse=True)
-    places = np.nonzero(given)[0] * len(values) + codes
-    counts = np.bincount(places, minlength=len(rows) * len(values)).astype(np.float64)
-    counts = counts.reshape(len(rows), len(values))
-    return values, counts[np.lexsort(counts.T)] if len(values) else counts
+    values = np.unique(rows[np.isfinite(rows)])
+    codes = np.searchsorted(values, rows)
+    return values, np.where(np.isfinite(rows), codes, -1)
+
+
+def _patterns(values: Floats, rows: Ints) -> Patterns:
+    if not rows.size:
+        return Patterns(values, rows[:0].astype(np.float64), np.zeros(0, dtype=np.int64))
+    found, times = np.unique(rows, axis=0, return_counts=True)
+    return Patterns(values, found.astype(np.float64), times)
 
 
 def closeness(values: Floats, power: int) -> Floats:
@@ -76,46 +123,48 @@ def closeness(values: Floats, power: int) -> Floats:
 
 
 def over_items(
-    name: str, of: Of, data: Floats, *, how: Bootstrap, missing: str | None = None
+    name: str, of: Of, patterns: Patterns, *, how: Bootstrap, missing: str | None = None
 ) -> Estimate:
     """A coefficient with its percentile interval over items.
 
-    :param of: the coefficient under weightings of the rows of ``data``.
-    :param data: what the seed is made from; a row for each item.
     :param missing: why it is not estimable; ``None`` where it is.
     """
-    n = len(data)
+    n = patterns.n
     method = f"{name}; {how.method}"
-    estimate = None if missing else _at_once(of, n)
+    estimate = None if missing else _at_once(of, patterns)
     ends: tuple[float | None, float | None] = (None, None)
     if estimate is None:
         reason: str | None = missing or SAME
     elif n < 2:
         reason = f"no interval: resampling needs at least 2 {how.unit}s, there is {n}"
     else:
-        ends, reason = _ends(name, of, data, how)
+        ends, reason = _ends(name, of, patterns, how)
     low, high = ends
     return Estimate(
         estimate=estimate, low=low, high=high, level=how.level, n=n, method=method, reason=reason
     )
 
 
-def _at_once(of: Of, n: int) -> float | None:
+def _at_once(of: Of, patterns: Patterns) -> float | None:
     """The coefficient of all items; ``None`` where it is not defined."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = float(of(np.ones((1, n)))[0])
+        value = float(of(patterns.times[None].astype(np.float64))[0])
     return value if np.isfinite(value) else None
 
 
 def _ends(
-    name: str, of: Of, data: Floats, how: Bootstrap
+    name: str, of: Of, patterns: Patterns, how: Bootstrap
 ) -> tuple[tuple[float | None, float | None], str | None]:
     """The ends of the interval, and why there are none or why they are in doubt."""
-    n = len(data)
-    sample = Sample.of(np.arange(n, dtype=np.float64), None)
-    draws = resample(sample, how.resamples, seed_of(sample, name, data.tobytes().hex()))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = np.concatenate([of(d.multiplicities.astype(np.float64)) for d in draws])
+    n, starts = patterns.n, np.cumsum(patterns.times) - patterns.times
+    sample = Sample.of(np.repeat(np.arange(len(starts), dtype=np.float64), patterns.times), None)
+    draws = resample(sample, how.resamples, seed_of(sample, name, patterns.rows.tobytes().hex()))
+    parts = []
+    for draw in draws:
+        weights = np.add.reduceat(draw.multiplicities, starts, axis=1).astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            parts.append(of(weights))
+    values = np.concatenate(parts)
     found = values[np.isfinite(values)]
     undefined = 1 - len(found) / len(values)
     if undefined > _UNDEFINED:

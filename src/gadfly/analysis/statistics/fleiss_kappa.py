@@ -33,7 +33,8 @@ __all__ = ["fleiss_kappa"]
 def fleiss_kappa(ratings: Ratings, *, raters: int, how: Bootstrap = OVER_ITEMS) -> Estimate:
     """Fleiss' κ over the items with exactly ``raters`` ratings (2 or more); ``n`` counts these."""
     rows = table(ratings)
-    _, counts = counted(rows[np.isfinite(rows).sum(axis=1) == raters])
+    found = counted(rows[np.isfinite(rows).sum(axis=1) == raters])
+    counts = found.rows
     alike = ((counts**2).sum(axis=1) - raters) / (raters * max(raters - 1, 1))
 
     def of(weights: Floats) -> Floats:
@@ -42,8 +43,8 @@ def fleiss_kappa(ratings: Ratings, *, raters: int, how: Bootstrap = OVER_ITEMS) 
         chance = (p**2).sum(axis=1)
         return np.asarray((weights @ alike / weights.sum(axis=1) - chance) / (1 - chance))
 
-    missing = SAME if counts.shape[1] < 2 else None
-    if not len(counts):
+    missing = SAME if len(found.values) < 2 else None
+    if raters < 2 or not found.n:
         missing = f"no {how.unit} has exactly {raters} ratings"
     name = f"Fleiss' kappa of {how.unit}s with {raters} ratings each"
-    return over_items(name, of, counts, how=how, missing=missing)
+    return over_items(name, of, found, how=how, missing=missing)

@@ -43,10 +43,11 @@ def gwet_ac(
     ratings: Ratings, *, weights: Weights = "unweighted", how: Bootstrap = OVER_ITEMS
 ) -> Estimate:
     """AC1 (unweighted) or AC2 (linear, quadratic); ``n`` is the number of items with a rating."""
-    values, counts = counted(ratings, least=1)
-    q, m = len(values), counts.sum(axis=1)
+    found = counted(ratings, least=1)
+    counts, q = found.rows, len(found.values)
+    m = counts.sum(axis=1)
     paired = m >= 2
-    near = closeness(values, WEIGHTS[weights])
+    near = closeness(found.values, WEIGHTS[weights])
     agree = (counts * (counts @ near - 1)).sum(axis=1) / np.maximum(m * (m - 1), 1)
     parts = np.column_stack([paired, np.where(paired, agree, 0), counts / m[:, None]])
 
@@ -59,4 +60,4 @@ def gwet_ac(
     missing = SAME if q < 2 else None
     missing = missing if paired.any() else f"no {how.unit} has two ratings or more"
     name = "Gwet's AC1" if weights == "unweighted" else f"Gwet's AC2, {weights}"
-    return over_items(name, of, counts, how=how, missing=missing)
+    return over_items(name, of, found, how=how, missing=missing)

@@ -33,7 +33,15 @@ import numpy as np
 
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Floats
-from gadfly.analysis.statistics.agreement import OVER_ITEMS, SAME, Of, Ratings, counted, over_items
+from gadfly.analysis.statistics.agreement import (
+    OVER_ITEMS,
+    SAME,
+    Of,
+    Patterns,
+    Ratings,
+    counted,
+    over_items,
+)
 from gadfly.records.estimate import Estimate
 
 __all__ = ["TagSets", "krippendorff_alpha", "tag_alpha"]
@@ -49,7 +57,8 @@ def krippendorff_alpha(
     how: Bootstrap = OVER_ITEMS,
 ) -> Estimate:
     """Krippendorff's α; ``n`` is the number of items with two ratings or more."""
-    values, counts = counted(ratings)
+    found = counted(ratings)
+    values, counts = found.values, found.rows
     of: Of
     if scale == "ordinal":
         of = _ordinal(counts)
@@ -57,7 +66,7 @@ def krippendorff_alpha(
         of = _interval(values, counts)
     else:
         of = _fixed(counts, 1 - np.eye(len(values)))
-    return _estimate(f"Krippendorff's alpha, {scale}", counts, of, how)
+    return _estimate(f"Krippendorff's alpha, {scale}", found, of, how)
 
 
 def tag_alpha(
@@ -65,19 +74,18 @@ def tag_alpha(
 ) -> Estimate:
     """Krippendorff's α of sets of tags; ``n`` is the number of items with two sets or more."""
     sets = sorted({s for row in tags for s in row if s is not None}, key=sorted)
-    place = {found: float(i) for i, found in enumerate(sets)}
-    used, counts = counted([[place[s] for s in row if s is not None] for row in tags])
-    sets = [sets[int(i)] for i in used]
+    place = {given: float(i) for i, given in enumerate(sets)}
+    found = counted([[place[s] for s in row if s is not None] for row in tags])
+    sets = [sets[int(i)] for i in found.values]
     delta = np.array([[_apart(a, b, distance) for b in sets] for a in sets])
-    of = _fixed(counts, delta.reshape(len(sets), len(sets)))
-    return _estimate(f"Krippendorff's alpha of tags, {distance}", counts, of, how)
+    of = _fixed(found.rows, delta.reshape(len(sets), len(sets)))
+    return _estimate(f"Krippendorff's alpha of tags, {distance}", found, of, how)
 
 
-def _estimate(name: str, counts: Floats, of: Of, how: Bootstrap) -> Estimate:
-    items, values = counts.shape
-    missing = SAME if values < 2 else None
-    missing = missing if items else f"no {how.unit} has two ratings or more"
-    return over_items(name, of, counts, how=how, missing=missing)
+def _estimate(name: str, found: Patterns, of: Of, how: Bootstrap) -> Estimate:
+    missing = SAME if len(found.values) < 2 else None
+    missing = missing if found.n else f"no {how.unit} has two ratings or more"
+    return over_items(name, of, found, how=how, missing=missing)
 
 
 def _fixed(counts: Floats, delta: Floats) -> Of:
@@ -100,7 +108,9 @@ def _interval(values: Floats, counts: Floats) -> Of:
 
     def of(weights: Floats) -> Floats:
         n, first, second, within = (weights @ parts).T
-        return np.asarray(1 - (n - 1) * within / (n * second - first**2))
+        between = n * second - first**2
+        between = np.where(between > 1e-9 * n**2 * np.ptp(v) ** 2, between, np.nan)  # rounding: 0
+        return np.asarray(1 - (n - 1) * within / between)
 
     return of
 

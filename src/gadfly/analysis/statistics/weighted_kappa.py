@@ -35,6 +35,7 @@ from gadfly.analysis.statistics.agreement import (
     OVER_ITEMS,
     Ratings,
     closeness,
+    coded,
     over_items,
     table,
 )
@@ -55,15 +56,13 @@ def weighted_kappa(
     :param of_rater: take only the pairs with this rater: how far it agrees with the others.
     """
     rows = table(ratings)
-    rows = rows[np.isfinite(rows).sum(axis=1) >= 2]
     if of_rater is not None:
         rows = rows[np.isfinite(rows[:, of_rater])]
-    rows = rows[np.lexsort(rows.T)] if rows.size else rows
-    values = np.unique(rows[np.isfinite(rows)])
+    found = coded(rows)
     pairs = [
         (a, b)
         for a, b in combinations(range(rows.shape[1]), 2)
-        if of_rater in (None, a, b) and np.isfinite(rows[:, a] + rows[:, b]).any()
+        if of_rater in (None, a, b) and ((found.rows[:, [a, b]] >= 0).all(axis=1)).any()
     ]
     which = "Cohen's kappa" if len(pairs) == 1 else "Light's kappa"
     name = f"{which}, {weights}"
@@ -71,9 +70,9 @@ def weighted_kappa(
         name += f", the mean over {len(pairs)} pairs of raters"
     if not pairs:
         missing = f"no {how.unit} has ratings by two raters"
-        return over_items(name, np.sum, rows, how=how, missing=missing)
-    distance = 1 - closeness(values, WEIGHTS[weights])
-    columns = hstack([_columns(rows, values, distance, *pair) for pair in pairs]).T.tocsr()
+        return over_items(name, np.sum, found, how=how, missing=missing)
+    distance = 1 - closeness(found.values, WEIGHTS[weights])
+    columns = hstack([_columns(found.rows, distance, *pair) for pair in pairs]).T.tocsr()
 
     def of(weighting: Floats) -> Floats:
         sums = (columns @ weighting.T).T.reshape(len(weighting), len(pairs), -1)
@@ -84,14 +83,14 @@ def weighted_kappa(
         there = np.isfinite(kappas)
         return np.asarray(np.where(there, kappas, 0).sum(axis=1) / there.sum(axis=1))
 
-    return over_items(name, of, rows, how=how)
+    return over_items(name, of, found, how=how)
 
 
-def _columns(rows: Floats, values: Floats, distance: Floats, a: int, b: int) -> csr_array:
-    """By item: whether both rated it, how far apart they are, and which value each gave."""
-    both = np.flatnonzero(np.isfinite(rows[:, a] + rows[:, b]))
-    one, other = (np.searchsorted(values, rows[both, rater]) for rater in (a, b))
-    ones, zeros, width = np.ones(len(both)), np.zeros(len(both), dtype=np.int64), len(values)
+def _columns(rows: Floats, distance: Floats, a: int, b: int) -> csr_array:
+    """By pattern: whether both rated, how far apart they are, and which value each gave."""
+    both = np.flatnonzero((rows[:, [a, b]] >= 0).all(axis=1))
+    one, other = (rows[both, rater].astype(np.int64) for rater in (a, b))
+    ones, zeros, width = np.ones(len(both)), np.zeros(len(both), dtype=np.int64), len(distance)
     data = np.concatenate([ones, distance[one, other], ones, ones])
     columns = np.concatenate([zeros, zeros + 1, one + 2, other + 2 + width])
     return csr_array((data, (np.tile(both, 4), columns)), shape=(len(rows), 2 + 2 * width))
