@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gadfly.analysis.bootstrap import Bootstrap
-from gadfly.analysis.briefs import success_by_brief
+from gadfly.analysis.briefs import difference_of_briefs, success_by_brief
 from gadfly.analysis.figures.figure1 import figure1_svg
 from gadfly.analysis.figures.palette import darkened
 from gadfly.analysis.results import Results
@@ -54,9 +54,11 @@ class Picture:
     """The same for dark ones."""
     briefs: Mapping[str, Estimate]
     """Success rate under each brief, by its label."""
+    differences: Mapping[str, Estimate]
+    """Success rate under each other brief less that under the study's first, by its label."""
 
 
-_NOTHING = Picture(0, 0, None, "", "", {})
+_NOTHING = Picture(0, 0, None, "", "", {}, {})
 
 
 class Live:
@@ -128,7 +130,8 @@ def _drawn(study: OpenStudy, scorer: Scorer, attacks: list[Attack]) -> Picture:
     how = Bootstrap(resamples=_RESAMPLES)
     briefs = success_by_brief(attacks, threshold=threshold, how=how)
     scored = sum(bool(attack.scores) for attack in attacks)
-    return Picture(len(attacks), scored, results, svg, darkened(svg), briefs)
+    differences = difference_of_briefs(attacks, study.file.brief.label, threshold=threshold)
+    return Picture(len(attacks), scored, results, svg, darkened(svg), briefs, differences)
 
 
 def _told(drawing: asyncio.Task[Picture]) -> None:

@@ -59,10 +59,10 @@ def difference(
     """
     _, codes = np.unique(members, return_inverse=True)
     count = int(codes.max(initial=-1)) + 1
-    n = np.stack([np.bincount(codes[side], minlength=count) for side in (~second, second)]) * 1.0
-    s = np.stack(
-        [np.bincount(codes[side], values[side], minlength=count) for side in (~second, second)]
-    )
+    sides = (codes[~second], codes[second])
+    of = (values[~second], values[second])
+    n: Floats = np.stack([np.bincount(side, np.ones(len(side)), count) for side in sides])
+    s: Floats = np.stack([np.bincount(side, y, count) for side, y in zip(sides, of, strict=True)])
     if not n.sum(axis=1).all():
         return _missing(what, len(values), level, "not estimable: one of the groups is empty")
     found, error, df = standard_errors(s, n)

@@ -5,4 +5,8 @@ it. How it is shown stands in ``report/sections`` under the same name, how it is
 ``figures``. Topics build on ``statistics``, never on each other's results or the report.
 """
 
-__all__ = ["cells", "contrasts"]
+__all__ = [
+    "cells",
+    "contrasts",
+    "people",
+]

@@ -155,6 +155,7 @@ async def briefs(visitor: Runs) -> Response:
     given = Counter(person.brief for person in people)
     made = Counter(row.brief or served.open.file.brief.label for row in attacks)
     success = picture.briefs if picture else {}
+    differences = picture.differences if picture else {}
     now = [brief.label for brief in served.open.file.briefs]
     labels = dict.fromkeys([*now, *filter(None, made), *filter(None, given)])
     rows = [
@@ -164,6 +165,7 @@ async def briefs(visitor: Runs) -> Response:
             made[label],
             found.n if (found := success.get(label)) else 0,
             worded(found),
+            worded(differences.get(label)),
         )
         for label in labels
     ]
