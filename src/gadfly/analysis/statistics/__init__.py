@@ -19,6 +19,8 @@ __all__ = [
     "joint",
     "krippendorff_alpha",
     "mean",
+    "mixed_linear",
+    "mixed_ordinal",
     "multiplicity",
     "ordering",
     "permutation",
