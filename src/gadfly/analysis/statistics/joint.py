@@ -5,8 +5,9 @@ The mean of group g is μ_g = Σ_m S_mg / Σ_m N_mg, with S_mg the sum and N_mg 
 union of arms, or the same arm by two columns.
 
 Interval: cluster bootstrap, the members drawn once for all groups, so that what a member brings to
-both sides of a difference cancels, as it does in the data. Drawing for each group apart is too wide
-where members attacked both and too narrow nowhere. A resample in which a group of the contrast has
+both sides of a difference cancels, as it does in the data. It would not, drawn for each apart.
+Percentiles are expanded for few members, as in :mod:`gadfly.analysis.bootstrap`; below five
+effective members there is neither interval nor t. A resample in which a group of the contrast has
 no value is left out and counted; where that is more than one in twenty, there is no interval.
 
 p-value: θ / se against Student's t. With u_m = Σ_g c_g (S_mg − μ_g N_mg) / N_g, what member m adds
@@ -34,17 +35,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy.special import ndtr, stdtr, stdtrit
 
 from gadfly.analysis.bootstrap import Bootstrap, resample
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.records.estimate import Estimate
 
-__all__ = ["Contrasted", "Robust", "Totals", "contrasted", "percentile", "robust"]
+__all__ = [
+    "Contrasted",
+    "Robust",
+    "Totals",
+    "contrasted",
+    "effective",
+    "percentile",
+    "robust",
+    "side",
+]
 
-_FEW = 10  # effective members below which intervals are known to be narrow
+_FEW = 5  # effective members below which neither interval nor t holds its level
 _EMPTY = 0.05  # share of resamples without a group from which there is no interval
+_MISSING = "not estimable: a side of the difference has no value"
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,15 @@ class Totals:
         every = np.hstack([np.eye(len(unions)), unions])
         return Totals(self.sums @ every, self.counts @ every, (self.n @ every).astype(np.int64))
 
+    def beside(self, *others: Totals) -> Totals:
+        """Its groups and those of others of the same members, side by side."""
+        every = (self, *others)
+        return Totals(
+            np.hstack([each.sums for each in every]),
+            np.hstack([each.counts for each in every]),
+            np.concatenate([each.n for each in every]),
+        )
+
     def means(self) -> Floats:
         """Mean of each group, NaN where it is empty, [..., groups]."""
         return _ratio(self.sums.sum(axis=-2), self.counts.sum(axis=-2))
@@ -109,8 +129,7 @@ class Robust:
         """Two-sided p-values; NaN where nothing can be said."""
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(self.value / self.error)
-        df = np.maximum(self.members - 1, 1e-9)
-        return np.where(self.members > 1, 2 * special.stdtr(df, -t), np.nan)
+        return np.where(self.members >= _FEW, 2 * stdtr(self.members - 1, -t), np.nan)
 
 
 @dataclass(frozen=True)
@@ -131,21 +150,32 @@ def robust(totals: Totals, coefficients: Floats) -> Robust:
     off = totals.sums - np.nan_to_num(means)[..., None, :] * totals.counts
     u = np.nan_to_num(_ratio(off, size[..., None, :])) @ coefficients
     base = totals.counts.reshape(-1, *totals.counts.shape[-2:])[0]
-    weigh = np.nan_to_num(_ratio(base, base.sum(axis=0))) @ np.abs(coefficients)
-    members = (weigh > 0).sum(axis=0)
+    members = (base @ np.abs(coefficients) > 0).sum(axis=0)
     spread = (u**2).sum(axis=-2) * members / np.maximum(members - 1, 1)
-    effective = np.array([effective_members(column) for column in weigh.T])
-    return Robust(_apply(means, coefficients), np.sqrt(spread), effective)
+    return Robust(_apply(means, coefficients), np.sqrt(spread), effective(base, coefficients))
+
+
+def effective(counts: Floats, coefficients: Floats) -> Floats:
+    """Effective number of members of each contrast, from ``counts`` [members, groups]."""
+    weigh = np.nan_to_num(_ratio(counts, counts.sum(axis=0))) @ np.abs(coefficients)
+    return np.array([effective_members(column) for column in weigh.T])
 
 
 def contrasted(
-    totals: Sequence[Totals], coefficients: Floats, *, how: Bootstrap, seed: int, what: str
+    totals: Sequence[Totals],
+    coefficients: Floats,
+    *,
+    how: Bootstrap,
+    seed: int,
+    what: str,
+    missing: str = _MISSING,
 ) -> list[list[Contrasted]]:
     """Contrasts of several columns of the same groups, all from the same resamples.
 
     :param totals: one for each column, members as rows.
     :param coefficients: [groups, contrasts].
     :param what: what is computed, in words, for ``Estimate.method``.
+    :param missing: why a contrast is missing where a group of it is empty.
     """
     drawn: list[list[Floats]] = [[] for _ in totals]
     members = len(totals[0].sums)
@@ -156,13 +186,13 @@ def contrasted(
             parts.append(_apply(_ratio(times @ column.sums, times @ column.counts), coefficients))
     none = np.empty((0, coefficients.shape[1]))
     return [
-        _all(column, coefficients, np.concatenate(parts) if parts else none, how, what)
+        _all(column, coefficients, np.concatenate(parts) if parts else none, how, what, missing)
         for column, parts in zip(totals, drawn, strict=True)
     ]
 
 
 def _all(
-    totals: Totals, coefficients: Floats, drawn: Floats, how: Bootstrap, what: str
+    totals: Totals, coefficients: Floats, drawn: Floats, how: Bootstrap, what: str, missing: str
 ) -> list[Contrasted]:
     """Every contrast of one column."""
     found, method = robust(totals, coefficients), f"{what}; joint {how.method}"
@@ -171,39 +201,52 @@ def _all(
     for k, value in enumerate(found.value):
         n = int(totals.n[coefficients[:, k] != 0].sum())
         estimate, empty = percentile(
-            float(value), drawn[:, k], members=float(found.members[k]), n=n, how=how, method=method
+            float(value),
+            drawn[:, k],
+            members=float(found.members[k]),
+            n=n,
+            how=how,
+            method=method,
+            missing=missing,
         )
         rows.append(Contrasted(estimate, empty, None if np.isnan(p[k]) else float(p[k])))
     return rows
 
 
 def percentile(
-    value: float, drawn: Floats, *, members: float, n: int, how: Bootstrap, method: str
+    value: float,
+    drawn: Floats,
+    *,
+    members: float,
+    n: int,
+    how: Bootstrap,
+    method: str,
+    missing: str = _MISSING,
 ) -> tuple[Estimate, int]:
     """An estimate with the middle of its resamples, and how many of those were left out.
 
     :param value: NaN where a group has no value.
     :param drawn: it in each resample, NaN where a group is empty.
     :param members: effective number of members.
+    :param missing: why it is missing, where it is.
     """
     there = drawn[np.isfinite(drawn)]
     empty = len(drawn) - len(there)
     low = high = None
     if np.isnan(value):
-        reason: str | None = "not estimable: a side of the difference has no value"
-    elif members <= 1:
+        reason: str | None = missing
+    elif members < _FEW:
         unit = "member" if how.ci == "cluster" else how.unit
-        reason = f"no interval: resampling needs at least 2 {unit}s"
+        reason = f"no interval: {unit}s count as {members:.1f}, it takes {_FEW}"
     elif empty > _EMPTY * len(drawn):
         reason = (
-            f"no interval: in {empty:,} of {len(drawn):,} resamples a side of the difference "
+            f"no interval: in {empty:,} of {len(drawn):,} resamples something that is compared "
             "has no value"
         )
     else:
-        tail = (1 - how.level) / 2
+        tail = _tail(how.level, members)
         low, high = (float(end) for end in np.quantile(there, [tail, 1 - tail]))
-        few = how.ci == "cluster" and members < _FEW
-        reason = f"likely too narrow: members count as {members:.1f}" if few else None
+        reason = None
     estimate = Estimate(
         estimate=None if np.isnan(value) else value,
         low=low,
@@ -214,6 +257,20 @@ def percentile(
         reason=reason,
     )
     return estimate, empty
+
+
+def _tail(level: float, members: float) -> float:
+    """Share of resamples beyond each end."""
+    reach = stdtrit(members - 1, (1 + level) / 2) * np.sqrt(members / (members - 1))
+    return float(ndtr(-reach))
+
+
+def side(difference: Estimate) -> int:
+    """On which side of 0 the whole interval lies: 1 above, -1 below, 0 on neither."""
+    low, high = difference.low, difference.high
+    if low is None or high is None:
+        return 0
+    return int(low > 0) - int(high < 0)
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:

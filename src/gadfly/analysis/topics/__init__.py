@@ -8,5 +8,12 @@ it. How it is shown stands in ``report/sections`` under the same name, how it is
 __all__ = [
     "cells",
     "contrasts",
+    "counts",
+    "one_attack",
     "people",
+    "ratings",
+    "scores",
+    "tags",
+    "tails",
+    "traps",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,13 @@ from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.joint import Totals
 
-__all__ = ["Cells", "sorted_attacks"]
+__all__ = ["OUTCOMES", "Cells", "Outcome", "Pair", "sorted_attacks"]
+
+Pair = tuple[str, str]
+"""An arm as (model_type, num_params)."""
+Outcome = Literal["rating", "success_rate", "min_harmlessness"]
+OUTCOMES: tuple[Outcome, ...] = ("rating", "success_rate", "min_harmlessness")
+"""What arms are compared by: mean rating, success rate, mean min harmlessness."""
 
 _ORDER = ("member", "model_type", "num_params", "rating", "min_harmlessness", "turns")
 
@@ -26,8 +33,8 @@ def sorted_attacks(frame: pl.DataFrame) -> pl.DataFrame:
 class Cells:
     """Whose each attack is, and of which arm."""
 
-    arms: tuple[tuple[str, str], ...]
-    """The arms as (model_type, num_params), in order."""
+    arms: tuple[Pair, ...]
+    """The arms, in order."""
     arm: Ints
     """Number of each attack's arm, from 0."""
     member: Ints

@@ -12,11 +12,7 @@ attacks are weighted by the stored probability of their arm (Hájek), it is Stud
 and nothing makes the difference an effect of the arm. p-values are corrected within a family: all
 contrasts of one outcome and one kind.
 
-A Simpson trap is a pair of sizes (or interventions) that the pooled means order one way, and the
-means within interventions (or sizes), averaged, the other way: the arms are filled unevenly.
-
-References: Hájek 1971, comment on Basu, "An essay on the logical foundations of survey sampling";
-Simpson 1951, *Journal of the Royal Statistical Society B* 13(2).
+Reference: Hájek 1971, comment on Basu, "An essay on the logical foundations of survey sampling".
 """
 
 from __future__ import annotations
@@ -31,22 +27,21 @@ import polars as pl
 
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.order import size_value
-from gadfly.analysis.sample import Floats, Ints
-from gadfly.analysis.statistics.joint import Contrasted, Totals, contrasted
+from gadfly.analysis.sample import Floats
+from gadfly.analysis.statistics.joint import Contrasted, contrasted
 from gadfly.analysis.statistics.multiplicity import benjamini_hochberg, holm
 from gadfly.analysis.statistics.permutation import permutation_p
-from gadfly.analysis.topics.cells import Cells, sorted_attacks
+from gadfly.analysis.topics.cells import OUTCOMES, Cells, Outcome, Pair, sorted_attacks
+from gadfly.analysis.topics.traps import Trap, traps
 from gadfly.errors import PersonError
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
-__all__ = ["KINDS", "OUTCOMES", "Contrast", "Contrasts", "Trap", "contrasts", "excludes_zero"]
+__all__ = ["KINDS", "Contrast", "Contrasts", "contrasts"]
 
 Design = Literal["observational", "randomised"]
-Outcome = Literal["rating", "success_rate", "min_harmlessness"]
 Kind = Literal["intervention", "intervention_pooled", "size", "trend"]
 Weighting = Literal["none", "probability"]
-OUTCOMES: tuple[Outcome, ...] = ("rating", "success_rate", "min_harmlessness")
 KINDS: dict[Kind, str] = {
     "intervention": "intervention against intervention at each size",
     "intervention_pooled": "intervention against intervention over all shared sizes",
@@ -89,29 +84,6 @@ class Contrast(Record):
     """Whether its attacks were assigned to arms at random."""
 
 
-class Trap(Record):
-    """A pooled order that the order within strata contradicts."""
-
-    outcome: Outcome
-    """What is compared."""
-    compared: Literal["sizes", "interventions"]
-    """What is compared; the strata are the other."""
-    first: str
-    """Size or intervention that is subtracted."""
-    second: str
-    """Size or intervention that it is subtracted from."""
-    pooled: Estimate
-    """Second less first over all attacks, whatever the stratum."""
-    stratified: Estimate
-    """The mean of the differences within the strata that have both, each with equal weight."""
-    clear: bool
-    """Whether both intervals exclude 0."""
-    heaviest: str
-    """The arm that fills the largest share of its side."""
-    share: float
-    """That share of the side's attacks, 0 to 1."""
-
-
 class Contrasts(Record):
     """All differences between the arms of a study."""
 
@@ -129,9 +101,6 @@ class Contrasts(Record):
     """Pooled orders that the strata contradict."""
 
 
-Pair = tuple[str, str]  # an arm as (model_type, num_params)
-
-
 @dataclass(frozen=True)
 class _Plan:
     """One contrast before it is computed."""
@@ -141,19 +110,6 @@ class _Plan:
     second: str
     within: str | None
     weights: dict[Pair, float]
-
-
-@dataclass(frozen=True)
-class _Sides:
-    """Two sizes, or two interventions, as they are compared with and without strata."""
-
-    compared: Literal["sizes", "interventions"]
-    first: str
-    second: str
-    arms: tuple[list[int], list[int]]
-    """Numbers of the arms of either side."""
-    shared: tuple[list[int], list[int]]
-    """Those of strata that have both, in the same order."""
 
 
 def contrasts(
@@ -198,7 +154,7 @@ def contrasts(
         permutations=permutations if permuted else 0,
         seed=cells.seed,
         contrasts=tuple(row for family in rows for row in family),
-        traps=tuple(_traps(totals, cells, how, what)),
+        traps=tuple(traps(totals, cells, how, what)),
     )
 
 
@@ -327,71 +283,3 @@ def _family(
             p_method=p_method,
             design=design,
         )
-
-
-def _sides(arms: Sequence[Pair]) -> Iterator[_Sides]:
-    """Every two sizes and every two interventions that share a stratum."""
-    axes: tuple[tuple[Literal["sizes", "interventions"], int], ...] = (
-        ("sizes", 1),
-        ("interventions", 0),
-    )
-    for compared, axis in axes:
-        for a, b in combinations(dict.fromkeys(arm[axis] for arm in arms), 2):
-            first, second = ([i for i, arm in enumerate(arms) if arm[axis] == x] for x in (a, b))
-            strata = {arms[i][1 - axis]: i for i in second}
-            both = [(i, strata[s]) for i in first if (s := arms[i][1 - axis]) in strata]
-            if both:
-                left, right = zip(*both, strict=True)
-                yield _Sides(compared, a, b, (first, second), (list(left), list(right)))
-
-
-def _traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> Iterator[Trap]:
-    """Sides whose pooled order contradicts the stratified one."""
-    sides, n_arms = list(_sides(cells.arms)), len(cells.arms)
-    if not sides:
-        return
-    unions = np.zeros((n_arms, 2 * len(sides)))
-    matrix = np.zeros((n_arms + 2 * len(sides), 2 * len(sides)))
-    for i, side in enumerate(sides):
-        for sign, half in ((-1.0, 0), (1.0, 1)):
-            unions[side.arms[half], 2 * i + half] = 1
-            matrix[n_arms + 2 * i + half, 2 * i] = sign
-            matrix[side.shared[half], 2 * i + 1] = sign / len(side.shared[half])
-    merged = [column.merged(unions) for column in totals]
-    found = contrasted(merged, matrix, how=how, seed=cells.seed, what=what)
-    for outcome, column, row in zip(OUTCOMES, totals, found, strict=True):
-        for i, side in enumerate(sides):
-            pooled, stratified = row[2 * i].estimate, row[2 * i + 1].estimate
-            if (pooled.estimate or 0) * (stratified.estimate or 0) < 0:
-                yield _trap(outcome, side, pooled, stratified, cells.arms, column.n)
-
-
-def _trap(
-    outcome: Outcome,
-    sides: _Sides,
-    pooled: Estimate,
-    stratified: Estimate,
-    arms: Sequence[Pair],
-    n: Ints,
-) -> Trap:
-    share, heaviest = max((n[i] / n[half].sum(), i) for half in sides.arms for i in half)
-    return Trap(
-        outcome=outcome,
-        compared=sides.compared,
-        first=sides.first,
-        second=sides.second,
-        pooled=pooled,
-        stratified=stratified,
-        clear=excludes_zero(pooled) and excludes_zero(stratified),
-        heaviest=" ".join(arms[heaviest]).strip(),
-        share=float(share),
-    )
-
-
-def excludes_zero(estimate: Estimate) -> bool:
-    """Whether there is an interval and 0 lies outside it."""
-    return (
-        estimate.low is not None
-        and estimate.high is not None
-        and (estimate.low > 0 or estimate.high < 0)
-    )

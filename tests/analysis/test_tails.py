@@ -1,0 +1,107 @@
+"""Tails compared: the interval of a difference, and where mean and tail part ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.statistics.cvar import CVaR
+from gadfly.analysis.statistics.quantile import Quantile
+from gadfly.analysis.topics.tails import TailContrast, tails
+from tests.analysis.studies import attacks
+
+HOW = Bootstrap(resamples=400)
+
+
+def test_mean_and_tail_of_the_replica_part_ways_where_planted(replica_frame: pl.DataFrame) -> None:
+    found = tails(replica_frame, how=HOW)
+    parted = [c for c in found.contrasts if c.parted]
+    assert [(c.within, c.first, c.second, c.parted) for c in parted] == [
+        ("rlhf", "13B", "52B", "mean_better_tail_worse")
+    ]
+    (row,) = parted
+    assert row.mean.estimate == pytest.approx(1.703 - 1.426, abs=0.002)
+    assert row.cvar05.estimate == pytest.approx(-0.643 + 0.175, abs=0.01)
+    assert row.cvar05.high is not None
+    assert row.cvar05.high < 0
+    assert row.cvar05.n == 2292 + 3081
+    assert len(found.contrasts) == 18 + 8
+
+
+def test_differences_are_those_of_the_statistics_of_each_arm() -> None:
+    frame = attacks([("plain lm", "1B"), ("rlhf", "1B")], n=400, members=30, seed=1)
+    (row,) = tails(frame, how=HOW).contrasts
+    scores = [
+        np.sort(frame.filter(pl.col("model_type") == kind)["min_harmlessness"].to_numpy())
+        for kind in ("plain lm", "rlhf")
+    ]
+    for name, statistic in (("q05", Quantile(0.05)), ("cvar05", CVaR(0.05))):
+        estimate = getattr(row, name)
+        assert estimate.estimate == pytest.approx(
+            statistic.estimate(scores[1]) - statistic.estimate(scores[0])
+        )
+        assert estimate.low < estimate.estimate < estimate.high
+
+
+def test_a_resampled_difference_is_that_of_the_members_drawn_written_out() -> None:
+    """The draws of the topic, made again by hand on expanded data."""
+    frame = attacks([("plain lm", "1B"), ("rlhf", "1B")], n=220, members=8, seed=2)
+    found = tails(frame, how=Bootstrap(resamples=60, level=0.5))
+    (row,) = found.contrasts
+    rng = np.random.default_rng(found.seed)
+    names = sorted(frame["member"].unique())
+    moves = []
+    for picked in rng.integers(0, len(names), size=(60, len(names))):
+        scores = []
+        for kind in ("plain lm", "rlhf"):
+            own = frame.filter(pl.col("model_type") == kind)
+            parts = [own.filter(pl.col("member") == names[i])["min_harmlessness"] for i in picked]
+            scores.append(np.sort(pl.concat(parts).to_numpy()))
+        moves.append(CVaR(0.05).estimate(scores[1]) - CVaR(0.05).estimate(scores[0]))
+    inside = np.mean([(row.cvar05.low or 0) <= x <= (row.cvar05.high or 0) for x in moves])
+    assert 0.5 < inside < 0.72  # expanded for 8 members
+    assert any(row.cvar05.low == pytest.approx(x, abs=0.05) for x in moves)
+
+
+def test_swapped_labels_flip_the_sign() -> None:
+    frame = attacks(n=300, members=25, seed=3)
+    swapped = frame.with_columns(
+        pl.col("model_type").replace({"plain lm": "rlhf", "rlhf": "plain lm"})
+    )
+    a, b = (_one(f).cvar05 for f in (frame, swapped))
+    assert a.estimate == pytest.approx(-float(b.estimate or 0), abs=1e-12)
+    assert a.low == pytest.approx(-float(b.high or 0), abs=1e-12)
+
+
+def _one(frame: pl.DataFrame) -> TailContrast:
+    (row,) = tails(frame, how=HOW).contrasts
+    return row
+
+
+def test_a_tail_too_thin_in_either_arm_has_no_difference() -> None:
+    arms = [("plain lm", "1B"), ("rlhf", "1B")]
+    frame = attacks(arms, n=300, members=20, seed=4)
+    thin = pl.concat([frame.head(300), frame.tail(60)])
+    row = _one(thin)
+    assert row.cvar05.estimate is None
+    assert "the lowest 5% of 60 attacks" in str(row.cvar05.reason)
+    assert row.mean.low is not None
+    assert row.q05.estimate is not None
+    assert row.q05.low is None
+    assert row.parted is None
+
+
+def test_an_arm_without_scores_has_a_reason() -> None:
+    frame = attacks(n=50).with_columns(
+        min_harmlessness=pl.when(pl.col("model_type") == "plain lm").then("min_harmlessness")
+    )
+    row = _one(frame)
+    assert row.mean.estimate is None
+    assert row.mean.reason == "no attack has a value"
+
+
+def test_level_arms_do_not_part() -> None:
+    found = [_one(attacks(n=250, members=30, seed=seed)).parted for seed in range(20)]
+    assert found.count(None) >= 19
