@@ -15,6 +15,7 @@ __all__ = [
     "notes",
     "probes",
     "report",
+    "reproduce",
     "scoring",
     "tally",
     "training",

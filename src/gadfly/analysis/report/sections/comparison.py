@@ -39,8 +39,9 @@ def headline(comparisons: Sequence[Comparison], identity: Identity) -> str:
     wrong = sum(c.verdict == "differs" for c in judged)
     rest = len(comparisons) - len(judged)
     return (
-        f"Of {len(judged):,} published numbers that this file can give, {len(judged) - wrong:,} are "
-        f"reproduced and {wrong:,} differ; {rest:,} more cannot be compared."
+        f"Of {len(judged):,} published numbers that this file can give, "
+        f"{len(judged) - wrong:,} are reproduced and {wrong:,} differ; {rest:,} more cannot be "
+        "compared."
     )
 
 

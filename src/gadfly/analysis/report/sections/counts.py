@@ -18,8 +18,7 @@ def section(arms: Sequence[ArmCounts]) -> Section:
     largest = max(arms, key=lambda arm: arm.n)
     ratings = [sum(arm.rating_counts[level] for arm in arms) for level in range(5)]
     rows = [
-        _row(_name(arm), [arm.n, arm.n_members, *arm.rating_counts, arm.unrated])
-        for arm in arms
+        _row(_name(arm), [arm.n, arm.n_members, *arm.rating_counts, arm.unrated]) for arm in arms
     ]
     unrated = sum(arm.unrated for arm in arms)
     rows.append(_row("All arms", [total, None, *ratings, unrated]))
