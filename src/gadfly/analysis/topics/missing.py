@@ -1,0 +1,152 @@
+"""What the missing ratings could change: every attack in the denominator, bounds instead of hope.
+
+An attack whose attacker stopped, whose assistant failed or refused, or that nobody rated has no
+rating. Statistics of rated attacks take the others as if they were like these. Without that: if
+every missing attack had failed, the rate over all attacks is as low as it can be, if every one had
+succeeded, as high (Manski's bounds); for the mean rating likewise with 0 and 4. What is true lies
+between, whatever the reason for the gap.
+
+The interval runs from the low end of the interval of the lower bound to the high end of that of the
+upper bound: it covers the truth, and the whole stretch between the bounds, at least as often as
+its level says (Imbens and Manski give a shorter one that covers the truth alone). Two arms are in
+a settled order where even the most adverse filling of both leaves the interval of their difference
+on one side of 0. Scores of harmlessness have no ends, so they have no such bounds.
+
+References: Manski 1990, "Nonparametric bounds on treatment effects", *American Economic Review*
+80(2); Horowitz & Manski 2000, doi 10.1080/01621459.2000.10473902; Imbens & Manski 2004, doi
+10.1111/j.1468-0262.2004.00555.x.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+
+from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.sample import Floats
+from gadfly.analysis.statistics.joint import Contrasted, contrasted, side
+from gadfly.analysis.topics.cells import Cells, sorted_attacks
+from gadfly.records.canonical import Record
+from gadfly.records.estimate import Estimate
+from gadfly.records.values import OUTCOMES
+
+__all__ = ["ArmMissing", "Bounds", "Missing", "missing"]
+
+_HIGHEST = 4.0  # ratings are stored 0 to 4
+
+
+class Bounds(Record):
+    """A statistic, and what the missing could make of it."""
+
+    rated: Estimate
+    """Of attacks with a rating."""
+    lowest: Estimate
+    """Of all attacks, if every one without a rating had failed."""
+    highest: Estimate
+    """Of all attacks, if every one without a rating had worked as well as can be."""
+    low: float | None
+    """Low end of the interval of the lower bound; null where there is none."""
+    high: float | None
+    """High end of the interval of the upper bound; null where there is none."""
+
+
+class ArmMissing(Record):
+    """One arm: its denominators and its bounds."""
+
+    model_type: str
+    """The intervention."""
+    num_params: str
+    """The size as text."""
+    n: int
+    """Number of attacks, whatever their outcome."""
+    unrated: int
+    """How many of them have no rating."""
+    unrated_by_outcome: dict[str, int]
+    """Those by outcome; outcomes that there are none of are left out."""
+    success_rate: Bounds
+    """The success rate, 0 to 1."""
+    rating: Bounds
+    """The mean rating, 0 to 4."""
+
+
+class Missing(Record):
+    """What missing ratings could change."""
+
+    seed: int
+    """Seed of the resamples."""
+    arms: tuple[ArmMissing, ...]
+    """The arms, in order."""
+    pairs: int
+    """Number of pairs of arms."""
+    clear: int
+    """Those whose success rates, of rated attacks, differ with an interval clear of 0."""
+    settled: int
+    """Those of which that holds however the missing ratings are filled."""
+
+
+def missing(frame: pl.DataFrame, *, how: Bootstrap, success_threshold: float = 3) -> Missing:
+    """Denominators and bounds of a frame of attacks."""
+    attacks = sorted_attacks(frame)
+    cells = Cells.of(attacks, how.ci, "missing")
+    rating = attacks["rating"].to_numpy()
+    success = np.where(np.isnan(rating), np.nan, rating >= success_threshold)
+    totals = []
+    for values, highest in ((success, 1.0), (rating, _HIGHEST)):
+        columns = (values, np.nan_to_num(values, nan=0.0), np.nan_to_num(values, nan=highest))
+        first, *others = (cells.totals(column) for column in columns)
+        totals.append(first.beside(*others))
+    n = len(cells.arms)
+    each = np.hstack([np.eye(3 * n), _pairs(n)])
+    found = contrasted(
+        totals, each, how=how, seed=cells.seed, what="mean", missing="no attack has a rating"
+    )
+    gone = attacks.filter(pl.col("rating").is_null())
+    return Missing(
+        seed=cells.seed,
+        arms=tuple(
+            ArmMissing(
+                model_type=arm[0],
+                num_params=arm[1],
+                n=int((cells.arm == a).sum()),
+                unrated=int((cells.arm == a).sum() - totals[0].n[a]),
+                unrated_by_outcome=_by_outcome(gone, arm),
+                success_rate=_bounds(found[0], a, n),
+                rating=_bounds(found[1], a, n),
+            )
+            for a, arm in enumerate(cells.arms)
+        ),
+        pairs=n * (n - 1) // 2,
+        **_settled(found[0][3 * n :]),
+    )
+
+
+def _by_outcome(gone: pl.DataFrame, arm: tuple[str, str]) -> dict[str, int]:
+    own = gone.filter((pl.col("model_type") == arm[0]) & (pl.col("num_params") == arm[1]))
+    counts = dict(own["outcome"].value_counts().iter_rows())
+    return {outcome: counts[outcome] for outcome in OUTCOMES if outcome in counts}
+
+
+def _bounds(found: list[Contrasted], arm: int, n: int) -> Bounds:
+    rated, lowest, highest = (found[arm + part * n].estimate for part in range(3))
+    return Bounds(rated=rated, lowest=lowest, highest=highest, low=lowest.low, high=highest.high)
+
+
+def _pairs(n: int) -> Floats:
+    """For each pair of arms: their difference, its lowest and its highest; [3 arms, 3 pairs]."""
+    columns = []
+    for a, b in combinations(range(n), 2):
+        for subtracted, kept in ((a, b), (a + 2 * n, b + n), (a + n, b + 2 * n)):
+            column = np.zeros(3 * n)
+            column[subtracted], column[kept] = -1, 1
+            columns.append(column)
+    return np.array(columns).reshape(len(columns), 3 * n).T
+
+
+def _settled(found: list[Contrasted]) -> dict[str, int]:
+    """How many pairs differ, and how many do whatever is missing."""
+    sides = [side(contrast.estimate) for contrast in found]
+    rated, lowest, highest = sides[::3], sides[1::3], sides[2::3]
+    firm = [low == 1 or high == -1 for low, high in zip(lowest, highest, strict=True)]
+    return {"clear": sum(x != 0 for x in rated), "settled": sum(firm)}
