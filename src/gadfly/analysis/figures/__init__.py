@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["figure1", "one_attack", "palette", "panels", "rows", "scores", "truth"]
+__all__ = ["efficacy", "figure1", "one_attack", "palette", "panels", "rows", "scores", "truth"]

@@ -101,9 +101,9 @@ def fit_ordinal(rating: NDArray[Any], x: Floats, members: Ints, *, nodes: int = 
 
     Raises :class:`NotFitted` where there is nothing to fit or no maximum is found.
     """
-    values = np.asarray(rating, dtype=np.float64)
+    values = np.asarray(rating, dtype=np.float64) + 0.0  # no -0
     groups = checked(values, np.column_stack((np.ones(len(values)), x)), members)
-    categories, y = np.unique(rating, return_inverse=True)
+    categories, y = np.unique(values, return_inverse=True)
     if len(categories) < 2:
         raise NotFitted("all ratings are equal")
     kept = [j - 1 for j in groups.kept if j]

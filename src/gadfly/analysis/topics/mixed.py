@@ -120,8 +120,8 @@ class Change(Record):
     change: float
     """By how much, in units of the outcome."""
     differ: tuple[str, ...]
-    """Coefficients of which one model says that they are above, below or not told from 0, and the
-    other says otherwise."""
+    """Coefficients whose interval lies above, below or around 0 in one model and elsewhere in the
+    other."""
 
 
 class MixedModels(Record):
@@ -386,7 +386,7 @@ def _shift(old: Term, new: Term) -> float:
 
 
 def _side(term: Term) -> int:
-    """1 above 0, -1 below 0, 0 not told from 0."""
+    """1 above 0, -1 below 0, 0 where the interval holds 0."""
     low, high = term.estimate.low or 0.0, term.estimate.high or 0.0
     return (low > 0) - (high < 0)
 

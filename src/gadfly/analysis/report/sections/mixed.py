@@ -1,0 +1,169 @@
+"""The mixed models of appendix A.3: a table for each outcome, and what covariates change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gadfly.analysis.report.section import Section
+from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.results import Mark
+from gadfly.analysis.topics.mixed import Change, MixedModel, MixedModels, Outcome, Term
+from gadfly.analysis.words import MARKS, interval, number, safe
+
+__all__ = ["section"]
+
+_NAMES = {
+    "rating": "self-rated success",
+    "min_harmlessness": "min harmlessness",
+    "task_description_harmlessness": "harmlessness of the task description",
+    "is_mturk": "member of Mturk",
+    "intercept": "constant",
+}
+_HEADS = {"arms": "Arms alone", "covariates": "With covariates", "other metric": "And other metric"}
+
+
+def section(found: MixedModels, *, marks: Mapping[tuple[str, str], Mark] | None = None) -> Section:
+    """Whether arms still differ with members and covariates taken into account.
+
+    ``marks`` are the arms' lineage marks by (model_type, num_params): coefficients of the score
+    show their signs, a type that of its worst arm.
+    """
+    against = f"{safe(found.reference_type or '–')} {safe(found.reference_size or '')}".strip()
+    absent = [f"{_name(name)} ({why})" for name, why in found.left_out.items()]
+    notes = [
+        "A coefficient of a covariate that is the same for all attacks of a member compares "
+        "members, so it rests on their number, not on that of attacks.",
+    ]
+    if found.dropped:
+        notes.append(f"The mixed models leave out {found.dropped:,} attacks that lack a variable.")
+    if absent:
+        notes.append(f"The mixed models lack {', '.join(absent)}.")
+    return Section(
+        name="mixed",
+        title="Mixed models",
+        lead=(
+            "Whether the arms still differ once it is taken into account who attacked, with what "
+            f"task and from where. Arms are compared with {against}."
+        ),
+        parts=(
+            _table(found, "rating", {}),
+            _table(found, "min_harmlessness", _signs(marks or {})),
+            *_change_tables(found),
+        ),
+        findings=tuple(_sentence(c) for c in found.changes if c.before == "arms"),
+        terms=(
+            (
+                "Random intercept",
+                "A model’s allowance for members: each may lie above or below the average by an "
+                "amount of their own, so that a member with many attacks does not pass for many.",
+            ),
+            (
+                "13B × rlhf",
+                "An interaction: by how much rlhf differs from the reference type at 13B more than "
+                "it does at the smallest size.",
+            ),
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _name(term: str) -> str:
+    return _NAMES.get(term, term)
+
+
+def _signs(marks: Mapping[tuple[str, str], Mark]) -> dict[str, str]:
+    """The sign beside each coefficient of arms."""
+    signs: dict[str, str] = {}
+    for mark in ("independent", "unverified", "circular"):  # the worst comes last and stays
+        for (kind, size), found in marks.items():
+            if found == mark:
+                signs[kind] = signs[f"{size} × {kind}"] = MARKS[found]
+    return signs
+
+
+def _table(found: MixedModels, outcome: Outcome, signs: Mapping[str, str]) -> Table:
+    """Coefficients as rows, models as columns."""
+    models = [model for model in found.models if model.outcome == outcome]
+    every = dict.fromkeys((t.kind, t.name) for m in reversed(models) for t in m.terms)
+    order = ("threshold", "intercept", "size", "type", "interaction", "covariate")
+    keys = sorted(every, key=lambda key: order.index(key[0]))
+    by_model = [{(term.kind, term.name): term for term in model.terms} for model in models]
+    rows = [
+        (
+            Cell(f"{_label(kind, name)} {signs.get(name, '')}".strip()),
+            *(_term(terms.get((kind, name))) for terms in by_model),
+        )
+        for kind, name in keys
+    ]
+    breaks = {i for i in range(1, len(keys)) if keys[i][0] != keys[i - 1][0]} | {len(rows)}
+    below: dict[str, list[float | None]] = {
+        "Standard deviation of members": [model.sd_member for model in models],
+        "Standard deviation of the residual": [model.sd_residual for model in models],
+        "Share of variance between members": [model.icc for model in models],
+        "Log likelihood": [model.log_likelihood for model in models],
+    }
+    for label, values in below.items():
+        digits = 1 if label == "Log likelihood" else 3
+        rows.append((Cell(label), *(Cell(number(value, digits)) for value in values)))
+    reasons = dict.fromkeys(f"{_head(m)}: {m.reason}." for m in models if m.reason is not None)
+    aliased = dict.fromkeys(safe(name) for model in models for name in model.aliased)
+    left = f" Without a coefficient of their own: {', '.join(aliased)}." if aliased else ""
+    methods = dict.fromkeys(f"{m.method[0].upper()}{m.method[1:]}." for m in models)
+    return Table(
+        name=f"mixed-{outcome.replace('_', '-')}",
+        caption=f"Mixed models of {_name(outcome)}",
+        columns=("Coefficient", *(_head(model) for model in models)),
+        rows=tuple(rows),
+        breaks=frozenset(breaks),
+        finding=" ".join(
+            (*(_sentence(c) for c in found.changes if c.outcome == outcome), *reasons)
+        ),
+        method=f"{' '.join(methods)} {found.n:,} attacks by {found.members:,} members.{left}",
+    )
+
+
+def _label(kind: str, name: str) -> str:
+    return f"threshold {name}" if kind == "threshold" else safe(_name(name), longest=60)
+
+
+def _head(model: MixedModel) -> str:
+    head = _HEADS[model.version]
+    return f"{head}, ordinal (logits)" if model.scale == "ordinal" else head
+
+
+def _term(term: Term | None) -> Cell:
+    if term is None:
+        return Cell("–")
+    text = number(term.estimate.estimate, 3)
+    detail = interval(term.estimate, 3)[len(text) + 1 :]
+    return Cell(text, detail, doubt=term.estimate.reason is not None)
+
+
+def _change_tables(found: MixedModels) -> Sequence[Table]:
+    if not found.changes:
+        return ()
+    rows = tuple(
+        (
+            Cell(f"{_name(c.outcome)}: {_HEADS[c.before].lower()}, {_HEADS[c.after].lower()}"),
+            Cell(safe(c.term, longest=60)),
+            Cell(number(c.change, 3)),
+            Cell(", ".join(safe(name) for name in c.differ) or "none"),
+        )
+        for c in found.changes
+    )
+    columns = ("Models", "Changes most", "By", "Intervals that come to hold 0, or not to")
+    caption = "What covariates do to the coefficients of arms"
+    return (Table("mixed-changes", caption, columns, rows, words=True),)
+
+
+def _sentence(change: Change) -> str:
+    """What covariates do, in words."""
+    added = {"covariates": "the covariates", "other metric": "the other metric"}[change.after]
+    kept = "no interval comes to hold 0 that did not, or the other way round"
+    if change.differ:
+        kept = f"intervals that come to hold 0, or not to: {len(change.differ)}"
+    size = number(abs(change.change), 3)
+    return (
+        f"Adding {added} to the model of {_name(change.outcome)} changes no coefficient of an arm "
+        f"by more than {size} ({safe(change.term, longest=60)}); {kept}."
+    )
