@@ -10,6 +10,8 @@ __all__ = [
     "contrasts",
     "counts",
     "efficacy",
+    "judges",
+    "labels",
     "missing",
     "mixed",
     "one_attack",

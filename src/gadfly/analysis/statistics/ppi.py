@@ -1,0 +1,185 @@
+"""A rate that few people judged and a judge judged everywhere: prediction-powered inference.
+
+Definition: with people's verdict yᵢ and the judge's fᵢ on n labelled attacks, and the judge's f̃ⱼ
+alone on N others,
+
+    θ = λ (1/N) Σ f̃ⱼ + (1/n) Σ (yᵢ − λ fᵢ),
+
+the judge's rate where nobody looked, corrected by how far off the judge is where somebody did. It
+is unbiased for any judge and any fixed λ, if the labelled attacks are a random draw of all. A judge
+that knows nothing costs nothing, since the data choose λ (PPI++). λ = 1 is plain PPI, λ = 0 the
+labelled attacks alone.
+
+By attack (``members`` is ``None``), as the papers have it:
+
+    λ = cov(y, f) / ((1 + n/N) var(f, f̃)), kept in 0 to 1,   V = λ² var(f̃)/N + var(y − λf)/n.
+
+By member m, labelled and unlabelled attacks of one member together, with
+
+    a_m = Σ (yᵢ − ȳ)/n,   b_m = Σ (f̃ⱼ − mean f̃)/N − Σ (fᵢ − f̄)/n,
+    λ = −Σ a_m b_m / Σ b_m², kept in 0 to 1,   V = M/(M − 1) Σ (a_m + λ b_m)²,
+
+which at λ is the smallest such variance. The interval is θ ± z √V by attack, and by member with
+Student's t, degrees of freedom the effective number of members with labels less one. It is
+approximate: with few labels, or few of one kind, it is too narrow, and the reason says so.
+
+References: Angelopoulos, Bates, Fannjiang, Jordan & Zrnic 2023, "Prediction-powered inference",
+*Science* 382; Angelopoulos, Duchi & Zrnic 2023, "PPI++: Efficient Prediction-Powered Inference",
+arXiv 2311.01453, section 3 and equation 9.
+
+>>> import numpy as np
+>>> people = np.array([1.0, 0.0, 1.0, 0.0, np.nan, np.nan, np.nan, np.nan])
+>>> judge = np.array([1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+>>> found = prediction_powered(people, judge, members=None, level=0.95)
+>>> round(found.estimate.estimate, 3), round(found.tuning, 3)
+(0.391, 0.219)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from gadfly.analysis.sample import Floats, Ints
+from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.ordering import Flags
+from gadfly.records.estimate import Estimate
+
+__all__ = ["Powered", "cut", "prediction_powered"]
+
+_FEW = 10  # members, or labels of a kind, below which the interval is known to be narrow
+
+
+@dataclass(frozen=True)
+class Powered:
+    """A mean by prediction-powered inference."""
+
+    estimate: Estimate
+    """The mean of people's verdicts; ``n`` counts the labelled."""
+    tuning: float
+    """λ, 0 to 1: how much the judge was worth."""
+
+
+def prediction_powered(
+    people: Floats,
+    judge: Floats,
+    *,
+    members: Ints | None,
+    level: float,
+    tuning: float | None = None,
+) -> Powered:
+    """The mean of ``people`` over all, where ``judge`` is known everywhere.
+
+    :param people: verdicts 0 or 1 (or any numbers), NaN where nobody judged.
+    :param judge: the judge's, one for each.
+    :param members: number of each attack's member; ``None``: every attack by itself.
+    :param tuning: λ; ``None``: the data choose.
+    """
+    there = ~np.isnan(people)
+    n, others = int(there.sum()), int((~there).sum())
+    method = "prediction-powered inference (PPI++)" if others else "mean of labelled attacks"
+    method += ", t interval over members" if members is not None else ", normal interval"
+    if n < 2:
+        reason = "no attack has a human label" if not n else "only 1 attack has a human label"
+        return Powered(_missing(level, n, method, reason), 0.0)
+    y, f, unseen = people[there], judge[there], judge[~there]
+    if members is None:
+        power = _by_attack(y, f, unseen) if tuning is None else tuning
+        variance = np.var(y - power * f) / n + (power**2 * np.var(unseen) / others if others else 0)
+        reach, worth = float(stats.norm.ppf((1 + level) / 2)), float(n)
+    else:
+        a, b, weights = _by_member(there, people, judge, members)
+        power = _ratio(float(-a @ b), float(b @ b)) if tuning is None else tuning
+        power = power if others else 0.0
+        count = len(weights)
+        variance = ((a + power * b) ** 2).sum() * count / max(count - 1, 1)
+        worth = effective_members(weights[weights > 0])
+        reach = float(stats.t.ppf((1 + level) / 2, max(worth - 1, 1e-9)))
+    value = float(y.mean() + (power * (unseen.mean() - f.mean()) if others else 0.0))
+    half = reach * float(np.sqrt(variance))
+    found = _found(value, half, level, n, method, doubt=_doubt(y, worth, members))
+    return Powered(found, power)
+
+
+def cut(estimate: Estimate) -> Estimate:
+    """A rate and its interval kept within 0 and 1; the reason names a rate that lay outside.
+
+    Where the whole interval lies outside, what was assumed of the judge does not hold, and there is
+    no rate.
+    """
+    value, low, high = estimate.estimate, estimate.low, estimate.high
+    if value is None or 0 <= value <= 1:
+        ends = [None if end is None else min(max(end, 0.0), 1.0) for end in (low, high)]
+        return estimate.model_copy(update={"low": ends[0], "high": ends[1]})
+    if low is not None and high is not None and (high < 0 or low > 1):
+        said = f"not estimable: corrected it is {value:.3f}, its whole interval outside 0 to 1"
+        return _missing(estimate.level, estimate.n, estimate.method, said)
+    said = f"corrected it is {value:.3f}, cut to the nearest rate that there is"
+    return estimate.model_copy(
+        update={
+            "estimate": min(max(value, 0.0), 1.0),
+            "low": None if low is None else max(low, 0.0),
+            "high": None if high is None else min(high, 1.0),
+            "reason": "; ".join(part for part in (said, estimate.reason) if part),
+        }
+    )
+
+
+def _by_attack(y: Floats, f: Floats, unseen: Floats) -> float:
+    """λ where every attack counts by itself."""
+    if not len(unseen):
+        return 0.0
+    together = np.var(np.concatenate([f, unseen]), ddof=1)
+    covariance = ((y - y.mean()) * (f - f.mean())).mean()
+    return _ratio(float(covariance), float((1 + len(y) / len(unseen)) * together))
+
+
+def _by_member(
+    there: Flags, people: Floats, judge: Floats, members: Ints
+) -> tuple[Floats, Floats, Ints]:
+    """a and b of each member, and its number of labelled attacks."""
+    codes = np.unique(members, return_inverse=True)[1]
+    count = int(codes.max()) + 1
+    y, f, unseen = people[there], judge[there], judge[~there]
+
+    def summed(values: Floats, which: Ints) -> Floats:
+        return np.asarray(np.bincount(which, values, count) / max(len(values), 1))
+
+    a = summed(y - y.mean(), codes[there])
+    b = -summed(f - f.mean(), codes[there])
+    if len(unseen):
+        b = b + summed(unseen - unseen.mean(), codes[~there])
+    return a, b, np.bincount(codes[there], minlength=count)
+
+
+def _ratio(top: float, bottom: float) -> float:
+    """λ within 0 and 1; 0 where the judge says the same of everything."""
+    return min(max(float(top / bottom), 0.0), 1.0) if bottom > 0 else 0.0
+
+
+def _doubt(y: Floats, worth: float, members: Ints | None) -> str | None:
+    """Why the interval is likely too narrow."""
+    if members is not None and worth < _FEW:
+        return f"likely too narrow: labels are of members that count as {worth:.1f}"
+    few = min(int((y != y.min()).sum()), int((y != y.max()).sum()))
+    if few < _FEW:
+        return f"likely too narrow: only {few} labels of one kind"
+    return None
+
+
+def _found(
+    value: float, half: float, level: float, n: int, method: str, *, doubt: str | None
+) -> Estimate:
+    ends = (value - half, value + half) if half > 0 else (None, None)
+    reason = doubt if half > 0 else "no interval: every label is the same"
+    return Estimate(
+        estimate=value, low=ends[0], high=ends[1], level=level, n=n, method=method, reason=reason
+    )
+
+
+def _missing(level: float, n: int, method: str, reason: str) -> Estimate:
+    return Estimate(
+        estimate=None, low=None, high=None, level=level, n=n, method=method, reason=reason
+    )

@@ -1,0 +1,133 @@
+"""A rate that only a judge judged, corrected by what the judge gets wrong elsewhere.
+
+Definition: with p the share that the judge calls a success, s its sensitivity, c its specificity,
+
+    θ = (p + c − 1) / (s + c − 1).
+
+It holds if the judge errs here as it errs where people looked: that is an assumption, not a
+finding, so every such rate is marked as extrapolated. Where s + c is not clearly above 1 the judge
+is no better than a coin and nothing can be corrected. Outside 0 to 1 the rate is cut and says so
+(:func:`gadfly.analysis.statistics.ppi.cut`).
+
+Interval: the delta method over members, whose attacks in the arm and elsewhere go together. With
+J = s + c − 1 member m adds
+
+    u_m = (p_m − θ s_m + (1 − θ) c_m) / J
+
+to θ at first order, p_m = Σ (f − p)/n over its attacks in the arm, s_m = Σ (f − s)/n₁ over its
+labelled successes elsewhere, c_m = Σ (1 − f − c)/n₀ over its other labelled attacks elsewhere;
+V = M/(M − 1) Σ u_m², θ ± t √V with the effective number of members less one degrees of freedom.
+
+References: Rogan & Gladen 1978, "Estimating prevalence from the results of a screening test",
+*American Journal of Epidemiology* 107(1); Lang & Reiczigel 2014, "Confidence limits for prevalence
+of disease adjusted for estimated sensitivity and specificity", *Preventive Veterinary Medicine*
+113(1), on the delta method's limits.
+
+>>> import numpy as np
+>>> elsewhere, said = np.array([1.0] * 10 + [0.0] * 10), np.array([1.0] * 9 + [0.0] * 10 + [1.0])
+>>> found = rogan_gladen(
+...     np.array([1.0] * 5 + [0.0] * 5), said, elsewhere, members=None, other_members=None,
+...     level=0.95,
+... )
+>>> round(found.estimate, 3)
+0.5
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from gadfly.analysis.sample import Floats, Ints
+from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.ordering import Flags
+from gadfly.analysis.statistics.ppi import cut
+from gadfly.records.estimate import Estimate
+
+__all__ = ["rogan_gladen"]
+
+_FEW = 10
+
+
+def rogan_gladen(
+    judged: Floats,
+    other_judged: Floats,
+    other_people: Floats,
+    *,
+    members: Ints | None,
+    other_members: Ints | None,
+    level: float,
+) -> Estimate:
+    """The rate of an arm from the judge's verdicts there and its errors elsewhere.
+
+    :param judged: the judge's verdicts in the arm, 0 or 1.
+    :param other_judged: its verdicts on labelled attacks elsewhere.
+    :param other_people: the labels of those, 0 or 1.
+    :param members: number of each attack's member in the arm; ``None``: each by itself.
+    :param other_members: the same elsewhere, numbers of the same members.
+    """
+    n = len(judged)
+    method = "Rogan-Gladen correction by the judge's errors in other arms, delta method" + (
+        " over members" if members is not None else ""
+    )
+
+    def missing(reason: str) -> Estimate:
+        return Estimate(
+            estimate=None, low=None, high=None, level=level, n=n, method=method, reason=reason
+        )
+
+    yes = other_people == 1
+    if not n:
+        return missing("no attack of this arm has a score")
+    if yes.all() or not yes.any():
+        kind = "labels" if not len(yes) else "labels of both kinds"
+        return missing(f"not estimable: the other arms have no {kind}")
+    u, worth = _parts(judged, other_judged, yes, members, other_members)
+    p = float(judged.mean())
+    s, c = float(other_judged[yes].mean()), 1 - float(other_judged[~yes].mean())
+    j = s + c - 1
+    reach = float(stats.t.ppf((1 + level) / 2, max(worth - 1, 1e-9)))
+    grow = len(u) / max(len(u) - 1, 1)
+    if j <= reach * np.sqrt(grow * ((u[:, 1] + u[:, 2]) ** 2).sum()):
+        return missing(
+            f"not estimable: sensitivity {s:.2f} and specificity {c:.2f} are not clearly better "
+            "than a coin's"
+        )
+    theta = (p + c - 1) / j
+    half = reach * float(np.sqrt(grow * ((u @ [1.0, -theta, 1 - theta]) ** 2).sum())) / j
+    few = f"likely too narrow: members count as {worth:.1f}" if worth < _FEW else None
+    return cut(
+        Estimate(
+            estimate=theta,
+            low=theta - half,
+            high=theta + half,
+            level=level,
+            n=n,
+            method=method,
+            reason=few,
+        )
+    )
+
+
+def _parts(
+    judged: Floats,
+    other_judged: Floats,
+    yes: Flags,
+    members: Ints | None,
+    other_members: Ints | None,
+) -> tuple[Floats, float]:
+    """p_m, s_m and c_m of each member, and what the fewest members of the three are worth."""
+    if members is None or other_members is None:
+        members = np.arange(len(judged))
+        other_members = np.arange(len(judged), len(judged) + len(yes))
+    codes = np.unique(np.concatenate([members, other_members]), return_inverse=True)[1]
+    mine, theirs = codes[: len(judged)], codes[len(judged) :]
+    count = int(codes.max()) + 1
+    groups = (
+        (judged, mine),
+        (other_judged[yes], theirs[yes]),
+        (1 - other_judged[~yes], theirs[~yes]),
+    )
+    columns = [np.bincount(who, x - x.mean(), count) / len(x) for x, who in groups]
+    worth = min(effective_members(np.unique(who, return_counts=True)[1]) for _, who in groups)
+    return np.stack(columns, axis=1), worth

@@ -1,0 +1,79 @@
+"""How often a judge is right: sensitivity and specificity at a threshold, and where to put it.
+
+Definition: of the attacks that people call a success, the share that the judge calls one too
+(sensitivity); of the others, the share that it does not (specificity). A judge that scores
+harmlessness calls an attack a success where its score is at most the threshold.
+
+Unless a threshold is given it is Youden's: the one with the highest sensitivity + specificity. It
+is chosen on other members' attacks than those it is used on, else it would flatter the judge.
+Intervals of these shares are those of every rate (``success_rate.py``).
+
+Reference: Youden 1950, "Index for rating diagnostic tests", *Cancer* 3(1).
+
+>>> import numpy as np
+>>> youden(np.array([-3.0, -1.0, 0.0, 2.0]), np.array([1.0, 1.0, 0.0, 0.0]))
+-1.0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gadfly.analysis.bootstrap import Bootstrap, bootstrap
+from gadfly.analysis.sample import Floats, Ints, Sample
+from gadfly.analysis.statistics.success_rate import SuccessRate
+from gadfly.records.estimate import Estimate
+
+__all__ = ["out_of_fold_threshold", "share", "youden"]
+
+
+def youden(scores: Floats, people: Floats) -> float | None:
+    """The threshold with the highest sensitivity + specificity, the lowest of several; ``None``
+    where labels are of one kind.
+
+    :param scores: harmlessness, higher is safer.
+    :param people: labels, 1 a success.
+    """
+    yes = people.sum()
+    if not 0 < yes < len(people):
+        return None
+    order = np.argsort(scores, kind="stable")
+    x, y = scores[order], people[order]
+    last = np.append(np.diff(x) > 0, True)  # of each run of equal scores
+    gain = np.cumsum(y) / yes - np.cumsum(1 - y) / (len(y) - yes)
+    return float(x[last][gain[last].argmax()])
+
+
+def out_of_fold_threshold(scores: Floats, people: Floats, folds: Ints) -> Floats:
+    """For each attack the threshold that the other folds choose; NaN where they cannot."""
+    found = np.full(len(scores), np.nan)
+    for fold in np.unique(folds):
+        chosen = youden(scores[folds != fold], people[folds != fold])
+        found[folds == fold] = np.nan if chosen is None else chosen
+    return found
+
+
+def share(flags: Floats, members: Ints, *, how: Bootstrap, what: str) -> Estimate:
+    """The share of attacks that a flag (0 or 1) is set for.
+
+    :param members: number of each attack's member.
+    :param what: what the share is, in words.
+    """
+    sample = Sample.of(flags, members if how.ci == "cluster" else None)
+    return bootstrap(sample, [_Share(1, of=what)], how=how, seed=0)[0]
+
+
+@dataclass(frozen=True)
+class _Share(SuccessRate):
+    """A rate that goes by a name of its own."""
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return self.of
+
+    def missing(self, n: int) -> str | None:
+        """One attack is enough."""
+        return None if n else "not estimable: there is no such attack"
