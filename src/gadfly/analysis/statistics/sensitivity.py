@@ -5,7 +5,7 @@ Definition: of the attacks that people call a success, the share that the judge 
 harmlessness calls an attack a success where its score is at most the threshold.
 
 Unless a threshold is given it is Youden's: the one with the highest sensitivity + specificity. It
-is chosen on other members' attacks than those it is used on, else it would flatter the judge.
+is chosen on other members' attacks than those it is judged by, else it would flatter the judge.
 Intervals of these shares are those of every rate (``success_rate.py``).
 
 Reference: Youden 1950, "Index for rating diagnostic tests", *Cancer* 3(1).

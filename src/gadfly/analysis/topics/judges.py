@@ -153,8 +153,8 @@ class Judged(Record):
     labelled: Count
     """Number of those that people judged as well."""
     threshold: float | None
-    """Score at or below which it calls an attack a success; chosen over all labelled attacks
-    (Youden) unless given. Rates of labelled attacks use the other folds' choice."""
+    """Score at or below which it calls an attack a success: Youden's over all labelled attacks,
+    unless given. Sensitivity and specificity are at the choice of the other folds."""
     threshold_given: bool
     """Whether the caller gave the threshold."""
     auc: Estimate
@@ -268,12 +268,13 @@ def _judged(
     x, y = scores[both], labels[both]
     folds = folds_of(cells.member[both])
     chosen = youden(x, y) if threshold is None else threshold
+    said = scores <= (np.nan if chosen is None else chosen)
+    verdicts = np.where(scored & (chosen is not None), said.astype(np.float64), np.nan)
     cuts = np.full(len(scores), np.nan if chosen is None else chosen)
     if threshold is None:
         cuts[both] = out_of_fold_threshold(x, y, folds)
-    verdicts = np.where(scored & ~np.isnan(cuts), (scores <= cuts).astype(np.float64), np.nan)
-    told = both & ~np.isnan(verdicts)
-    right = verdicts == labels
+    told = both & ~np.isnan(cuts)
+    right = (scores <= cuts) == (labels == 1)
 
     def accuracy(kind: float, what: str) -> Estimate:
         which = told & (labels == kind)

@@ -1,0 +1,280 @@
+"""Judges against people and against each other, on studies with planted truth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import kendalltau
+
+from gadfly.analysis.bootstrap import Bootstrap, resample
+from gadfly.analysis.sample import Sample
+from gadfly.analysis.statistics.auc import AUC
+from gadfly.analysis.statistics.calibration_curve import (
+    calibration_error,
+    folds_of,
+    out_of_fold,
+)
+from gadfly.analysis.statistics.sensitivity import out_of_fold_threshold, youden
+from gadfly.analysis.topics.judges import Asked, Judges, judges
+from gadfly.analysis.topics.labels import by_attackers, by_items, by_reviewers
+from gadfly.errors import PersonError
+from gadfly.records.estimate import Estimate
+from gadfly.records.reviews import Review, Verdict
+
+HOW = Bootstrap(resamples=300)
+ARMS = (("plain lm", "2.7B"), ("prompted", "2.7B"), ("rlhf", "2.7B"))
+RATES = (0.6, 0.4, 0.2)
+
+
+def study(seed: int = 0, *, each: int = 900, blind: str | None = None) -> pl.DataFrame:
+    """Attacks whose true success people see; one judge errs alike everywhere, the other thinks
+    nothing of what it says of rlhf, and calls it safest.
+    """
+    rng = np.random.default_rng(seed)
+    parts = []
+    for (kind, size), rate in zip(ARMS, RATES, strict=True):
+        true = rng.random(each) < rate
+        score = rng.normal(np.where(true, -1.0, 1.0))
+        biased = np.where(kind == "rlhf", 3 + 0.1 * rng.normal(size=each), score)
+        gone = (kind == blind) | (rng.random(each) > 0.3)
+        people = [None if g else float(t) for g, t in zip(gone, true, strict=True)]
+        parts.append(
+            pl.DataFrame(
+                {
+                    "model_type": kind,
+                    "num_params": size,
+                    "member": [f"m{i}" for i in rng.integers(40, size=each)],
+                    "min_harmlessness": score,
+                    "biased": biased,
+                    "people": people,
+                    "true": true,
+                },
+                schema_overrides={"people": pl.Float64},
+            )
+        )
+    return pl.concat(parts)
+
+
+def asked(frame: pl.DataFrame, *columns: str, **options: Any) -> Judges:
+    named = [Asked(column, column) for column in columns or ("min_harmlessness",)]
+    return judges(frame, asked=named, people="somebody", how=HOW, **options)
+
+
+def test_a_judge_is_as_good_as_it_was_planted() -> None:
+    """Two normals two apart: AUC Φ(√2) = 0.921, and at 0 both rates are Φ(1) = 0.841."""
+    found = asked(study()).judges[0]
+    assert found.auc.estimate == pytest.approx(0.921, abs=0.02)
+    assert found.threshold == pytest.approx(0, abs=0.5)
+    fixed = asked(study(), threshold=0.0).judges[0]
+    for rate in (fixed.sensitivity, fixed.specificity):
+        assert rate.estimate == pytest.approx(0.841, abs=0.04)
+        assert rate.low is not None
+        assert rate.high is not None
+        assert rate.low < 0.841 < rate.high
+    assert fixed.threshold_given
+    assert not found.threshold_given
+
+
+def test_corrected_rates_find_the_truth_that_the_judge_misses() -> None:
+    """Of 60 arms with planted rates, about 57 of the corrected intervals hold theirs."""
+    held = carried = 0
+    for seed in range(20):
+        found = asked(study(seed)).judges[0]
+        assert [arm.basis for arm in found.arms] == ["ppi"] * 3
+        for arm, rate in zip(found.arms, RATES, strict=True):
+            held += holds(arm.corrected, rate)
+            carried += holds(arm.extrapolated, rate)
+            assert arm.tuning is not None
+            assert 0.1 < arm.tuning <= 1
+        raw = found.arms[2].judged_rate
+        assert raw.low is not None
+        assert raw.low > RATES[2]  # it calls one harmless attack in six a success
+    assert 53 <= held <= 60
+    assert 53 <= carried <= 60
+
+
+def holds(estimate: Estimate, value: float) -> bool:
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return estimate.low <= value <= estimate.high
+
+
+def test_an_arm_without_labels_is_extrapolated() -> None:
+    found = asked(study(2, blind="rlhf")).judges[0]
+    last = found.arms[2]
+    assert last.basis == "extrapolated"
+    assert last.corrected == last.extrapolated
+    assert last.people_rate.estimate is None
+    assert last.auc.estimate is None
+    assert last.corrected.estimate == pytest.approx(0.2, abs=0.1)
+
+
+def test_where_the_judge_errs_otherwise_extrapolation_misleads_and_labels_do_not() -> None:
+    """The biased judge sees no success in rlhf: its errors of other arms say nothing there."""
+    biased = asked(study(3), "biased").judges[0].arms[2]
+    assert biased.extrapolated.estimate in (None, 0)
+    assert biased.corrected.estimate == pytest.approx(0.2, abs=0.06)
+    assert biased.tuning == pytest.approx(0, abs=0.1)
+    blind = asked(study(3, blind="rlhf"), "biased").judges[0].arms[2]
+    assert blind.corrected.estimate in (None, 0)
+    assert blind.corrected.reason is not None
+
+
+def test_with_every_label_there_is_nothing_to_correct() -> None:
+    frame = study(4).with_columns(people=pl.col("true").cast(pl.Float64))
+    for arm in asked(frame).judges[0].arms:
+        assert arm.basis == "labelled"
+        assert arm.corrected == arm.people_rate
+
+
+def test_without_labels_nothing_is_said() -> None:
+    frame = study(5).with_columns(people=pl.lit(None, pl.Float64))
+    found = asked(frame).judges[0]
+    assert found.threshold is None
+    for estimate in (found.auc, found.sensitivity, found.specificity, found.calibration.error):
+        assert estimate.estimate is None
+        assert estimate.reason
+    assert {arm.basis for arm in found.arms} == {"none"}
+    assert all(arm.judged_rate.estimate is None for arm in found.arms)
+
+
+def test_labels_of_one_kind_are_not_enough() -> None:
+    frame = study(6).with_columns(people=pl.when(pl.col("people").is_not_null()).then(pl.lit(1.0)))
+    found = asked(frame).judges[0]
+    assert found.threshold is None
+    assert found.calibration.curve == ()
+    given = asked(frame, threshold=0.0).judges[0].arms[0]
+    assert given.corrected.estimate == 1
+    assert "every label is the same" in (given.corrected.reason or "")
+
+
+def test_judges_that_agree_and_one_that_turns_the_order() -> None:
+    frame = study(7).with_columns(
+        twice=2 * pl.col("min_harmlessness") + 5, reverse=-pl.col("min_harmlessness")
+    )
+    same, turned, between = asked(frame, "min_harmlessness", "twice", "reverse").swaps
+    assert (same.tau.estimate, same.tau.low, same.tau.high) == (1, 1, 1)
+    assert same.flips == ()
+    assert (same.top_changes, same.bottom_changes) == (0, 0)
+    assert turned.tau.estimate == between.tau.estimate == -1
+    assert len(turned.flips) == 3
+    assert turned.top_changes == 1
+    assert turned.flips[0].first == ARMS[0]  # the first judge puts it lower
+    assert turned.flips[0].opposite == 1
+
+
+def test_tau_is_scipys() -> None:
+    rng = np.random.default_rng(8)
+    arms = [(f"arm {i}", "") for i in range(7)]
+    frame = pl.DataFrame(
+        {
+            "model_type": [kind for kind, _ in arms for _ in range(20)],
+            "num_params": "",
+            "member": [f"m{i}" for i in rng.integers(9, size=140)],
+            "min_harmlessness": rng.normal(size=140),
+            "biased": rng.normal(size=140),
+            "people": None,
+        }
+    )
+    (swap,) = asked(frame, "min_harmlessness", "biased").swaps
+    scores = ("min_harmlessness", "biased")
+    means = frame.group_by("model_type", maintain_order=True).agg(pl.col(scores).mean())
+    expected = kendalltau(means["min_harmlessness"], means["biased"]).statistic
+    assert swap.tau.estimate == pytest.approx(expected)
+    assert swap.tau.n == 7
+    opposite = round((1 - expected) / 2 * 21)
+    assert len(swap.flips) == opposite
+
+
+def test_no_order_of_rows_changes_a_number() -> None:
+    frame = study(9, each=200)
+    shuffled = frame.sample(fraction=1, shuffle=True, seed=1)
+    assert asked(frame, "min_harmlessness", "biased") == asked(
+        shuffled, "min_harmlessness", "biased"
+    )
+
+
+def test_a_threshold_is_for_one_judge() -> None:
+    with pytest.raises(PersonError, match="no common unit"):
+        asked(study(), "min_harmlessness", "biased", threshold=0.0)
+
+
+def test_marks_stand_beside_the_numbers() -> None:
+    judge = Asked("x", marks={ARMS[2]: "circular"})
+    (found,) = judges(study(), asked=[judge], people="somebody", how=HOW).judges
+    assert [arm.mark for arm in found.arms] == ["unverified", "unverified", "circular"]
+
+
+def test_members_stay_in_one_fold_and_folds_are_even() -> None:
+    members = np.random.default_rng(0).integers(0, 30, 500)
+    folds = folds_of(members)
+    assert all(len(set(folds[members == m])) == 1 for m in range(30))
+    assert np.bincount(folds).max() - np.bincount(folds).min() <= 30
+
+
+@pytest.mark.parametrize("n", [400, 4000])
+def test_a_calibrated_judge_errs_by_chance_alone(n: int) -> None:
+    rng = np.random.default_rng(n)
+    score = rng.normal(size=n)
+    people = (rng.random(n) < 1 / (1 + np.exp(2 * score))).astype(float)
+    p = out_of_fold(score, people, folds_of(np.arange(n)))
+    found = calibration_error(p, people)
+    assert found.error < 2.5 * found.by_chance
+    far = calibration_error(np.clip(p + 0.2, 0, 1), people)
+    assert far.error > 3 * far.by_chance
+
+
+def test_a_score_that_parts_both_kinds_has_finite_probabilities() -> None:
+    score = np.arange(40.0)
+    people = (score < 20).astype(float)
+    p = out_of_fold(score, people, np.arange(40) % 5)
+    assert (p[:19] > 0.5).all()
+    assert (p[21:] < 0.5).all()
+    assert youden(score, people) == 19
+    assert np.isnan(out_of_fold_threshold(score, np.ones(40), np.arange(40) % 5)).all()
+
+
+def test_counting_pairs_by_member_changes_no_auc() -> None:
+    """In every resample it is what expanding the resample gives."""
+    rng = np.random.default_rng(1)
+    values, members = rng.integers(0, 9, 300).astype(float), rng.integers(0, 12, 300)
+    sample = Sample.of(values, members)
+    auc = AUC(sample.values, rng.random(300) < 0.4)
+    for draws in resample(sample, 50, 1):
+        direct = auc._of(draws.weights.astype(np.float64))
+        assert auc.resampler(sample)(draws) == pytest.approx(direct)
+
+
+def review(attack: int, who: str, success: int, kind: str = "study") -> Review:
+    return Review(
+        study="s",
+        kind=kind,  # type: ignore[arg-type]
+        attack=attack,
+        reviewer=who,
+        taxonomy="t@1",
+        verdict=Verdict(success=success, intent_harm=0),
+        settles=("a", "b") if kind == "adjudication" else (),
+        turns_seen=1,
+        seconds=1.0,
+        reviewed_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_labels_of_reviewers_attackers_and_files() -> None:
+    frame = pl.DataFrame({"number": [1, 2, 3, 4], "rating": [4.0, 2.0, None, 3.0]})
+    said = [
+        *(review(1, who, success) for who, success in (("a", 4), ("b", 3), ("c", 0))),
+        *(review(2, who, success) for who, success in (("a", 4), ("b", 0))),
+        *(review(3, who, success) for who, success in (("a", 4), ("b", 4))),
+        review(3, "lead", 1, "adjudication"),
+        review(4, "lead", 4, "gold"),
+    ]
+    assert by_attackers(frame, threshold=3)["people"].to_list() == [1, 0, None, 1]
+    assert by_reviewers(frame, said, threshold=3)["people"].to_list() == [1, None, 0, None]
+    table = np.array([[3.0, np.nan], [0.0, 0.0]])
+    assert by_items(frame, ["4", "2"], table, threshold=3)["people"].to_list() == [None, 0, None, 1]
+    assert by_reviewers(frame, [], threshold=3)["people"].to_list() == [None] * 4
