@@ -22,6 +22,7 @@ from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.mixed_linear import LinearFit, NotFitted, fit_linear, independent
 from gadfly.analysis.statistics.mixed_ordinal import OrdinalFit, _Terms, fit_ordinal
 from gadfly.analysis.topics.mixed import Design, design
+from gadfly.records.reading import read_attack_frame
 
 FOLDER = Path(__file__).parent / "lme4"
 REFERENCE = json.loads((FOLDER / "reference.json").read_text())
@@ -75,6 +76,31 @@ def test_cases_hold_what_they_are_for() -> None:
     rare = pl.read_csv(FOLDER / "rare.csv")["rating"].value_counts()["count"]
     assert rare.sort()[0] < 10
     assert pl.read_csv(FOLDER / "singles.csv")["member"].value_counts()["count"].median() == 1
+
+
+def test_equals_lme4_and_ordinal_on_the_replica(replica: Path) -> None:
+    frame = read_attack_frame(replica).frame.with_columns(
+        pl.col("member").cast(pl.Int64),  # in R's order
+        description="task_description_harmlessness",
+        mturk=~pl.col("is_upworker"),
+    )
+    reference = json.loads((FOLDER / "replica.json").read_text())
+    members = frame["member"].rank("dense").to_numpy()
+    small = frame.filter(pl.len().over("member") < 100)
+    for kind, theirs in reference.items():
+        names = ["description", "mturk", *(["rating"] if kind == "score_rating" else [])]
+        made = design(frame, names)
+        if kind == "laplace":
+            fit = fit_ordinal(frame["rating"].to_numpy(), made.x[:, 1:], members, nodes=1)
+            same_ordinal(fit, made, theirs)
+        elif kind == "ordinal_small":
+            made, owners = design(small, names), small["member"].rank("dense").to_numpy()
+            same_ordinal(
+                fit_ordinal(small["rating"].to_numpy(), made.x[:, 1:], owners), made, theirs
+            )
+        else:
+            outcome = "rating" if kind == "rating" else "min_harmlessness"
+            same_linear(fit_linear(frame[outcome].to_numpy(), made.x, members), made, theirs)
 
 
 def drawn(seed: int, *, members: int = 12, each: int = 8) -> tuple[Ints, Floats, Ints]:
