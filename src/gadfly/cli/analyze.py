@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from gadfly.cli.console import Json, note, out, plain, print_json, progress
+from gadfly.errors import PersonError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,16 +24,26 @@ __all__ = ["analyze", "arms_table", "print_truth"]
 
 _WIDE = 110  # columns of a terminal that hold the whole table
 _NARROW = (0, 3, 4, 5)  # of the table's columns: arm, rating, success, mean score
+_NARROW_RATINGS = (0, 1, 2, 4, 6)  # criterion, items, raters, alpha, Gwet's AC
 _NARROW_TRUTH = (0, 1, 3, 4)  # all but the success rate
 
 
 def analyze(
-    source: Annotated[
-        Path, typer.Argument(metavar="STUDY_OR_FILE", help="Study file, or a file of attacks.")
-    ],
     out_folder: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder for the results and the report.")
     ],
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="STUDY_OR_FILE", help="Study file, or a file of attacks."),
+    ] = None,
+    ratings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Ratings (item, rater, criterion, value) as CSV or Parquet: how far raters agree; "
+            "by itself, or beside STUDY_OR_FILE into DIR/ratings.",
+        ),
+    ] = None,
     ci: Annotated[
         Literal["cluster", "iid"],
         typer.Option(help="Resample members (cluster) or, as the paper did, attacks (iid)."),
@@ -57,7 +68,15 @@ def analyze(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write results.json, report.html and report.md for a study or a file of attacks."""
+    """Write results.json, report.html and report.md for a study, a file of attacks, or ratings."""
+    if ratings is not None:
+        alone = source is None
+        folder = out_folder if alone else out_folder / "ratings"
+        _analyze_ratings(ratings, folder, resamples, level, alone=alone, json=json)
+    if source is None:
+        if ratings is None:
+            raise PersonError("nothing to analyse: give a STUDY_OR_FILE, --ratings FILE, or both")
+        return
     from gadfly.analysis.report.write import write_report
     from gadfly.run.report import read
     from gadfly.settings import load_settings
@@ -89,6 +108,23 @@ def analyze(
         for sentence in found.notes:
             note(sentence)
     note(f"Report: {files.html}")
+
+
+def _analyze_ratings(
+    path: Path, folder: Path, resamples: int, level: float, *, alone: bool, json: bool
+) -> None:
+    """How far the raters of a file agree; with ``json`` it is printed where it is alone."""
+    from gadfly.analysis.report.ratings import analyze_ratings, terminal_ratings, write_ratings
+
+    result, document = analyze_ratings(path, resamples=resamples, level=level)
+    files = write_ratings(document, folder)
+    if json and alone:
+        print_json(result)
+    elif not json:
+        found = terminal_ratings(result)
+        shown = range(len(found.columns)) if out.width >= _WIDE else _NARROW_RATINGS
+        out.print(_table(found, shown, plain(result.name)))
+    note(f"Agreement: {files.html}")
 
 
 def print_truth(results: Results) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "reading",
     "refusal",
     "released",
+    "review_ratings",
     "reviews",
     "rows",
     "sifting",

@@ -68,8 +68,8 @@ class RatingsFile:
 
     name: str
     """Name of the file."""
-    sha256: str
-    """Hash of the file as it lies on disk."""
+    sha256: str | None
+    """Hash of the file as it lies on disk; ``None`` for ratings that stand in none."""
     rows: int
     """Its lines, without the heading."""
     ignored: tuple[str, ...]

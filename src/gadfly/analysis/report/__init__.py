@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["markdown", "page", "section", "sections", "tables", "write"]
+__all__ = ["markdown", "page", "ratings", "section", "sections", "tables", "write"]

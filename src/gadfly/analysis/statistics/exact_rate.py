@@ -16,21 +16,22 @@ of the binomial", *Biometrika* 26(4).
 
 from __future__ import annotations
 
-from scipy.stats import beta
-
+from gadfly.analysis.statistics.korn_graubard import clopper_pearson
 from gadfly.records.estimate import Estimate
 
 __all__ = ["exact_rate"]
 
 
-def exact_rate(k: int, n: int, *, level: float, what: str = "share") -> Estimate:
-    """The share of ``n`` requests that ``k`` is; ``n`` is not 0."""
-    tail = (1 - level) / 2
+def exact_rate(
+    k: int, n: int, *, level: float, what: str = "share", unit: str = "request"
+) -> Estimate:
+    """The share of ``n`` requests, or of another ``unit``, that ``k`` is; ``n`` is not 0."""
+    low, high = clopper_pearson(k, n, level=level)
     return Estimate(
         estimate=k / n,
-        low=float(beta.ppf(tail, k, n - k + 1)) if k else 0.0,
-        high=float(beta.ppf(1 - tail, k + 1, n - k)) if k < n else 1.0,
+        low=low,
+        high=high,
         level=level,
         n=n,
-        method=f"{what}; exact interval (Clopper-Pearson) over requests",
+        method=f"{what}; exact interval (Clopper-Pearson) over {unit}s",
     )
