@@ -14,6 +14,7 @@ __all__ = [
     "figures",
     "findings",
     "order",
+    "power",
     "provenance",
     "report",
     "reproduce",
@@ -22,6 +23,7 @@ __all__ = [
     "schema",
     "statistics",
     "topics",
+    "trials",
     "truth",
     "words",
 ]

@@ -22,6 +22,7 @@ from gadfly.cli.evaluate import evaluate_app
 from gadfly.cli.export import export
 from gadfly.cli.init import init
 from gadfly.cli.invite import invite
+from gadfly.cli.power import power
 from gadfly.cli.reproduce import reproduce
 from gadfly.cli.run import run
 from gadfly.cli.sandbox import sandbox_app
@@ -40,7 +41,20 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, init, check, run, serve, analyze, reproduce, score, convert, export, invite):
+for verb in (
+    demo,
+    init,
+    check,
+    power,
+    run,
+    serve,
+    analyze,
+    reproduce,
+    score,
+    convert,
+    export,
+    invite,
+):
     app.command()(verb)
 app.add_typer(user_app, name="user")
 app.add_typer(train_app, name="train")

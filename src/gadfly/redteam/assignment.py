@@ -26,7 +26,17 @@ from dataclasses import dataclass
 
 from gadfly.records.values import Assignment
 
-__all__ = ["ARMS_MAX", "FLOOR", "POLICY", "ArmCount", "Draw", "draw_arm", "probabilities"]
+__all__ = [
+    "ACROSS",
+    "ARMS_MAX",
+    "FLOOR",
+    "POLICY",
+    "WITHIN",
+    "ArmCount",
+    "Draw",
+    "draw_arm",
+    "probabilities",
+]
 
 POLICY = "biased-coin-1"
 """Id of this rule; a changed constant is a new id."""
@@ -34,8 +44,10 @@ FLOOR = 0.02
 """Least probability of an open arm."""
 ARMS_MAX = 40
 """Most arms of a study: above 50 the floor cannot hold, and balance needs room above it."""
-_WITHIN = 2.0
-_ACROSS = 0.25
+WITHIN = 2.0
+"""How strongly the arms that a member has met least are favoured."""
+ACROSS = 0.25
+"""How strongly the arms furthest behind their quota are."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +80,7 @@ def probabilities(arms: Mapping[str, ArmCount]) -> dict[str, float]:
     met_least = min(arm.by_member for arm in still.values())
     behind_most = min(ahead.values())
     weight = {
-        name: math.exp(
-            -_WITHIN * (arm.by_member - met_least) - _ACROSS * (ahead[name] - behind_most)
-        )
+        name: math.exp(-WITHIN * (arm.by_member - met_least) - ACROSS * (ahead[name] - behind_most))
         for name, arm in still.items()
     }
     free, total = 1 - FLOOR * len(still), sum(weight.values())

@@ -13,6 +13,7 @@ __all__ = [
     "journal",
     "models",
     "notes",
+    "power",
     "probes",
     "report",
     "reproduce",

@@ -3,4 +3,14 @@
 Import from the defining modules.
 """
 
-__all__ = ["efficacy", "figure1", "one_attack", "palette", "panels", "rows", "scores", "truth"]
+__all__ = [
+    "efficacy",
+    "figure1",
+    "one_attack",
+    "palette",
+    "panels",
+    "power",
+    "rows",
+    "scores",
+    "truth",
+]

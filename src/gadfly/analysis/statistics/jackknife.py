@@ -88,7 +88,11 @@ def standard_errors(sums: Floats, counts: Floats) -> tuple[Floats, Floats, Float
         apart = np.where(there, left[..., 1, :] - left[..., 0, :] - found[..., None], 0.0)
     apart = np.where(np.isfinite(apart), apart, np.inf)
     worth = (number[..., 0] ** 2 / (counts**2).sum(axis=-1)).min(axis=-1)
-    return found, np.sqrt((g - 1) / g * (apart**2).sum(axis=-1)), np.maximum(worth - 1, 0)
+    return (
+        found,
+        np.sqrt(np.maximum(g - 1, 1) / g * (apart**2).sum(axis=-1)),
+        np.maximum(worth - 1, 0),
+    )
 
 
 def within_slope(

@@ -1,0 +1,101 @@
+"""What a study can find: its file as a plan, and its biased coin for many simulated studies.
+
+:func:`biased_coin` is the rule of :mod:`gadfly.redteam.assignment` in arrays, one row for each
+simulated study; a test holds the two to the same probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from gadfly.analysis.power import PowerResult, power_of
+from gadfly.analysis.sample import Floats, Ints
+from gadfly.analysis.trials import Assumed, Plan
+from gadfly.errors import PersonError
+from gadfly.redteam.assignment import ACROSS, FLOOR, WITHIN
+from gadfly.study.protocol import Study, load_study
+
+__all__ = ["biased_coin", "coin_probabilities", "plan_of", "study_power"]
+
+_PUBLISHED_GINI = 0.80  # of the members of Ganguli et al. 2022, where nothing better is known
+
+
+def study_power(
+    path: Path,
+    assumed: Assumed,
+    *,
+    gini: float | None = None,
+    members: int | None = None,
+    **options: Any,
+) -> PowerResult:
+    """The power of the study that a file plans.
+
+    :param gini: how unevenly members attack; the population's of simulated members, or 0.80.
+    :param members: how many members, if not as many as the file says.
+    :param options: of :func:`gadfly.analysis.power.power_of`.
+    :raises PersonError: a fault of the file, or of what is assumed.
+    """
+    study = load_study(path).study
+    plan = plan_of(study, gini=gini, members=members)
+    return power_of(plan, assumed, biased_coin, **({"seed": study.seed} | options))
+
+
+def plan_of(study: Study, *, gini: float | None = None, members: int | None = None) -> Plan:
+    """A study as far as its power goes.
+
+    :raises PersonError: an unevenness that cannot be.
+    """
+    if gini is not None and not 0 <= gini < 1:
+        raise PersonError(f"--gini: got {gini:g}; give a number from 0 to below 1")
+    if gini is None and study.members.kind == "simulated":
+        gini = float(2 * ndtr(study.members.population.activity_sd / np.sqrt(2)) - 1)
+    return Plan(
+        members=max(2, study.members.count if members is None else members),
+        quotas={arm.arm.name: arm.quota for arm in study.arms},
+        gini=_PUBLISHED_GINI if gini is None else gini,
+    )
+
+
+def biased_coin(activity: Floats, quotas: Sequence[int], rng: np.random.Generator) -> Ints:
+    """Attacks on each arm by each member, (allocations, arms, members), assigned one by one.
+
+    :param activity: how busy members are, (allocations, members).
+    """
+    allocations, members = activity.shape
+    rows, quota = np.arange(allocations), np.array(quotas)
+    ends = np.cumsum(activity, axis=1)
+    counts = np.zeros((allocations, members, len(quotas)), dtype=np.int64)
+    assigned = np.zeros((allocations, len(quotas)), dtype=np.int64)
+    for _ in range(int(quota.sum())):
+        who = (ends <= rng.random((allocations, 1)) * ends[:, -1:]).sum(axis=1)
+        p = coin_probabilities(quota, assigned, counts[rows, who])
+        upto = np.cumsum(p, axis=1)
+        arm = (upto <= rng.random((allocations, 1)) * upto[:, -1:]).sum(axis=1)
+        counts[rows, who, arm] += 1
+        assigned[rows, arm] += 1
+    return counts.transpose(0, 2, 1)
+
+
+def coin_probabilities(quota: Ints, assigned: Ints, by_member: Ints) -> Floats:
+    """The probability of each arm in each simulated study; some arm is open in all of them.
+
+    :param quota: of each arm.
+    :param assigned: so far, (studies, arms).
+    :param by_member: those of the member who is to attack, (studies, arms).
+    """
+    still = assigned < quota
+    share = assigned.sum(axis=1, keepdims=True) / quota.sum()
+    ahead = np.where(still, assigned - share * quota, np.inf)
+    met = np.where(still, by_member, np.iinfo(np.int64).max)
+    favour = WITHIN * (met - met.min(axis=1, keepdims=True)) + ACROSS * (
+        ahead - ahead.min(axis=1, keepdims=True)
+    )
+    weight = np.exp(-favour)
+    free = 1 - FLOOR * still.sum(axis=1, keepdims=True)
+    spread = FLOOR + free * weight / weight.sum(axis=1, keepdims=True)
+    return np.where(still, spread, 0.0)
