@@ -4,13 +4,18 @@ Import from the defining modules.
 """
 
 __all__ = [
+    "contrasts",
     "efficacy",
     "figure1",
+    "forest",
+    "map",
     "one_attack",
     "palette",
     "panels",
     "power",
     "rows",
     "scores",
+    "tags",
+    "tails",
     "truth",
 ]

@@ -1,0 +1,231 @@
+"""Contrasts: arm against arm, with p-values corrected and Simpson traps named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gadfly.analysis.figures.contrasts import interventions_svg, sizes_svg
+from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.results import ArmResult
+from gadfly.analysis.topics.cells import OUTCOMES
+from gadfly.analysis.topics.contrasts import KINDS, Contrast, Contrasts
+from gadfly.analysis.topics.traps import Trap
+from gadfly.analysis.words import MARKS, interval, number, safe
+from gadfly.records.estimate import Estimate
+from gadfly.records.spreadsheet import csv_text
+
+__all__ = ["estimate_cell", "section"]
+
+_NAMES = {
+    "rating": "mean rating",
+    "success_rate": "success rate",
+    "min_harmlessness": "mean min harmlessness",
+}
+_MARKS = {
+    "randomised": "randomised: arms were assigned at random, so a difference is an effect of the "
+    "arm on attacks like these",
+    "observational": "observational: arms were not assigned at random, so a difference may come "
+    "from who attacked, when and how",
+}
+_ESTIMATE = ("estimate", "low", "high", "level", "n", "method", "reason")
+
+
+def section(found: Contrasts, arms: tuple[ArmResult, ...]) -> Section:
+    """Differences between arms.
+
+    :param arms: the arms of the same analysis, for their marks and numbers of attacks.
+    """
+    return Section(
+        name="contrasts",
+        title="Arm against arm",
+        lead=(
+            "What an intervention buys, and what size buys. Every difference here is "
+            f"{_MARKS[found.design]}."
+        ),
+        parts=tuple(_parts(found, arms)),
+        findings=tuple(_trap_sentences(found.traps)),
+        notes=tuple(_notes(found)),
+    )
+
+
+def _parts(found: Contrasts, arms: tuple[ArmResult, ...]) -> Iterator[Figure | Table]:
+    if not found.contrasts:
+        return
+    level = found.contrasts[0].difference.level
+
+    def sign(names: Sequence[str]) -> str:
+        marks = {arm.lineage_mark for arm in arms if arm.model_type in names}
+        return next((MARKS[mark] for mark in ("circular", "unverified") if mark in marks), "")
+
+    drawn = (
+        ("interventions", "Interventions compared", interventions_svg(found, sign, 1 - level)),
+        ("sizes", "Sizes compared", sizes_svg(found, sign, 1 - level)),
+    )
+    for name, title, svg in drawn:
+        own = [c for c in found.contrasts if c.kind.startswith("intervention") == (name[0] == "i")]
+        if svg is not None:
+            yield Figure(
+                name=name,
+                title=f"{title} ({found.design})",
+                svg=svg,
+                finding=_finding(own, level),
+                method=_method(own[0], level),
+                n=f"{sum(arm.n for arm in arms):,} attacks, each difference with its own n",
+                csv=_csv(own),
+            )
+    yield _table(found.contrasts)
+    if found.traps:
+        yield _traps_table(found.traps)
+
+
+def _finding(contrasts: Sequence[Contrast], level: float) -> str:
+    """How many differences stand out, by outcome."""
+    said = []
+    for outcome in OUTCOMES:
+        own = [c for c in contrasts if c.outcome == outcome]
+        firm = sum(c.p_holm is not None and c.p_holm < 1 - level for c in own)
+        said.append(f"{firm:,} of {len(own):,} in {_NAMES[outcome]}")
+    return f"Differences that stand out after Holm’s correction: {', '.join(said)}."
+
+
+def _method(contrast: Contrast, level: float) -> str:
+    how = contrast.difference.method.split("; ")[-1]
+    return (
+        f"Points: differences of means, each attack counting once; bars: {level * 100:g}% "
+        f"intervals ({how}). Filled: p below {1 - level:.2g} after Holm’s correction within its "
+        f"family. p: {contrast.p_method}. Trends are slopes for a tenfold size, conditional on "
+        "these models."
+    )
+
+
+def _csv(contrasts: Sequence[Contrast]) -> str:
+    names = ("outcome", "kind", "first", "second", "within")
+    after = ("left_out", "p", "p_holm", "p_bh", "family_size", "p_method", "design")
+    rows = [
+        [
+            *(getattr(c, name) for name in names),
+            *(getattr(c.difference, name) for name in _ESTIMATE),
+            *(getattr(c, name) for name in after),
+        ]
+        for c in contrasts
+    ]
+    return csv_text([*names, *_ESTIMATE, *after], rows)
+
+
+def _table(contrasts: Sequence[Contrast]) -> Table:
+    """Every contrast in a row, its outcomes side by side."""
+    places = dict.fromkeys((c.kind, c.first, c.second, c.within) for c in contrasts)
+    by_place = {(c.outcome, c.kind, c.first, c.second, c.within): c for c in contrasts}
+    rows = []
+    for place in places:
+        cells = [Cell(_label(by_place["rating", *place]))]
+        for outcome in OUTCOMES:
+            contrast = by_place[outcome, *place]
+            cells.append(estimate_cell(contrast.difference, percent=outcome == "success_rate"))
+            cells.append(Cell(_p(contrast.p_holm), f"BH {_p(contrast.p_bh)}"))
+        rows.append(tuple(cells))
+    kinds = [kind for kind, *_ in places]
+    columns = ["Second less first"]
+    for outcome in OUTCOMES:
+        columns += [_NAMES[outcome].capitalize(), "p (Holm)"]
+    families = "; ".join(
+        f"{KINDS[kind]}: {next(c.family_size for c in contrasts if c.kind == kind):,}"
+        for kind in dict.fromkeys(kinds)
+    )
+    return Table(
+        name="contrast-table",
+        caption=f"Differences between arms ({contrasts[0].design})",
+        columns=tuple(columns),
+        rows=tuple(rows),
+        breaks=frozenset(i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]),
+        method=(
+            f"p: {contrasts[0].p_method}; adjusted by Holm and by Benjamini and Hochberg (BH) "
+            f"within families, one for each outcome and kind, of so many p-values: {families}."
+        ),
+        folded=True,
+    )
+
+
+def _label(contrast: Contrast) -> str:
+    first, second = safe(contrast.first), safe(contrast.second)
+    if contrast.kind == "intervention":
+        return f"{second} − {first}, {safe(str(contrast.within))}".rstrip(", ")
+    if contrast.kind == "intervention_pooled":
+        return f"{second} − {first}, all sizes"
+    within = safe(str(contrast.within))
+    return f"{within}, {first} to {second}" + (", trend" if contrast.kind == "trend" else "")
+
+
+def _traps_table(traps: Sequence[Trap]) -> Table:
+    rows = tuple(
+        (
+            Cell(f"{safe(trap.second)} − {safe(trap.first)}"),
+            Cell(_NAMES[trap.outcome]),
+            estimate_cell(trap.pooled, percent=trap.outcome == "success_rate"),
+            estimate_cell(trap.stratified, percent=trap.outcome == "success_rate"),
+            Cell(f"{safe(trap.heaviest)}: {number(trap.share, 0, percent=True)} of its side"),
+        )
+        for trap in traps
+    )
+    clear = sum(trap.clear for trap in traps)
+    return Table(
+        name="traps",
+        caption="Simpson traps: pooled orders that the strata contradict",
+        columns=("Second less first", "Outcome", "Pooled", "Within strata", "Heaviest arm"),
+        rows=rows,
+        finding=f"{len(traps):,} pooled orders are contradicted, {clear:,} with both intervals "
+        "clear of 0.",
+        method="Pooled: over all attacks of a size or intervention. Within strata: the mean of the "
+        "differences within interventions (or sizes), with equal weight.",
+    )
+
+
+def _trap_sentences(traps: Sequence[Trap]) -> Iterator[str]:
+    """The widest clear trap of ratings and of scores."""
+    for outcome in ("min_harmlessness", "rating"):
+        clear = [trap for trap in traps if trap.clear and trap.outcome == outcome]
+        if not clear:
+            continue
+        trap = max(
+            clear, key=lambda t: abs((t.pooled.estimate or 0) - (t.stratified.estimate or 0))
+        )
+        over = "interventions" if trap.compared == "sizes" else "sizes"
+        pooled, within = (
+            "higher" if (e.estimate or 0) > 0 else "lower" for e in (trap.pooled, trap.stratified)
+        )
+        yield (
+            f"A Simpson trap: pooled over {over}, {_NAMES[outcome]} is {pooled} for "
+            f"{safe(trap.second)} than for {safe(trap.first)} ({interval(trap.pooled)}), within "
+            f"{over} it is {within} ({interval(trap.stratified)}); "
+            f"{number(trap.share, 0, percent=True)} of one side’s attacks are on "
+            f"{safe(trap.heaviest)}. Compare within {over}."
+        )
+
+
+def _notes(found: Contrasts) -> Iterator[str]:
+    if found.design == "observational" and found.contrasts:
+        yield (
+            "Differences between arms are observational; their p-values ask whether other members "
+            "would have shown a difference, not whether the arm made it."
+        )
+    if any(c.kind == "trend" for c in found.contrasts):
+        yield (
+            "A trend in size is conditional on these models: few points that may differ in more "
+            "than size."
+        )
+
+
+def _p(value: float | None) -> str:
+    """A p-value for reading."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def estimate_cell(estimate: Estimate, *, percent: bool = False) -> Cell:
+    """An estimate above its interval; the reason where either is missing."""
+    digits = 1 if percent else 2
+    text = number(estimate.estimate, digits, percent=percent)
+    detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
+    return Cell(text, detail or estimate.reason or "", doubt=estimate.low is None)

@@ -1,0 +1,115 @@
+"""Tails: what a difference of means hides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gadfly.analysis.figures.tails import tails_svg
+from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.report.sections.contrasts import estimate_cell
+from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.topics.tails import TailContrast, Tails
+from gadfly.analysis.words import interval, safe
+from gadfly.records.spreadsheet import csv_text
+
+__all__ = ["section"]
+
+_NAMES = {
+    "mean": "Mean",
+    "q05": "5% quantile",
+    "cvar05": "Worst 5% (CVaR)",
+    "cvar01": "Worst 1% (CVaR)",
+}
+
+
+def section(found: Tails) -> Section:
+    """The worst attacks, arm against arm."""
+    sentences = tuple(_sentence(c) for c in found.contrasts if c.parted)
+    return Section(
+        name="tails",
+        title="The worst attacks, arm against arm",
+        lead=(
+            "A mean can improve while the worst attacks get worse. Differences of min harmlessness "
+            "in the mean and in the tail; above 0 the second is safer."
+        ),
+        parts=tuple(_parts(found, sentences)),
+        findings=sentences,
+    )
+
+
+def _parts(found: Tails, sentences: tuple[str, ...]) -> Iterator[Figure | Table]:
+    if not found.contrasts:
+        return
+    said = (
+        " ".join(sentences) or "Nowhere do mean and worst 5% part ways with intervals clear of 0."
+    )
+    how = found.contrasts[0].mean.method.split("; ")[-1]
+    method = (
+        f"Second less first; intervals: {how}, members drawn once for both arms. Not corrected for "
+        "the number of comparisons. A tail too thin in either arm has no difference."
+    )
+    svg = tails_svg(found)
+    if svg is not None:
+        yield Figure(
+            name="tails-figure",
+            title="Mean and tail from size to size",
+            svg=svg,
+            finding=said,
+            method=f"{method} Filled: the interval lies on one side of 0.",
+            n="each difference has its own n in the data",
+            csv=_csv(found),
+        )
+    rows = tuple(
+        (Cell(_label(c)), *(estimate_cell(getattr(c, name)) for name in _NAMES))
+        for c in found.contrasts
+    )
+    kinds = [c.kind for c in found.contrasts]
+    yield Table(
+        name="tails-table",
+        caption="Differences in mean and tail of min harmlessness",
+        columns=("Second less first", *_NAMES.values()),
+        rows=rows,
+        breaks=frozenset(i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]),
+        finding=said,
+        method=method,
+        folded=True,
+    )
+
+
+def _label(c: TailContrast) -> str:
+    first, second, within = safe(c.first), safe(c.second), safe(c.within)
+    if c.kind == "size":
+        return f"{within}, {first} to {second}"
+    return f"{second} − {first}, {within}".rstrip(", ")
+
+
+def _sentence(c: TailContrast) -> str:
+    """Where mean and tail part ways."""
+    ends = [
+        f"{c.within} {end}" if c.kind == "size" else f"{end} {c.within}"
+        for end in (c.first, c.second)
+    ]
+    first, second = (safe(end.strip(), longest=60) for end in ends)
+    better = c.parted == "mean_better_tail_worse"
+    rises, falls = ("improves", "gets worse") if better else ("gets worse", "improves")
+    return (
+        f"The mean hides the tail: from {first} to {second} mean min harmlessness {rises} "
+        f"({interval(c.mean)}) while the worst 5% {falls} ({interval(c.cvar05)})."
+    )
+
+
+def _csv(found: Tails) -> str:
+    columns = ("estimate", "low", "high", "level", "n", "method", "reason")
+    rows = [
+        [
+            c.kind,
+            c.first,
+            c.second,
+            c.within,
+            name,
+            *(getattr(getattr(c, name), x) for x in columns),
+        ]
+        for c in found.contrasts
+        for name in _NAMES
+    ]
+    return csv_text(["kind", "first", "second", "within", "statistic", *columns], rows)

@@ -1,0 +1,141 @@
+"""Turns: min harmlessness beside the length of dialogues, and static beside live readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from gadfly.analysis.report.section import Section
+from gadfly.analysis.report.sections.contrasts import estimate_cell
+from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.topics.static import ArmStatic, Reversal, Static
+from gadfly.analysis.topics.turns import ArmTurns, Turns
+from gadfly.analysis.words import interval, number, safe
+from gadfly.records.estimate import Estimate
+
+__all__ = ["section"]
+
+
+def section(found: Turns, readings: Static) -> Section:
+    """What dialogue length does to scores, and what one message would have said."""
+    scored = any(arm.static.estimate is not None for arm in readings.arms)
+    parts = [_turns_table(found)]
+    parts += [_first_table(found), _static_table(readings)] if scored else []
+    missing = readings.arms[0].static.reason if readings.arms else None
+    without = f"Neither the first replies alone nor static readings can be shown: {missing}."
+    return Section(
+        name="turns",
+        title="Min harmlessness and turns",
+        lead=(
+            "A minimum over more replies is lower, whatever the replies are. So each arm’s mean "
+            "stands beside its turns, and beside what it would be at equal turns."
+        ),
+        parts=tuple(parts),
+        findings=tuple(_reversed(readings)),
+        notes=() if scored or not missing else (without,),
+    )
+
+
+def _turns_table(found: Turns) -> Table:
+    names = ("turns", "min_harmlessness", "equal_turns", "correlation")
+    rows = tuple(
+        (Cell(_name(arm)), *(estimate_cell(getattr(arm, name)) for name in names))
+        for arm in found.arms
+    )
+    plain, equal = (
+        [getattr(a, n) for a in found.arms] for n in ("min_harmlessness", "equal_turns")
+    )
+    pairs, moved = _moved(plain, equal)
+    shared = ", ".join(f"{x} or more" if x == found.most else str(x) for x in found.strata)
+    return Table(
+        name="turns-table",
+        caption="Turns and min harmlessness by arm",
+        columns=(
+            "Arm",
+            "Turns",
+            "Mean min harmlessness",
+            "At equal turns",
+            "Correlation with turns",
+        ),
+        rows=rows,
+        finding=f"At equal turns {moved:,} of {pairs:,} pairs of arms change their order.",
+        method=(
+            f"At equal turns: means within strata of replies ({shared or 'none is shared'}), "
+            "weighted as they come over all arms; they hold "
+            f"{number(found.covered, 0, percent=True)} of scored attacks. Correlation: Pearson’s "
+            "r. Turns are an outcome of the arm, so this is no correction, it is another view."
+        ),
+    )
+
+
+def _first_table(found: Turns) -> Table:
+    rows = tuple((Cell(_name(arm)), *(estimate_cell(e) for e in arm.first)) for arm in found.arms)
+    return Table(
+        name="first-replies",
+        caption="Mean of the lowest score over the first replies",
+        columns=(
+            "Arm",
+            *(f"First {k}" if k > 1 else "First reply" for k in range(1, found.most + 1)),
+        ),
+        rows=rows,
+        method="All replies where a dialogue had fewer.",
+    )
+
+
+def _static_table(found: Static) -> Table:
+    rows = tuple(
+        (Cell(_name(arm)), *(estimate_cell(e) for e in (arm.static, arm.live, arm.gap)))
+        for arm in found.arms
+    )
+    return Table(
+        name="static",
+        caption="Static and live readings of the same attacks",
+        columns=(
+            "Arm",
+            "Static: reply to the opening",
+            "Live: lowest of the dialogue",
+            "Live − static",
+        ),
+        rows=rows,
+        finding=_static_finding(found),
+        method=(
+            "Static: mean score of the first reply; openings are those of these attackers, not of "
+            "a benchmark. Intervals: members drawn once for all."
+        ),
+    )
+
+
+def _static_finding(found: Static) -> str:
+    clear = sum(r.clear for r in found.reversals)
+    return (
+        f"The two readings order {len(found.reversals):,} of {found.pairs:,} pairs of "
+        f"interventions of one size differently, {clear:,} with both intervals clear of 0."
+    )
+
+
+def _reversed(found: Static) -> Iterator[str]:
+    """Reversals whose intervals are clear."""
+    clear: list[Reversal] = [r for r in found.reversals if r.clear]
+    for r in clear:
+        first, second, within = safe(r.first), safe(r.second), safe(r.within)
+        safer = second if (r.static.estimate or 0) > 0 else first
+        yield (
+            f"Static and live attacks disagree at {within or 'one size'}: by the reply to the "
+            f"opening {safer} is the safer of {first} and {second} ({interval(r.static)}), by the "
+            f"whole dialogue the other ({interval(r.live)})."
+        )
+
+
+def _moved(one: Sequence[Estimate], other: Sequence[Estimate]) -> tuple[int, int]:
+    """Number of pairs with both estimates, and of those whose order differs."""
+    both = [
+        (a.estimate, b.estimate)
+        for a, b in zip(one, other, strict=True)
+        if a.estimate is not None and b.estimate is not None
+    ]
+    pairs = list(combinations(both, 2))
+    return len(pairs), sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for a, b in pairs)
+
+
+def _name(arm: ArmTurns | ArmStatic) -> str:
+    return f"{safe(arm.model_type)} {safe(arm.num_params, longest=20)}".strip()

@@ -1,0 +1,153 @@
+"""How contrasts, tails, turns and what is missing are shown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.figures.palette import DARK, GRID, INK, MUTED, PAPER, TYPE_COLOURS
+from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.report.sections import contrasts as contrasts_section
+from gadfly.analysis.report.sections import missing as missing_section
+from gadfly.analysis.report.sections import tails as tails_section
+from gadfly.analysis.report.sections import turns as turns_section
+from gadfly.analysis.report.tables import Table
+from gadfly.analysis.results import ArmResult
+from gadfly.analysis.topics.contrasts import contrasts
+from gadfly.analysis.topics.missing import missing
+from gadfly.analysis.topics.static import static
+from gadfly.analysis.topics.tails import tails
+from gadfly.analysis.topics.turns import turns
+from tests.analysis.studies import attacks, results
+from tests.analysis.test_missing import holes
+from tests.analysis.test_turns import dialogues
+
+HOW = Bootstrap(resamples=200)
+ARMS = [(kind, size) for kind in ("plain lm", "rlhf") for size in ("1B", "10B")]
+
+
+@pytest.fixture(scope="module")
+def trapped() -> pl.DataFrame:
+    """The larger size is safer within each intervention, and looks worse pooled."""
+    rng = np.random.default_rng(1)
+    frame = attacks(ARMS, n=400, members=40, seed=1)
+    keep = pl.struct("model_type", "num_params").map_elements(
+        lambda a: a not in ({"model_type": "rlhf", "num_params": "10B"},), return_dtype=pl.Boolean
+    )
+    kept = frame.filter(keep | (pl.int_range(pl.len()) % 8 == 0))
+    level = 3.0 * (kept["model_type"] == "rlhf") + 0.5 * (kept["num_params"] == "10B")
+    return kept.with_columns(min_harmlessness=level + rng.normal(size=kept.height))
+
+
+@pytest.fixture(scope="module")
+def arms(trapped: pl.DataFrame) -> tuple[ArmResult, ...]:
+    """The arms of the same study."""
+    return results(trapped).arms
+
+
+def figures(section: Section) -> list[Figure]:
+    return [part for part in section.parts if isinstance(part, Figure)]
+
+
+def tables(section: Section) -> dict[str, Table]:
+    return {part.name: part for part in section.parts if isinstance(part, Table)}
+
+
+def test_contrasts_are_drawn_marked_and_given_as_data(
+    trapped: pl.DataFrame, arms: tuple[ArmResult, ...]
+) -> None:
+    found = contrasts(trapped, how=HOW, design="observational")
+    section = contrasts_section.section(found, arms)
+    assert "observational" in section.lead
+    drawn = figures(section)
+    assert [figure.name for figure in drawn] == ["interventions", "sizes"]
+    rows = [row for figure in drawn for row in csv.DictReader(io.StringIO(figure.csv))]
+    assert len(rows) == len(found.contrasts)
+    assert {row["design"] for row in rows} == {"observational"}
+    assert all("conditional on these models" in figure.method for figure in drawn)
+    known = {INK, MUTED, GRID, PAPER, *TYPE_COLOURS, *DARK}
+    for figure in drawn:
+        assert set(re.findall(r'"(#[0-9a-f]{6})"', figure.svg)) <= known
+    table = tables(section)["contrast-table"]
+    assert len(table.rows) == len(found.contrasts) / 3
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert "within families" in table.method
+
+
+def test_a_simpson_trap_is_said_with_both_numbers(
+    trapped: pl.DataFrame, arms: tuple[ArmResult, ...]
+) -> None:
+    found = contrasts(trapped, how=HOW, design="observational")
+    section = contrasts_section.section(found, arms)
+    (sentence,) = section.findings
+    assert (
+        "pooled over interventions, mean min harmlessness is lower for 10B than for 1B" in sentence
+    )
+    assert "within interventions it is higher (0.48" in sentence
+    assert "89% of one side’s attacks are on plain lm 10B" in sentence
+    assert len(tables(section)["traps"].rows) == len(found.traps)
+
+
+def test_circular_scores_are_marked(trapped: pl.DataFrame) -> None:
+    found = contrasts(trapped, how=HOW, design="observational")
+    shaped = tuple(
+        arm.model_copy(
+            update={"lineage_mark": "circular" if arm.model_type == "rlhf" else "independent"}
+        )
+        for arm in results(trapped).arms
+    )
+    drawn = figures(contrasts_section.section(found, shaped))
+    assert "rlhf − plain lm †" in drawn[0].svg
+    assert "rlhf †" in drawn[1].svg
+    assert "plain lm †" not in drawn[1].svg
+
+
+def test_one_arm_has_nothing_to_compare() -> None:
+    frame = attacks([("plain lm", "")])
+    found = contrasts(frame, how=HOW, design="randomised")
+    assert contrasts_section.section(found, results(frame).arms).parts == ()
+    assert tails_section.section(tails(frame, how=HOW)).parts == ()
+
+
+def test_tails_that_part_ways_are_said() -> None:
+    rng = np.random.default_rng(2)
+    frame = attacks([("rlhf", "1B"), ("rlhf", "10B")], n=1000, members=40, seed=2)
+    second = (frame["num_params"] == "10B").to_numpy()
+    bad = second & (rng.random(len(second)) < 0.08)
+    scores = rng.normal(size=len(second)) + 1.0 * second - 5.0 * bad
+    section = tails_section.section(tails(frame.with_columns(min_harmlessness=scores), how=HOW))
+    (sentence,) = section.findings
+    assert sentence.startswith(
+        "The mean hides the tail: from rlhf 1B to rlhf 10B mean min harmlessness improves"
+    )
+    assert "parts ways" in figures(section)[0].svg
+    rows = list(csv.DictReader(io.StringIO(figures(section)[0].csv)))
+    assert [row["statistic"] for row in rows] == ["mean", "q05", "cvar05", "cvar01"]
+
+
+def test_turns_and_static_readings_are_shown_where_scores_by_turn_are() -> None:
+    frame = dialogues(5, gain=0.8, slide=2.0)
+    section = turns_section.section(turns(frame, how=HOW), static(frame, how=HOW))
+    assert set(tables(section)) == {"turns-table", "first-replies", "static"}
+    (sentence,) = section.findings
+    assert "by the reply to the opening rlhf is the safer of plain lm and rlhf" in sentence
+    bare = frame.with_columns(turn_scores=pl.lit(None, pl.List(pl.Float64)))
+    without = turns_section.section(turns(bare, how=HOW), static(bare, how=HOW))
+    assert set(tables(without)) == {"turns-table"}
+    assert "scores by turn were not recorded" in without.notes[0]
+
+
+def test_what_is_missing_is_bounded_or_said_to_be_nothing() -> None:
+    whole = attacks(n=200, members=20, seed=3)
+    assert "All 400 attacks have a rating" in missing_section.section(missing(whole, how=HOW)).lead
+    section = missing_section.section(missing(holes(whole, 3, worked=0.2, failed=0.2), how=HOW))
+    (table,) = tables(section).values()
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert "attacker stopped" in table.rows[0][2].detail
+    assert section.findings[0].startswith(f"{sum(int(row[2].text) for row in table.rows)} of 400")
