@@ -14,7 +14,15 @@ import pytest
 
 from gadfly.analysis.density import density
 from gadfly.analysis.figures.figure1 import figure1_csv, figure1_svg
-from gadfly.analysis.figures.palette import GRID, INK, MUTED, PAPER, TYPE_COLOURS, TYPE_SHAPES
+from gadfly.analysis.figures.palette import (
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    RATING_COLOURS,
+    TYPE_COLOURS,
+    TYPE_SHAPES,
+)
 from gadfly.analysis.figures.rows import layout
 from gadfly.analysis.results import ESTIMATES
 from tests.analysis.studies import attacks, results
@@ -80,7 +88,7 @@ def test_only_the_palettes_colours_are_used_and_the_page_restyles_them() -> None
     css = (folder / "report.css").read_text(encoding="utf-8")
     restyled = set(re.findall(r'\[(?:fill|stroke)="(#[0-9a-f]+)"\]', css))
     assert {INK, MUTED, GRID, PAPER} <= restyled
-    assert restyled <= {INK, MUTED, GRID, PAPER, *TYPE_COLOURS}
+    assert restyled <= {INK, MUTED, GRID, PAPER, *TYPE_COLOURS, *RATING_COLOURS}
 
 
 def test_the_csv_holds_every_estimate_and_no_formula() -> None:

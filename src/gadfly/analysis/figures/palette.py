@@ -22,6 +22,7 @@ __all__ = [
     "INK",
     "MUTED",
     "PAPER",
+    "RATING_COLOURS",
     "TYPE_COLOURS",
     "TYPE_SHAPES",
     "chart_config",
@@ -33,6 +34,10 @@ MUTED = "#5b6570"
 GRID = "#dfe3e8"
 PAPER = "#ffffff"
 TYPE_COLOURS = ("#d55e00", "#e69f00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9")
+RATING_COLOURS = ("#c0cad5", "#8cb3c9", "#21918c", "#3b528b", "#440154")
+"""Of ratings 0 to 4: viridis (van der Walt & Smith 2015), its yellow end given up for greys. The
+higher the rating, the more it stands out: darker on white, lighter on a dark screen.
+"""
 TYPE_SHAPES = (
     "circle",
     "square",
@@ -50,6 +55,10 @@ DARK = {
     "#d55e00": "#f0803a",
     "#0072b2": "#4a9fe0",
     "#009e73": "#2fc499",
+    "#c0cad5": "#3d4854",
+    "#8cb3c9": "#3f6c99",
+    "#3b528b": "#5ec962",
+    "#440154": "#fde725",
 }
 """What a colour becomes on a dark screen; the others are light enough."""
 _HEX = re.compile(r'(?<=")#[0-9a-f]{6}(?=")')
