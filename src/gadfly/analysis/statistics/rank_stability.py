@@ -26,7 +26,7 @@ from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.joint import Totals, percentile
 from gadfly.records.estimate import Estimate
 
-__all__ = ["Opposite", "RankStability", "rank_stability"]
+__all__ = ["Opposite", "RankStability", "rank_stability", "resampled_means"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def rank_stability(first: Totals, second: Totals, *, how: Bootstrap, seed: int) 
     sums = np.stack([first.sums[:, arms], second.sums[:, arms]])
     counts = first.counts[:, arms]
     a, b = np.triu_indices(len(arms), 1)
-    means = _resampled(sums, counts, how, seed)
+    means = resampled_means(sums, counts, how=how, seed=seed)
     drawn = np.sign(means[..., a] - means[..., b])
     whole = sums.sum(axis=1) / counts.sum(axis=0)
     seen = np.sign(whole[:, a] - whole[:, b])
@@ -97,16 +97,20 @@ def rank_stability(first: Totals, second: Totals, *, how: Bootstrap, seed: int) 
     return RankStability(tau, top, bottom, left_out, tuple(pairs))
 
 
-def _resampled(sums: Floats, counts: Floats, how: Bootstrap, seed: int) -> Floats:
-    """Means of each arm by both judges in each resample, [2, resamples, arms]; NaN where empty."""
+def resampled_means(sums: Floats, counts: Floats, *, how: Bootstrap, seed: int) -> Floats:
+    """Means of each arm in each resample of members, [..., resamples, arms]; NaN where empty.
+
+    :param sums: of each member and arm, [..., members, arms].
+    :param counts: number of values, [members, arms].
+    """
     members = len(counts)
     units = Sample(np.arange(members, dtype=np.float64), np.arange(members), members)
-    found = [np.empty((2, 0, counts.shape[1]))]
+    found = [np.empty((*sums.shape[:-2], 0, counts.shape[1]))]
     for draws in resample(units, how.resamples if members > 1 else 0, seed):
         times = draws.multiplicities.astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             found.append((times @ sums) / (times @ counts))
-    return np.concatenate(found, axis=1)
+    return np.concatenate(found, axis=-2)
 
 
 def _tau(signs: Floats) -> Floats:
