@@ -101,6 +101,9 @@ def test_covariates_that_explain_an_arm_are_seen_to() -> None:
     ]
     assert (change.term, round(change.change)) == ("rlhf", -2)
     assert abs(confounded.change) > abs(first.change)
+    hidden = mixed_models(attacks(confound=-1)).changes[2]  # tasks hide what rlhf does
+    assert "rlhf" in hidden.differ
+    assert third.differ == ()
 
 
 def test_rows_in_any_order_give_the_same() -> None:

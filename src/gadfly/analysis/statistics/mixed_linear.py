@@ -103,7 +103,7 @@ def fit_linear(y: Floats, x: Floats, members: Ints, *, reml: bool = True) -> Lin
     """
     groups = checked(y, x, members)
     kept = groups.kept
-    profile = _Profile(y, x[:, kept], groups.codes, reml=reml)
+    profile = _Profile(y, groups, reml=reml)
     phi = _best(profile)
     point = profile.at(phi)
     variance = point.rss / profile.dof
@@ -132,6 +132,10 @@ class Groups:
     """Number of each row's member, from 0 without gaps."""
     kept: list[int]
     """Columns that those before them do not determine."""
+    q: Floats
+    """Their orthogonal columns, X = Q R."""
+    r: Floats
+    """And the triangle R."""
 
 
 def checked(y: Floats, x: Floats, members: Ints) -> Groups:
@@ -146,12 +150,12 @@ def checked(y: Floats, x: Floats, members: Ints) -> Groups:
     kept = independent(x)
     if len(y) <= len(kept):
         raise NotFitted(f"{len(y)} rows cannot determine {len(kept)} coefficients and a variance")
-    q = np.linalg.qr(x[:, kept])[0]
+    q, r = np.linalg.qr(x[:, kept])
     within = q - member_means(q, codes)[codes]
     of_members = len(kept) - np.linalg.matrix_rank(within, tol=_ALIASED)
     if of_members >= len(labels):
         raise NotFitted(f"columns that tell all {len(labels)} members apart leave them no variance")
-    return Groups(codes.astype(np.int64), kept)
+    return Groups(codes.astype(np.int64), kept, q, r)
 
 
 def member_means(columns: Floats, codes: Ints) -> Floats:
@@ -194,11 +198,12 @@ class _Point:
 class _Profile:
     """Everything that the profiled likelihood needs, with X = Q R and e = y - Q Q'y."""
 
-    def __init__(self, y: Floats, x: Floats, codes: Ints, *, reml: bool) -> None:
-        n, p = x.shape
+    def __init__(self, y: Floats, groups: Groups, *, reml: bool) -> None:
+        q, codes = groups.q, groups.codes
+        n, p = q.shape
         self.reml, self.n = reml, n
         self.dof = n - p if reml else n
-        q, self.r = np.linalg.qr(x)
+        self.r = groups.r
         self.ols = q.T @ y
         e = y - q @ self.ols
         self.least = _EXACT * float(e @ e)

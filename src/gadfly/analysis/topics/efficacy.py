@@ -24,6 +24,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
@@ -118,7 +119,8 @@ def efficacy(frame: pl.DataFrame, *, level: float = 0.95) -> Efficacy:
         return found.model_copy(update={"reason": f"the score is {used.left_out[_OUTCOME]}"})
     made_of = design(used.frame, [name for name in COVARIATES if name not in used.left_out])
     try:
-        fit = fit_linear(used.frame[_OUTCOME].to_numpy(), made_of.x, used.members)
+        with threadpool_limits(1):  # a narrow matrix: threads would only wait for each other
+            fit = fit_linear(used.frame[_OUTCOME].to_numpy(), made_of.x, used.members)
     except NotFitted as error:
         return found.model_copy(update={"reason": str(error)})
     if fit.boundary:

@@ -28,6 +28,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.order import arms_in_order, size_value
 from gadfly.analysis.sample import Floats, Ints
@@ -207,16 +208,17 @@ def design(frame: pl.DataFrame, covariates: Sequence[str]) -> Design:
 def mixed_models(frame: pl.DataFrame, *, level: float = 0.95, nodes: int = 10) -> MixedModels:
     """Every model of A.3 of attacks by one kind of attacker; ``nodes`` of the ordinal model."""
     used = complete(frame, (*OUTCOMES, *COVARIATES))
-    models = [
-        _model(used, outcome, version, _linear, level=level)
-        for outcome in OUTCOMES
-        for version in _VERSIONS
-    ]
 
     def ordinal(y: Floats, made: Design, members: Ints) -> _Fitted:
         return _ordinal(y, made, members, nodes)
 
-    models.append(_model(used, "rating", "covariates", ordinal, level=level))
+    with threadpool_limits(1):  # matrices are narrow: threads would only wait for each other
+        models = [
+            _model(used, outcome, version, _linear, level=level)
+            for outcome in OUTCOMES
+            for version in _VERSIONS
+        ]
+        models.append(_model(used, "rating", "covariates", ordinal, level=level))
     sizes, types = _levels(used.frame)
     return MixedModels(
         n=used.frame.height,

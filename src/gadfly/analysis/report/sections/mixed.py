@@ -151,7 +151,7 @@ def _change_tables(found: MixedModels) -> Sequence[Table]:
         )
         for c in found.changes
     )
-    columns = ("Models", "Changes most", "By", "Intervals that come to hold 0, or not to")
+    columns = ("Models", "Changes most", "By", "Intervals that come to hold 0 or cease to")
     caption = "What covariates do to the coefficients of arms"
     return (Table("mixed-changes", caption, columns, rows, words=True),)
 
@@ -159,11 +159,11 @@ def _change_tables(found: MixedModels) -> Sequence[Table]:
 def _sentence(change: Change) -> str:
     """What covariates do, in words."""
     added = {"covariates": "the covariates", "other metric": "the other metric"}[change.after]
-    kept = "no interval comes to hold 0 that did not, or the other way round"
+    kept = "no interval comes to hold 0 or ceases to"
     if change.differ:
-        kept = f"intervals that come to hold 0, or not to: {len(change.differ)}"
+        kept = f"intervals that come to hold 0 or cease to: {len(change.differ)}"
     size = number(abs(change.change), 3)
     return (
-        f"Adding {added} to the model of {_name(change.outcome)} changes no coefficient of an arm "
-        f"by more than {size} ({safe(change.term, longest=60)}); {kept}."
+        f"Adding {added} to the model of {_name(change.outcome)} changes coefficients of arms by at "
+        f"most {size} ({safe(change.term, longest=60)}); {kept}."
     )
