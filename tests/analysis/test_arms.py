@@ -114,8 +114,11 @@ def test_the_success_threshold_is_a_parameter() -> None:
 
 def test_progress_is_told_by_arm() -> None:
     told: list[tuple[int, int]] = []
-    results(attacks(), progress=lambda done, total: told.append((done, total)))
+    results(attacks(), topics=False, progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 2), (2, 2)]
+    told.clear()
+    assert results(attacks(), progress=lambda done, total: told.append((done, total))).topics
+    assert [done for done, _ in told] == list(range(1, told[-1][1] + 1))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ __all__ = [
     "order",
     "power",
     "provenance",
+    "questions",
     "report",
     "reproduce",
     "results",

@@ -1,6 +1,7 @@
 """From a frame of attacks to results: the one entry of this package.
 
-The frame has the columns of :data:`gadfly.records.frame.ATTACK_COLUMNS`; text columns are not
+The frame has the columns of :data:`gadfly.records.frame.ATTACK_COLUMNS`, of which those beyond arm,
+member, rating, score, turns, outcome and kind of attacker may be left out; text columns are not
 looked at. Attackers of different kinds are never mixed: with more than one kind in the frame the
 caller must choose.
 """
@@ -23,6 +24,7 @@ from gadfly.analysis.findings import findings
 from gadfly.analysis.findings import notes as all_notes
 from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.provenance import git_state, library_versions
+from gadfly.analysis.questions import STEPS, answered
 from gadfly.analysis.results import (
     ArmResult,
     Design,
@@ -34,6 +36,7 @@ from gadfly.analysis.results import (
 )
 from gadfly.analysis.truth import Truth, agreement, arm_truth
 from gadfly.errors import PersonError, ProgrammerError, show
+from gadfly.records.frame import ATTACK_COLUMNS
 from gadfly.records.values import OUTCOMES, Arm, AttackerKind
 
 __all__ = ["analyze"]
@@ -64,6 +67,7 @@ def analyze(
     design: Design = "observational",
     notes: Sequence[str] = (),
     truth: Truth | None = None,
+    topics: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Statistics with intervals for every arm of a frame of attacks.
@@ -72,15 +76,25 @@ def analyze(
     :func:`gadfly.analysis.arms.default_mark`. ``notes`` are sentences that the report must carry.
     ``truth`` is what is known beyond ratings and scores; with it the frame may have a column
     ``true_harm`` (0-4, null where nobody knows it).
-    ``progress`` is called with (arms done, arms).
+    ``topics``: ask what is asked beyond the arms, too; without it an analysis takes a moment.
+    ``progress`` is called with (steps done, steps): each arm is one, and each further question.
     """
     started = time.monotonic()
     _check_options(resamples=resamples, level=level, success_threshold=success_threshold)
     _check_frame(frame)
-    kind, chosen, left_out = _one_kind(frame, attacker_kind)
+    kind, whole, left_out = _one_kind(frame, attacker_kind)
+    chosen = _arms_frame(whole)
     how = Bootstrap(ci=ci, resamples=resamples, level=level)
     used_marks = _marks(chosen, marks or {}, source)
-    arms, seeds = _arms(chosen, used_marks, how, success_threshold, truth, progress)
+    steps = _Steps(len(used_marks) + topics * STEPS, progress)
+    arms, seeds = _arms(chosen, used_marks, how, success_threshold, truth, steps)
+    beyond = (
+        answered(
+            whole, how=how, design=design, success_threshold=success_threshold, tell=steps.next
+        )
+        if topics
+        else None
+    )
     given: dict[str, JsonValue] = {
         "attacker_kind": attacker_kind,
         "ci": ci,
@@ -113,9 +127,23 @@ def analyze(
         notes=(),
         agreement=None if truth is None else agreement(chosen, arms, truth, how),
         arms=arms,
+        topics=beyond,
         provenance=_provenance(source, given, used, seeds, started),
     )
     return results.model_copy(update={"notes": all_notes(results, tuple(notes))})
+
+
+class _Steps:
+    """Tells how far an analysis is."""
+
+    def __init__(self, steps: int, progress: Callable[[int, int], None] | None) -> None:
+        self._steps, self._done, self._progress = steps, 0, progress
+
+    def next(self) -> None:
+        """One more is done."""
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, self._steps)
 
 
 def _arms(
@@ -124,13 +152,13 @@ def _arms(
     how: Bootstrap,
     success_threshold: float,
     truth: Truth | None,
-    progress: Callable[[int, int], None] | None,
+    steps: _Steps,
 ) -> tuple[tuple[ArmResult, ...], tuple[Seed, ...]]:
     """The arms in the order of ``marks``."""
     parts = frame.partition_by("model_type", "num_params", as_dict=True)
     arms: list[ArmResult] = []
     seeds: list[Seed] = []
-    for done, (arm, mark) in enumerate(marks.items(), start=1):
+    for arm, mark in marks.items():
         rows = parts[arm.model_type, arm.num_params]
         result, new = arm_result(rows, arm, mark=mark, how=how, success_threshold=success_threshold)
         seeds += new
@@ -139,8 +167,7 @@ def _arms(
             result = result.model_copy(update={"truth": found})
             seeds += new
         arms.append(result)
-        if progress:
-            progress(done, len(marks))
+        steps.next()
     return tuple(arms), tuple(seeds)
 
 
@@ -154,7 +181,7 @@ def _marks(frame: pl.DataFrame, marks: Mapping[Arm, Mark], source: SourceInfo) -
 def _one_kind(
     frame: pl.DataFrame, wanted: AttackerKind | None
 ) -> tuple[AttackerKind, pl.DataFrame, dict[str, int]]:
-    """The attacks by one kind of attacker, with members numbered in order of their names."""
+    """The attacks by one kind of attacker."""
     counts: dict[str, int] = dict(
         frame["attacker_kind"].value_counts().sort("attacker_kind").rows()
     )
@@ -167,14 +194,23 @@ def _one_kind(
     kind = cast(AttackerKind, wanted or min(counts))
     if kind not in counts:
         raise PersonError(f"no attack by attackers of kind {show(kind)}; there are: {there}")
+    left_out = {other: n for other, n in counts.items() if other != kind}
+    return kind, _completed(frame).filter(pl.col("attacker_kind") == kind), left_out
+
+
+def _completed(frame: pl.DataFrame) -> pl.DataFrame:
+    """With every column of attacks: null where the caller has none."""
+    lacking = {n: kind for n, kind in ATTACK_COLUMNS.items() if n not in frame.columns}
+    return frame.with_columns(pl.lit(None, kind).alias(n) for n, kind in lacking.items())
+
+
+def _arms_frame(frame: pl.DataFrame) -> pl.DataFrame:
+    """What arms are computed from, with members numbered in order of their names."""
     if "true_harm" not in frame.columns:
         frame = frame.with_columns(pl.lit(None, pl.Float64).alias("true_harm"))
-    chosen = frame.filter(pl.col("attacker_kind") == kind)
-    left_out = {other: n for other, n in counts.items() if other != kind}
-    chosen = chosen.select([*_COLUMNS, "true_harm"]).with_columns(
+    return frame.select([*_COLUMNS, "true_harm"]).with_columns(
         (pl.col("member").rank("dense") - 1).cast(pl.Int64).alias("member_code")
     )
-    return kind, chosen, left_out
 
 
 def _check_options(*, resamples: int, level: float, success_threshold: float) -> None:

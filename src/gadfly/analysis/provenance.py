@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = ["git_state", "library_versions"]
 
-_LIBRARIES = ("numpy", "polars", "pydantic")
+_LIBRARIES = ("numpy", "polars", "pydantic", "scikit-learn", "scipy")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 

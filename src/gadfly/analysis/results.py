@@ -12,6 +12,16 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
+from gadfly.analysis.topics.contrasts import Contrasts
+from gadfly.analysis.topics.efficacy import Efficacy
+from gadfly.analysis.topics.missing import Missing
+from gadfly.analysis.topics.mixed import MixedModels
+from gadfly.analysis.topics.people import People
+from gadfly.analysis.topics.scores import Scores
+from gadfly.analysis.topics.static import Static
+from gadfly.analysis.topics.tags import TagsResult
+from gadfly.analysis.topics.tails import Tails
+from gadfly.analysis.topics.turns import Turns
 from gadfly.records.canonical import Record, pretty_json
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import AttackerKind
@@ -31,6 +41,7 @@ __all__ = [
     "Scorer",
     "Seed",
     "SourceInfo",
+    "Topics",
     "WrongPair",
     "results_json",
 ]
@@ -205,6 +216,31 @@ class Agreement(Record):
     """Those of them that the mean scores put in the wrong order."""
 
 
+class Topics(Record):
+    """What is asked of a study beyond its arms, one field a question."""
+
+    contrasts: Contrasts
+    """Differences between arms, corrected for their number."""
+    tails: Tails
+    """Differences of the worst attacks."""
+    turns: Turns
+    """Min harmlessness beside the number of turns."""
+    static: Static
+    """Opening messages beside whole dialogues."""
+    missing: Missing
+    """What missing outcomes could change."""
+    mixed: MixedModels
+    """Random-intercept models of rating and score."""
+    efficacy: Efficacy
+    """Attacks and efficacy of members."""
+    people: People
+    """Concentration, learning, fatigue; briefs and teams compared."""
+    scores: Scores
+    """Distributions of ratings and scores, and how they go together."""
+    tags: TagsResult | None
+    """Tags by reviewers; null where nobody tagged."""
+
+
 class Seed(Record):
     """The seed of one bootstrap."""
 
@@ -288,6 +324,8 @@ class Results(Record):
     """How far the scores are from the truth; null where nobody knows it."""
     arms: tuple[ArmResult, ...]
     """The arms: types in the paper's order, then in order of appearance; sizes ascending."""
+    topics: Topics | None = None
+    """What is asked beyond the arms; null where only the arms were."""
     provenance: Provenance
     """How the numbers came to be."""
 

@@ -123,7 +123,9 @@ def _drawn(study: OpenStudy, scorer: Scorer, attacks: list[Attack]) -> Picture:
     kind = study.file.study.members.kind
     kinds = {attack.attacker.kind for attack in attacks}
     results = found.results(
-        resamples=_RESAMPLES, attacker_kind=kind if kind in kinds else min(kinds)
+        resamples=_RESAMPLES,
+        attacker_kind=kind if kind in kinds else min(kinds),
+        topics=False,
     )
     svg = figure1_svg(results)
     threshold = study.file.study.success_threshold
