@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import analysis, calls, reading, sampling, scoring, site, town
+from benchmarks import analysis, calls, paper, reading, sampling, scoring, site, town
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 389_610
@@ -61,6 +61,7 @@ def main() -> None:
         tenfold = _made("TENFOLD", Path(folder), "--rows", str(ROWS))
         reading.main(replica, tenfold)
         analysis.main(replica, tenfold)
+        paper.main(replica, tenfold)
         scoring.main(replica)
     calls.main()
     site.main()

@@ -46,7 +46,7 @@ def by_rating_svg(scores: Scores) -> str:
         .mark_rule(strokeWidth=10, color=_BAR, opacity=0.4)
         .encode(y=alt.Y("low:Q"), y2="high:Q"),
         base.mark_point(size=60, filled=True, color=INK, opacity=1).encode(y=alt.Y("mean:Q")),
-    ).properties(width=_WIDTH + 110, height=_HEIGHT + 40)
+    ).properties(width=3 * _WIDTH, height=_HEIGHT + 60)
     return svg_of(specification(chart))
 
 

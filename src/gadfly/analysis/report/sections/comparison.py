@@ -52,7 +52,7 @@ def summary(comparisons: Sequence[Comparison]) -> Table:
         among = [c for c in comparisons if c.place == place]
         count = {v: sum(c.verdict == v for c in among) for v in ("reproduced", "differs")}
         off = [abs(c.difference) for c in among if c.difference is not None]
-        digits = 0 if all(float(c.published).is_integer() for c in among) else 3
+        digits = 0 if off and max(off).is_integer() else 3
         said = "; ".join(dict.fromkeys(c.shown for c in among if c.verdict == "no verdict"))
         rest = next((c.reason for c in among if c.verdict == "not comparable"), None)
         judged = f"{count['reproduced']} reproduced, {count['differs']} differ"
