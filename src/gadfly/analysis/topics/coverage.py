@@ -55,7 +55,7 @@ Dimension = Literal["all", "arm", "brief", "team_type", "is_upworker"]
 CATCH_ALL = ("Other", "N/A - Invalid attempt")
 """Tags of the paper that say only that no other tag fits."""
 _MOST = 500  # attacks in a draw of rarefaction
-_LEAST = 40  # attacks of a group, under which it does not decide how many are drawn
+_LEAST = 40  # attacks of an arm, under which it does not decide how many are drawn
 _REPEATS = SuccessRate(1, of="near-duplicates")
 _SHOWN = 10  # groups of repeats in the result
 Text = Literal["task_description", "transcript"]
@@ -237,8 +237,9 @@ class _Study:
         self.tag_rows: Ints = marked["row"].to_numpy().astype(np.int64)
         self.tag_names = marked["tags"].to_numpy()
         self.parts = list(_parts(frame))
-        sizes = [len(rows) for _, _, rows in self.parts if len(rows) >= _LEAST]
-        self.drawn = min([_MOST, *(size // 4 for size in sizes)]) if sizes else 0
+        arms = [len(rows) for kind, _, rows in self.parts if kind in ("all", "arm")]
+        least = min((size for size in arms if size >= _LEAST), default=_LEAST)
+        self.drawn = min(_MOST, least // 4)  # a quarter, so that half of the members have enough
 
     def estimate(self, statistic: Statistic, values: object, rows: Ints, name: str) -> Estimate:
         """A statistic of values, one for each of these rows, with its interval."""
