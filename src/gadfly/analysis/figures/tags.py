@@ -1,0 +1,77 @@
+"""Figure 9: attacks by tag, all of them and those that succeeded, the most common tag on top.
+
+The bar of successes stands in the bar of all, so that its share is seen; both counts stand at the
+end, so that no colour needs to be read.
+"""
+
+from __future__ import annotations
+
+import altair as alt
+
+from gadfly.analysis.figures.palette import INK, TYPE_COLOURS
+from gadfly.analysis.figures.panels import inline, specification, svg_of
+from gadfly.analysis.topics.tags import TagsResult
+from gadfly.analysis.words import safe
+from gadfly.records.spreadsheet import csv_text
+
+__all__ = ["tags_csv", "tags_svg"]
+
+_WIDTH = 420  # pixels of the longest bar
+_STEP = 24  # of a row
+_LABEL = 64  # characters of a tag
+_MOST = 40  # tags that are drawn; the data hold all
+_NAMES = ("All attacks", "Successful")
+_COLOURS = (TYPE_COLOURS[5], TYPE_COLOURS[0])
+
+
+def tags_svg(result: TagsResult) -> str:
+    """The figure as SVG text."""
+    data = [
+        {
+            "row": row,
+            "tag": safe(tag.tag, longest=_LABEL),
+            "all": tag.total,
+            "successful": tag.successful,
+            "counts": f"{tag.total:,} / {tag.successful:,}",
+            "first": _NAMES[0],
+            "second": _NAMES[1],
+        }
+        for row, tag in enumerate(result.tags[:_MOST])
+    ]
+    height = _STEP * max(len(data), 1)
+    width = round(6.4 * max((len(str(point["tag"])) for point in data), default=1))
+    base = alt.Chart(inline(data)).encode(
+        y=alt.Y("row:O", axis=None, scale=alt.Scale(type="band", padding=0.2)),
+    )
+    scale = alt.Scale(domain=list(_NAMES), range=list(_COLOURS))
+    legend = alt.Legend(title=None, orient="top", labelColor=INK, labelFontSize=12)
+    names = base.mark_text(align="right", fontSize=12, color=INK, limit=width)
+    all_bars = base.mark_bar(opacity=1).encode(
+        x=alt.X("all:Q", axis=alt.Axis(title="attacks", tickCount=5)),
+        color=alt.Color("first:N", scale=scale, legend=legend),
+    )
+    successes = base.mark_bar(opacity=1, size=_STEP / 3).encode(
+        x=alt.X("successful:Q"), color=alt.Color("second:N", scale=scale, legend=legend)
+    )
+    counts = base.mark_text(align="left", dx=5, fontSize=12, color=INK)
+    chart = alt.hconcat(
+        names.encode(x=alt.value(width), text="tag:N").properties(width=width, height=height),
+        alt.layer(all_bars, successes, counts.encode(x=alt.X("all:Q"), text="counts:N")).properties(
+            width=_WIDTH, height=height
+        ),
+        spacing=8,
+    )
+    return svg_of(specification(chart))
+
+
+def tags_csv(result: TagsResult) -> str:
+    """Every tag with its counts and its rate."""
+    columns = ["tag", "total", "successful", "unrated", "rate", "low", "high", "level", "method"]
+    rows = [
+        (
+            *(tag.tag, tag.total, tag.successful, tag.unrated, tag.rate.estimate),
+            *(tag.rate.low, tag.rate.high, tag.rate.level, tag.rate.method),
+        )
+        for tag in result.tags
+    ]
+    return csv_text(columns, rows)
