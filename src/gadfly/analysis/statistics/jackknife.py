@@ -38,7 +38,7 @@ from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.records.estimate import Estimate
 
-__all__ = ["METHOD", "difference", "standard_errors", "within_slope"]
+__all__ = ["METHOD", "difference", "mean_errors", "standard_errors", "within_slope"]
 
 METHOD = "member jackknife (CV3), Student t with effective members less one"
 _LEAST = 2.0  # effective members below which there is no interval
@@ -77,22 +77,42 @@ def standard_errors(sums: Floats, counts: Floats) -> tuple[Floats, Floats, Float
     :returns: three arrays of the leading shape; an error is infinite where one member made a whole
         group, for nobody knows what the others would have done.
     """
+    mean, left = _left_out(sums, counts)
+    worth = _worth(counts).min(axis=-1)
+    found = mean[..., 1, 0] - mean[..., 0, 0]
+    with np.errstate(invalid="ignore"):
+        apart = left[..., 1, :] - left[..., 0, :] - found[..., None]
+    return found, _error(apart, counts.sum(axis=-2) > 0), np.maximum(worth - 1, 0)
+
+
+def mean_errors(sums: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
+    """The same of means, from arrays (..., members)."""
+    mean, left = _left_out(sums, counts)
+    with np.errstate(invalid="ignore"):
+        apart = left - mean
+    return mean[..., 0], _error(apart, counts > 0), np.maximum(_worth(counts) - 1, 0)
+
+
+def _left_out(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """Means over members, and without each; infinite where nothing is left."""
     total, number = sums.sum(axis=-1, keepdims=True), counts.sum(axis=-1, keepdims=True)
     without = number - counts
     with np.errstate(divide="ignore", invalid="ignore"):
-        left = np.where(without > 0, (total - sums) / without, np.inf)
-    found = (total / number)[..., 1, 0] - (total / number)[..., 0, 0]
-    there = counts.sum(axis=-2) > 0
+        return total / number, np.where(without > 0, (total - sums) / without, np.inf)
+
+
+def _error(apart: Floats, there: NDArray[np.bool_]) -> Floats:
+    """CV3's root, from how far the estimate moves without each member who is there."""
     g = there.sum(axis=-1)
     with np.errstate(invalid="ignore"):
-        apart = np.where(there, left[..., 1, :] - left[..., 0, :] - found[..., None], 0.0)
-    apart = np.where(np.isfinite(apart), apart, np.inf)
-    worth = (number[..., 0] ** 2 / (counts**2).sum(axis=-1)).min(axis=-1)
-    return (
-        found,
-        np.sqrt(np.maximum(g - 1, 1) / g * (apart**2).sum(axis=-1)),
-        np.maximum(worth - 1, 0),
-    )
+        squares = np.where(there, np.where(np.isfinite(apart), apart, np.inf) ** 2, 0.0)
+    return np.asarray(np.sqrt(np.maximum(g - 1, 1) / np.maximum(g, 1) * squares.sum(axis=-1)))
+
+
+def _worth(counts: Floats) -> Floats:
+    """Effective members (Kish)."""
+    squares = (counts**2).sum(axis=-1)
+    return np.asarray(counts.sum(axis=-1) ** 2 / np.maximum(squares, 1))
 
 
 def within_slope(

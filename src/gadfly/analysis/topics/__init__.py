@@ -21,6 +21,7 @@ __all__ = [
     "people",
     "ratings",
     "scores",
+    "sequential",
     "static",
     "tags",
     "tails",

@@ -1,0 +1,245 @@
+"""When a study could have stopped: intervals that hold at every moment of it at once.
+
+At up to 200 looks over the study's own order, for each arm and for each arm against the first, the
+interval of Robbins' mixture around the estimate so far (asymptotic, members as units, errors by the
+member jackknife widened as Student's t is; formula: ``statistics/confidence_sequence.py``). It begins
+once ten effective members have attacked the arm. One may stop at any look for any reason and
+the last interval still holds: at most one study in twenty, stopped so, errs.
+
+Beside it stands, for each arm, an exact interval that asks nothing of large numbers: each member's
+first rated attack on the arm, which is independent of every other member's, by the empirical
+Bernstein sequence. It is of first attacks, and wide.
+
+"Could have stopped" is said for one arm or contrast by itself; nothing is corrected for several.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from scipy.stats import norm, t
+
+from gadfly.analysis.order import arms_in_order
+from gadfly.analysis.sample import Floats
+from gadfly.analysis.statistics.confidence_sequence import bounded_sequence, running_sequence
+from gadfly.analysis.statistics.jackknife import mean_errors, standard_errors
+from gadfly.records.canonical import Record
+from gadfly.records.estimate import Estimate
+
+__all__ = ["ArmSequence", "ContrastSequence", "Look", "Sequential", "sequential"]
+
+Design = Literal["observational", "randomised"]
+Outcome = Literal["rating", "success_rate"]
+_LOOKS = (20, 200)  # least and most
+_CELLS = 4_000_000  # looks times arms times members held at once
+_LEAST = 10  # effective members
+_TOP = 4.0  # the highest rating
+_METHOD = "anytime-valid, asymptotic: normal mixture over the member jackknife"
+_EXACT = "anytime-valid, exact: empirical Bernstein over each member's first rated attack"
+
+
+class Look(Record):
+    """One look at the study."""
+
+    attacks: int
+    """Attacks of the whole study until then, rated or not."""
+    estimate: float
+    """The estimate so far."""
+    low: float
+    """Lower end."""
+    high: float
+    """Upper end."""
+
+
+class ArmSequence(Record):
+    """One arm, as it went."""
+
+    model_type: str
+    """Its intervention."""
+    num_params: str
+    """Its size."""
+    looks: tuple[Look, ...]
+    """From the first look at which it has an interval."""
+    last: Estimate
+    """At the end of the study."""
+    exact: Estimate
+    """Of members' first attacks on it; its ends hold for any number of members."""
+    precise_at: int | None
+    """Attacks of the study after which the interval was first as narrow as wanted; null: never."""
+
+
+class ContrastSequence(Record):
+    """One arm less the first, as it went."""
+
+    first: tuple[str, str]
+    """Intervention and size that are subtracted."""
+    second: tuple[str, str]
+    """Those that they are subtracted from."""
+    looks: tuple[Look, ...]
+    """From the first look at which it has an interval."""
+    last: Estimate
+    """At the end of the study."""
+    decided_at: int | None
+    """Attacks of the study after which the interval first excluded 0; null: never."""
+
+
+class Sequential(Record):
+    """When a study could have stopped."""
+
+    outcome: Outcome
+    """What is estimated: mean rating, or the success rate."""
+    precision: float
+    """Half the width at which an arm is precise enough."""
+    design: Design
+    """Whether attacks were assigned to arms at random."""
+    attacks: int
+    """Attacks of the whole study."""
+    reason: str | None
+    """Why there is nothing; null where there is."""
+    arms: tuple[ArmSequence, ...]
+    """In order."""
+    contrasts: tuple[ContrastSequence, ...]
+    """Every other arm less the first, in order."""
+
+
+def sequential(
+    frame: pl.DataFrame,
+    *,
+    success_threshold: float,
+    outcome: Outcome = "rating",
+    precision: float | None = None,
+    design: Design = "observational",
+    level: float = 0.95,
+) -> Sequential:
+    """The study over again, looked at as it went.
+
+    :param success_threshold: lowest rating (0-4) that counts as success.
+    :param precision: half the width wanted of an arm's interval; 0.25 rating points, or 0.1.
+    """
+    wanted = (0.25 if outcome == "rating" else 0.1) if precision is None else precision
+    column = next((c for c in ("number", "started_at") if not frame[c].null_count()), None)
+    reason = None if column else "not estimable: nothing says in which order attacks were made"
+    arms: tuple[ArmSequence, ...] = ()
+    contrasts: tuple[ContrastSequence, ...] = ()
+    if column is not None:
+        study = _Study(frame.sort(column, "member"), outcome, success_threshold, level)
+        arms = tuple(study.arm(place, wanted) for place in range(len(study.names)))
+        contrasts = tuple(study.contrast(place) for place in range(1, len(study.names)))
+    return Sequential(
+        outcome=outcome,
+        precision=wanted,
+        design=design,
+        attacks=frame.height,
+        reason=reason,
+        arms=arms,
+        contrasts=contrasts,
+    )
+
+
+class _Study:
+    """Sums over members at every look."""
+
+    def __init__(
+        self, frame: pl.DataFrame, outcome: Outcome, threshold: float, level: float
+    ) -> None:
+        self.level = level
+        self.names = arms_in_order(frame.select("model_type", "num_params").rows())
+        code = {name: i for i, name in enumerate(self.names)}
+        rated = frame["rating"].is_not_null().to_numpy()
+        rating = frame["rating"].drop_nulls().to_numpy()
+        arm = np.array([code[name] for name in frame.select("model_type", "num_params").rows()])
+        member = np.unique(frame["member"].to_numpy(), return_inverse=True)[1]
+        self.top = _TOP if outcome == "rating" else 1.0
+        self.values = rating if outcome == "rating" else (rating >= threshold).astype(np.float64)
+        self.owners, self.arms = member[rated], arm[rated]
+        shape = len(self.names), int(member.max(initial=0)) + 1
+        most = int(np.clip(_CELLS // (shape[0] * shape[1]), *_LOOKS))
+        self.at = np.unique(np.linspace(0, frame.height, most + 1).round().astype(int)[1:])
+        look = np.searchsorted(self.at, np.flatnonzero(rated) + 1)
+        place = (look, self.arms, self.owners)
+        self.counts, self.sums = np.zeros((len(self.at), *shape)), np.zeros((len(self.at), *shape))
+        np.add.at(self.counts, place, 1.0)
+        np.add.at(self.sums, place, self.values)
+        np.cumsum(self.counts, axis=0, out=self.counts)
+        np.cumsum(self.sums, axis=0, out=self.sums)
+
+    def arm(self, place: int, wanted: float) -> ArmSequence:
+        """One arm, as it went."""
+        found = mean_errors(self.sums[:, place], self.counts[:, place])
+        looks, last = self._looks(*found, n=int((self.arms == place).sum()), what="mean")
+        precise = (look.attacks for look in looks if look.high - look.low <= 2 * wanted)
+        kind, size = self.names[place]
+        return ArmSequence(
+            model_type=kind,
+            num_params=size,
+            looks=looks,
+            last=last,
+            exact=self._exact(place),
+            precise_at=next(precise, None),
+        )
+
+    def contrast(self, place: int) -> ContrastSequence:
+        """One arm less the first, as it went."""
+        pair = [0, place]
+        found = standard_errors(self.sums[:, pair], self.counts[:, pair])
+        n = int(np.isin(self.arms, pair).sum())
+        looks, last = self._looks(*found, n=n, what="difference of means")
+        decided = (look.attacks for look in looks if look.low > 0 or look.high < 0)
+        return ContrastSequence(
+            first=self.names[0],
+            second=self.names[place],
+            looks=looks,
+            last=last,
+            decided_at=next(decided, None),
+        )
+
+    def _looks(
+        self, found: Floats, error: Floats, df: Floats, *, n: int, what: str
+    ) -> tuple[tuple[Look, ...], Estimate]:
+        """From the first look with members enough."""
+        ready = (df >= _LEAST - 1) & np.isfinite(error) & (error > 0)
+        method = f"{what}; {_METHOD}"
+        if not ready[-1]:
+            whole = float(found[-1]) if np.isfinite(found[-1]) else None
+            reason = f"no interval: it takes {_LEAST} effective members, and values that differ"
+            return (), self._none(whole, n, method, "no attack has a value" if not n else reason)
+        at, tail = self.at[ready], (1 + self.level) / 2
+        wide = error[ready] * t.ppf(tail, df[ready]) / norm.ppf(tail)
+        low, high = running_sequence(found[ready], wide, level=self.level)
+        looks = tuple(
+            Look(attacks=int(a), estimate=float(e), low=float(lo), high=float(hi))
+            for a, e, lo, hi in zip(at, found[ready], low, high, strict=True)
+        )
+        end = looks[-1]
+        return looks, Estimate(
+            estimate=end.estimate,
+            low=end.low,
+            high=end.high,
+            level=self.level,
+            n=n,
+            method=method,
+        )
+
+    def _none(self, whole: float | None, n: int, method: str, reason: str) -> Estimate:
+        return Estimate(
+            estimate=whole, low=None, high=None, level=self.level, n=n, method=method, reason=reason
+        )
+
+    def _exact(self, place: int) -> Estimate:
+        """Each member's first rated attack on the arm, in the order of the study."""
+        here = self.arms == place
+        _, first = np.unique(self.owners[here], return_index=True)
+        values: Floats = self.values[here][np.sort(first)]
+        if not len(values):
+            return self._none(None, 0, _EXACT, "no attack has a value")
+        low, high = bounded_sequence(values / self.top, level=self.level)
+        return Estimate(
+            estimate=float(np.mean(values)),
+            low=float(low[-1]) * self.top,
+            high=float(high[-1]) * self.top,
+            level=self.level,
+            n=len(values),
+            method=_EXACT,
+        )

@@ -1,0 +1,91 @@
+"""When a study could have stopped: it errs no more often than promised, and says what it needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gadfly.analysis.topics.sequential import sequential
+from tests.analysis.studies import attacks
+
+
+def study(
+    seed: int, *, n: int = 400, members: int = 40, effect: float = 0.0, uneven: float = 0.8
+) -> pl.DataFrame:
+    """Ratings (0-4) of two arms, by members who differ in level and in the effect."""
+    draw = np.random.default_rng(seed)
+    activity = np.exp(uneven * draw.normal(size=members))
+    who = draw.choice(members, n, p=activity / activity.sum())
+    arm = draw.integers(0, 2, n)
+    level, differs = draw.normal(size=members), 0.3 * draw.normal(size=members)
+    latent = 2 + 0.7 * level[who] + arm * (effect + differs[who]) + draw.normal(size=n)
+    base = attacks((("plain lm", "2.7B"),), n=n)
+    return base.with_columns(
+        model_type=pl.Series([("plain lm", "rlhf")[a] for a in arm]),
+        member=pl.Series([f"m{m}" for m in who]),
+        rating=pl.Series(np.clip(latent.round(), 0, 4)),
+        number=pl.int_range(1, n + 1),
+    )
+
+
+def test_a_null_effect_is_decided_at_most_one_time_in_twenty_however_often_one_looks() -> None:
+    """Clipping does not move the difference from 0; two hundred looks at each study."""
+    decided = [
+        sequential(study(seed), success_threshold=3).contrasts[0].decided_at is not None
+        for seed in range(300)
+    ]
+    assert sum(decided) / 300 < 0.05
+
+
+def test_an_effect_is_decided_early_and_stays_so() -> None:
+    found = sequential(study(1, n=2000, effect=1.0, uneven=0.3), success_threshold=3, precision=0.5)
+    (contrast,) = found.contrasts
+    assert contrast.decided_at is not None
+    assert contrast.decided_at < 1000
+    assert contrast.last.low is not None
+    assert contrast.last.low > 0
+    (low, high) = found.arms
+    assert low.precise_at is not None
+    assert high.precise_at is not None
+    at_stop = next(look for look in low.looks if look.attacks == low.precise_at)
+    assert (at_stop.high - at_stop.low) / 2 <= 0.5
+    before = [look for look in low.looks if look.attacks < low.precise_at]
+    assert all((look.high - look.low) / 2 > 0.5 for look in before)
+
+
+def test_looks_are_what_the_study_was_by_then() -> None:
+    frame = study(3, n=300)
+    look = sequential(frame, success_threshold=3).arms[1].looks[40]
+    then = frame.filter((pl.col("number") <= look.attacks) & (pl.col("model_type") == "rlhf"))
+    assert look.estimate == pytest.approx(then["rating"].mean())
+    assert look.low < look.estimate < look.high
+
+
+def test_the_exact_interval_is_of_first_attacks() -> None:
+    frame = study(4)
+    firsts = frame.filter(pl.col("model_type") == "rlhf").unique("member", keep="first")
+    exact = sequential(frame, success_threshold=3).arms[1].exact
+    assert exact.estimate == pytest.approx(firsts["rating"].mean())
+    assert exact.n == firsts.height
+    rate = sequential(frame, success_threshold=3, outcome="success_rate").arms[1].exact
+    assert rate.estimate == pytest.approx((firsts["rating"] >= 3).mean())
+
+
+def test_order_of_rows_changes_nothing() -> None:
+    frame = study(5)
+    shuffled = frame.sample(fraction=1, shuffle=True, seed=1)
+    one, other = (sequential(f, success_threshold=3) for f in (frame, shuffled))
+    assert one.model_dump() == other.model_dump()
+
+
+def test_says_why_there_is_nothing() -> None:
+    frame = study(6)
+    unordered = sequential(frame.with_columns(number=pl.lit(None)), success_threshold=3)
+    assert "in which order" in str(unordered.reason)
+    assert unordered.arms == ()
+    few = sequential(frame.filter(pl.col("member") < "m13"), success_threshold=3)
+    assert few.arms[0].looks == ()
+    assert "10 effective members" in str(few.arms[0].last.reason)
+    unrated = frame.with_columns(rating=pl.lit(None, pl.Float64))
+    assert sequential(unrated, success_threshold=3).arms[0].last.estimate is None
