@@ -374,6 +374,15 @@ def test_members_and_boxes_a_second_way(found: Reproduction, table: pd.DataFrame
         assert boxes[f"{kind} {size} | whisker, high"] == pytest.approx(box["whishi"])
 
 
+def test_efficacy_stands_in_the_comparison(found: Reproduction) -> None:
+    got = ours(found, "figure5_right")
+    intercepts = np.array([m.intercept for m in found.efficacy.members])
+    assert got["lowest"] == intercepts.min()
+    assert got["standard deviation"] == pytest.approx(intercepts.std(ddof=1))
+    below = sum(m.high < 0 for m in found.efficacy.members)
+    assert got["members below 0 (interval excludes 0)"] == below
+
+
 def test_groups_a_second_way(found: Reproduction, table: pd.DataFrame) -> None:
     got = ours(found, "released_groups")
     platform = table.is_upworker.map({True: "Upwork", False: "MTurk"})
@@ -397,7 +406,12 @@ def test_a_part_gives_what_can_be_computed(shared: Path) -> None:
 
 def test_an_exact_file_has_no_room_for_the_filter(found: Reproduction, whole: pl.DataFrame) -> None:
     numbers = own_numbers(
-        whole, arms=found.paper_arms, counts=found.counts, scores=found.scores, removed=False
+        whole,
+        arms=found.paper_arms,
+        counts=found.counts,
+        scores=found.scores,
+        efficacy=found.efficacy,
+        removed=False,
     )
     for name in ("figure7_left", "figure5_left", "figure11"):
         for own in numbers[name].values():
@@ -409,7 +423,7 @@ def test_an_exact_file_has_no_room_for_the_filter(found: Reproduction, whole: pl
 
 def test_the_command(small: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(
-        app, ["reproduce", str(small), "--out", str(tmp_path), "--resamples", "100"]
+        app, ["reproduce", str(small), "--out", str(tmp_path), "--resamples", "100", "--no-map"]
     )
     assert done.exit_code == 0, done.output
     assert "synthetic: no verdict" in done.output.replace("\n", " ")
@@ -420,8 +434,35 @@ def test_the_command(small: Path, tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
         content = path.read_text()
         assert not [text for text in said if text in content], path.name
-    kept = json.loads((tmp_path / "results.json").read_text())
-    assert Reproduction.model_validate_json(json.dumps(kept), strict=False).comparisons
+    kept = Reproduction.model_validate_json((tmp_path / "results.json").read_bytes(), strict=False)
+    assert kept.map is None
+    assert len(kept.comparisons) == sum(len(group.values) for group in published().groups)
+
+
+def test_the_map_is_drawn_from_an_embedding(small: Path, tmp_path: Path) -> None:
+    """Words of members stand in no file unless they were asked for."""
+    few = tmp_path / "few.json"
+    few.write_text(json.dumps(json.loads(small.read_text())[:24]))
+    np.save(tmp_path / "vectors.npy", np.random.default_rng(1).normal(size=(24, 5)))
+    asked = [
+        "reproduce",
+        str(few),
+        "--resamples",
+        "100",
+        "--embedding",
+        str(tmp_path / "vectors.npy"),
+    ]
+    runner, words = CliRunner(), {}
+    for options in ([], ["--show-text"]):
+        out = tmp_path / f"out{len(options)}"
+        done = runner.invoke(app, [*asked, "--out", str(out), *options])
+        assert done.exit_code == 0, done.output
+        assert "<svg" in (out / "figure2.svg").read_text()
+        drawn = json.loads((out / "results.json").read_text())["map"]
+        assert drawn["n"] == 24
+        words[len(options)] = [cluster["terms"] for cluster in drawn["clusters"]]
+    assert not any(words[0])
+    assert any(words[1])
 
 
 def test_a_study_is_refused(tmp_path: Path) -> None:

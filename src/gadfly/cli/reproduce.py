@@ -29,22 +29,44 @@ def reproduce(
         int | None,
         typer.Option(min=1, help="The attack of Figure 6, from 1; a typical one if not given."),
     ] = None,
+    with_map: Annotated[
+        bool, typer.Option("--map/--no-map", help="Draw the map of Figure 2, which takes longest.")
+    ] = True,
+    embedding: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npy", help="Vectors for the map, a row for each attack."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the map.")] = 0,
+    show_text: Annotated[
+        bool, typer.Option("--show-text", help="Name the map's clusters by members' words.")
+    ] = False,
     lenient: Lenient = False,
     json: Json = False,
 ) -> None:
     """Reproduce the paper from its released file, each number beside the published one."""
+    from gadfly.analysis.embedding import read_embedding
     from gadfly.analysis.report.sections.comparison import headline, summary
+    from gadfly.analysis.reproduce.reproduce import MapOptions
     from gadfly.analysis.reproduce.reproduce import reproduce as reproduced
     from gadfly.analysis.reproduce.write import write_reproduction
     from gadfly.run.reproduce import reproducible
 
     with progress(f"Reading {file.name}"):
         given = reproducible(file, lenient=lenient)
+    options = None
+    if with_map:
+        vectors = None if embedding is None else read_embedding(embedding)
+        options = MapOptions(vectors, seed, terms=show_text, cache=out_folder / "cache")
     with progress("Reproducing") as tell:
         found = reproduced(
-            given.frame, source=given.source, resamples=resamples, attack=attack, progress=tell
+            given.frame,
+            source=given.source,
+            resamples=resamples,
+            attack=attack,
+            map_options=options,
+            progress=tell,
         )
-    written = write_reproduction(found, out_folder)
+    written = write_reproduction(found, out_folder, show_text=show_text)
     if json:
         print_json(found)
     else:

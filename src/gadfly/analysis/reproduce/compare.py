@@ -84,7 +84,7 @@ def _one(group: Group, what: str, value: float, own: Own | None, identity: Ident
     if own is not None and own.value is not None:
         precision = 0.0 if isinstance(own.value, int) else group.precision  # counts are exact
         ours, difference = float(own.value), float(own.value - value)
-        lowest, highest = -own.below - precision, own.above + precision
+        lowest, highest = 0.0 - own.below - precision, own.above + precision
         tolerance = own.why
     verdict: Verdict = "no verdict"
     reason = identity.no_verdict

@@ -55,11 +55,6 @@ class Identity(Record):
     checks: tuple[Check, ...]
     """What the file was held against."""
 
-    @property
-    def removed(self) -> bool:
-        """Whether attacks that the figures show are not in the file."""
-        return self.kind != "unfiltered"
-
 
 def identify(frame: pl.DataFrame) -> Identity:
     """What the file of these attacks, with their transcripts, is."""

@@ -11,6 +11,9 @@ shows 39,877 attacks and the file holds 38,961, so its numbers are bounded:
   (p - f) / (1 - f) and p / (1 - f) of the file, f the share that was removed.
 * means: a removed share f whose mean lies d away moves a mean by f d; d is taken as at most one
   standard deviation. Standard deviations: at most 2 f of themselves.
+* efficacy: removing a share f moves a member's intercept by at most f residual standard deviations
+  (their mean lies within one of the member's), so the extremes and the standard deviation of all
+  intercepts by no more; a member counts as told from 0 or not only where an end is that near.
 * ends of bootstrap intervals: two sets of 1,000 resamples differ besides, within 0.36 standard
   errors in 997 of 1,000 cases (the variance of a sample quantile, twice, three times its root).
 
@@ -30,6 +33,7 @@ from gadfly.analysis.reproduce.published import published
 from gadfly.analysis.results import ArmResult
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.topics.counts import ArmCounts
+from gadfly.analysis.topics.efficacy import Efficacy
 from gadfly.analysis.topics.scores import Histogram, Scores
 from gadfly.records.estimate import Estimate
 
@@ -42,6 +46,7 @@ _EXACT = "exact"
 _ROUNDED = "last digit"
 _FILTER = "the filter of 916 attacks"
 _DRAWN = "resampling"
+_UNSHOWN = "the filter of 916 attacks, 14 members not shown"
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ def own_numbers(
     arms: Sequence[ArmResult],
     counts: Sequence[ArmCounts],
     scores: Scores,
+    efficacy: Efficacy,
     removed: bool,
 ) -> dict[str, Numbers]:
     """Our numbers by group of the published ones.
@@ -84,6 +90,7 @@ def own_numbers(
         "figure1_middle": _means(frame, arms, "min_harmlessness", "mean min harmlessness", share),
         "figure1_right": _violins(frame, share),
         "figure5_left": _members(frame, gone),
+        "figure5_right": _efficacy(efficacy, share),
         "figure7_left": _counts(scores.ratings, "attacks rated {}", gone, start=0),
         "figure7_middle": _bins(frame, scores.min_harmlessness, "min_harmlessness", gone),
         "figure7_right": _bins(
@@ -185,8 +192,8 @@ def _members(frame: pl.DataFrame, gone: int) -> Numbers:
     slack = 2 * gone / whole["attacks"]
     found = {
         "members": Own(len(attacks), why=_EXACT),
-        "attacks": Own(n, gone, 0, _FILTER),
-        "attacks of the most active member": Own(attacks[0], gone, 0, _FILTER),
+        "attacks": Own(int(n), gone, 0, _FILTER),
+        "attacks of the most active member": Own(int(attacks[0]), gone, 0, _FILTER),
         "Gini coefficient": Own(gini, slack, slack, _FILTER),
     }
     for k in (1, 10, 20, 49, 100):
@@ -200,6 +207,37 @@ def _members(frame: pl.DataFrame, gone: int) -> Numbers:
             _FILTER,
         )
     return found
+
+
+def _efficacy(found: Efficacy, share: float) -> Numbers:
+    """Random intercepts; the figure lacks 14 members, the paper does not say which."""
+    whole = published().group("figure5_right").values
+    members = found.members
+    if not members or found.sd_estimates is None or found.sd_residual is None:
+        return {}
+    moved = share * found.sd_residual
+    why = _UNSHOWN
+    away = len(members) - whole["members shown"]
+    spread = moved + found.sd_estimates * away / (2 * whole["members shown"])
+    near = [sum(abs(end) <= moved for end in ends) for ends in _ends_of(found)]
+    counts = (found.more_effective, found.less_effective)
+    below, above = (
+        Own(count, slack + away, slack + away, why)
+        for count, slack in zip(counts, near, strict=True)
+    )
+    return {
+        "members shown": Own(None, why="the paper shows 310 of 324 members, not which"),
+        "lowest": Own(members[0].intercept, moved, moved, why),
+        "highest": Own(members[-1].intercept, moved, moved, why),
+        "standard deviation": Own(found.sd_estimates, spread, spread, why),
+        "members below 0 (interval excludes 0)": below,
+        "members above 0 (interval excludes 0)": above,
+    }
+
+
+def _ends_of(found: Efficacy) -> tuple[list[float], list[float]]:
+    """The ends that decide whether an interval lies below 0, and above."""
+    return [m.high for m in found.members], [m.low for m in found.members]
 
 
 def _counts(histogram: Histogram, name: str, gone: int, *, start: int) -> Numbers:

@@ -1,15 +1,19 @@
 """Every figure and table of the paper, from one file: the entry of this package.
 
 Intervals are given twice for Figure 1: from resamples of members, and as the paper has them, from
-1,000 resamples of single attacks (the default of seaborn's bar plots, which its bars are).
+1,000 resamples of single attacks (the default of seaborn's bar plots, which its bars are). The map
+is of transcripts, as the paper's is; without an embedding it is made of their words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import polars as pl
+from numpy.typing import NDArray
 
 from gadfly.analysis.analyze import analyze
 from gadfly.analysis.arms import arm_result
@@ -20,17 +24,37 @@ from gadfly.analysis.reproduce.own import own_numbers
 from gadfly.analysis.reproduce.published import published
 from gadfly.analysis.results import ArmResult, Results, SourceInfo
 from gadfly.analysis.topics.counts import ArmCounts, counts
+from gadfly.analysis.topics.efficacy import Efficacy, efficacy
+from gadfly.analysis.topics.map import MapResult, map_of
+from gadfly.analysis.topics.mixed import MixedModels, mixed_models
 from gadfly.analysis.topics.one_attack import OneAttack, one_attack
 from gadfly.analysis.topics.scores import Scores, scores
+from gadfly.analysis.topics.tags import TagsResult, tags_result
 from gadfly.records.canonical import Record
 from gadfly.records.values import Arm, AttackerKind
 
-__all__ = ["PAPER_RESAMPLES", "Reproduction", "reproduce"]
+__all__ = ["PAPER_RESAMPLES", "MapOptions", "Reproduction", "reproduce"]
 
 PAPER_RESAMPLES = 1000
 """Resamples of the paper's intervals."""
 SUCCESS = 3
 """Lowest rating that the paper counts as success."""
+_STEPS = {"identity": 1, "arms": 2, "paper": 6, "scores": 2, "models": 6, "members": 1, "map": 30}
+"""Steps with the seconds that each takes of the full file on two cores, about."""
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """How the map is made."""
+
+    embedding: NDArray[Any] | None = None
+    """[attacks, any width] instead of the words of transcripts."""
+    seed: int = 0
+    """Of everything random in it."""
+    terms: bool = False
+    """Whether the result holds members' words that name clusters."""
+    cache: Path | None = None
+    """A folder for layouts, made where it is not there."""
 
 
 class Reproduction(Record):
@@ -48,10 +72,18 @@ class Reproduction(Record):
     """The same with intervals as in the paper."""
     counts: tuple[ArmCounts, ...]
     """Table 1."""
-    scores: Scores
-    """Figures 7 and 11, and covariates."""
+    map: MapResult | None
+    """Figure 2; null where it was not asked for."""
+    efficacy: Efficacy
+    """Figure 5."""
     one_attack: OneAttack | None
     """Figure 6; null where no attack is scored."""
+    scores: Scores
+    """Figures 7 and 11, and covariates."""
+    tags: TagsResult | None
+    """Figure 9; null where no attack was reviewed."""
+    mixed: MixedModels
+    """The models of appendix A.3."""
 
 
 def reproduce(
@@ -62,50 +94,96 @@ def reproduce(
     level: float = 0.95,
     attacker_kind: AttackerKind | None = None,
     attack: int | None = None,
+    map_options: MapOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
     """The paper's analyses of a frame of attacks with their transcripts.
 
     :param attack: the attack of Figure 6, from 1; a typical one where not given.
-    :param progress: called with (steps done, steps).
-    :raises PersonError: as :func:`gadfly.analysis.analyze.analyze`.
+    :param map_options: how the map is made; no map where not given.
+    :param progress: called with (seconds of work done, of all work), about.
+    :raises PersonError: as :func:`gadfly.analysis.analyze.analyze`, or the attack or the embedding
+        does not fit.
     """
-    steps = iter(range(1, 100))
-
-    def tell() -> None:
-        if progress:
-            progress(next(steps), 5)
-
+    shown = one_attack(frame, record=attack)
+    tell = _Clock(progress, with_map=map_options is not None).tell
     identity = identify(frame)
-    tell()
+    tell("identity")
     results = analyze(
-        frame, source=source, resamples=resamples, level=level, attacker_kind=attacker_kind
+        frame,
+        source=source,
+        resamples=resamples,
+        level=level,
+        attacker_kind=attacker_kind,
+        topics=False,
     )
     chosen = frame.filter(pl.col("attacker_kind") == results.attacker_kind)
-    tell()
+    tell("arms")
     paper_arms = _paper_arms(chosen, results, level)
-    tell()
+    tell("paper")
+    how = Bootstrap(resamples=resamples, level=level)
     edges = published().edges
-    found = scores(
+    distributions = scores(
         chosen,
-        how=Bootstrap(resamples=resamples, level=level),
+        how=how,
         score_range=edges["min_harmlessness"],
         description_range=edges["task_description_harmlessness"],
     )
-    tell()
+    tell("scores")
+    models = mixed_models(chosen, level=level)
+    tell("models")
+    members = efficacy(chosen, level=level)
+    tell("members")
     counted = counts(chosen)
     own = own_numbers(
-        chosen, arms=paper_arms, counts=counted, scores=found, removed=identity.removed
+        chosen,
+        arms=paper_arms,
+        counts=counted,
+        scores=distributions,
+        efficacy=members,
+        removed=chosen.height != published().attacks["figures"],
     )
-    tell()
+    drawn = None if map_options is None else _map(chosen, map_options)
+    tell("map")
     return Reproduction(
         identity=identity,
         comparisons=compare(own, identity),
         results=results,
         paper_arms=paper_arms,
         counts=counted,
-        scores=found,
-        one_attack=one_attack(chosen, record=attack),
+        map=drawn,
+        efficacy=members,
+        one_attack=shown,
+        scores=distributions,
+        tags=tags_result(chosen, threshold=SUCCESS, how=how),
+        mixed=models,
+    )
+
+
+class _Clock:
+    """What is done of the work, in seconds that it takes on two cores."""
+
+    def __init__(self, progress: Callable[[int, int], None] | None, *, with_map: bool) -> None:
+        self._progress = progress
+        self._steps = {k: v for k, v in _STEPS.items() if with_map or k != "map"}
+        self._done = 0
+
+    def tell(self, step: str) -> None:
+        """A step is done."""
+        self._done += self._steps.get(step, 0)
+        if self._progress:
+            self._progress(self._done, sum(self._steps.values()))
+
+
+def _map(frame: pl.DataFrame, options: MapOptions) -> MapResult:
+    texts = frame["transcript"].fill_null("").to_list()
+    return map_of(
+        texts,
+        frame["rating"].to_list(),
+        embedding=options.embedding,
+        terms=options.terms,
+        cache=options.cache,
+        seed=options.seed,
     )
 
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from gadfly.analysis.report.page import Document, Written, write_document
 from gadfly.analysis.report.section import Section
-from gadfly.analysis.report.sections import arms, comparison, counts, one_attack, outcomes, scores
+from gadfly.analysis.report.sections import (
+    arms,
+    comparison,
+    counts,
+    efficacy,
+    mixed,
+    one_attack,
+    outcomes,
+    scores,
+    tags,
+)
+from gadfly.analysis.report.sections import map as map_section
 from gadfly.analysis.reproduce.compare import comparison_csv
 from gadfly.analysis.reproduce.reproduce import PAPER_RESAMPLES, Reproduction
 from gadfly.errors import OperatorError
@@ -17,12 +29,12 @@ from gadfly.records.output import beside
 __all__ = ["document", "write_reproduction"]
 
 
-def write_reproduction(found: Reproduction, out: Path) -> Written:
+def write_reproduction(found: Reproduction, out: Path, *, show_text: bool = False) -> Written:
     """Write report.html, report.md, results.json, comparison.csv and the figures into a folder.
 
     :raises OperatorError: the folder cannot be written to.
     """
-    written = write_document(document(found), out)
+    written = write_document(document(found, show_text=show_text), out)
     try:
         with beside(out / "comparison.csv") as file:
             file.write(comparison_csv(found.comparisons).encode())
@@ -33,8 +45,8 @@ def write_reproduction(found: Reproduction, out: Path) -> Written:
     return written
 
 
-def document(found: Reproduction) -> Document:
-    """The report."""
+def document(found: Reproduction, *, show_text: bool = False) -> Document:
+    """The report; ``show_text``: with members' words that name clusters."""
     results = found.results
     verdict = found.identity.no_verdict
     banner = (f"{verdict}: no verdict.", found.identity.sentence) if verdict else None
@@ -45,7 +57,7 @@ def document(found: Reproduction) -> Document:
             f"The figures and tables of Ganguli et al. 2022 from {results.n_attacks:,} attacks by "
             f"{results.n_members:,} members, beside the published numbers."
         ),
-        sections=tuple(_sections(found)),
+        sections=tuple(s for s in _sections(found, show_text=show_text) if s is not None),
         provenance=results.provenance,
         results=pretty_json(found),
         banner=banner,
@@ -55,17 +67,20 @@ def document(found: Reproduction) -> Document:
     )
 
 
-def _sections(found: Reproduction) -> list[Section]:
-    parts = [
-        comparison.section(found.comparisons, found.identity),
-        counts.section(found.counts),
-        replace(arms.section(found.results), title="Figure 1. Arms"),
-        _as_published(found),
-        scores.section(found.scores),
-    ]
-    if found.one_attack is not None:
-        parts.append(one_attack.section(found.one_attack))
-    return [*parts, outcomes.section(found.results), outcomes.reading(found.results)]
+def _sections(found: Reproduction, *, show_text: bool) -> Iterator[Section | None]:
+    marks = {(arm.model_type, arm.num_params): arm.lineage_mark for arm in found.results.arms}
+    yield comparison.section(found.comparisons, found.identity)
+    yield counts.section(found.counts)
+    yield replace(arms.section(found.results), title="Figure 1. Arms")
+    yield _as_published(found)
+    yield None if found.map is None else map_section.section(found.map, show_text=show_text)
+    yield efficacy.section(found.efficacy)
+    yield None if found.one_attack is None else one_attack.section(found.one_attack)
+    yield scores.section(found.scores)
+    yield None if found.tags is None else tags.section(found.tags)
+    yield mixed.section(found.mixed, marks=marks)
+    yield outcomes.section(found.results)
+    yield outcomes.reading(found.results)
 
 
 def _as_published(found: Reproduction) -> Section:
