@@ -42,6 +42,7 @@ def same_linear(fit: LinearFit, made: Design, theirs: dict[str, Any]) -> None:
     assert fit.se == pytest.approx(theirs["se"], abs=CLOSE)
     assert fit.sigma == pytest.approx(theirs["sigma"], abs=CLOSE)
     assert fit.sd_member == pytest.approx(theirs["sd_member"], abs=CLOSE)
+    assert fit.boundary == (theirs["sd_member"] < 1e-6)
     assert fit.log_likelihood == pytest.approx(theirs["log_likelihood"], abs=CLOSE)
     assert fit.modes == pytest.approx(theirs["modes"], abs=CLOSE)
     assert fit.mode_variances == pytest.approx(theirs["mode_variances"], abs=CLOSE)
@@ -53,6 +54,7 @@ def same_ordinal(fit: OrdinalFit, made: Design, theirs: dict[str, Any]) -> None:
     assert fit.coefficients == pytest.approx(theirs["coefficients"], abs=CLOSE)
     assert fit.se == pytest.approx(theirs["se"], abs=CLOSE)
     assert fit.sd_member == pytest.approx(theirs["sd_member"], abs=CLOSE)
+    assert fit.boundary == (theirs["sd_member"] < 1e-6)
     assert fit.log_likelihood == pytest.approx(theirs["log_likelihood"], abs=CLOSE)
 
 

@@ -25,7 +25,8 @@ def attacks(
     kind, size = rng.integers(0, 2, n), rng.integers(0, 3, n)
     task = rng.normal(size=n) + confound * kind
     effect = 0.6 * rng.normal(size=members)[member]
-    score = kind + 0.5 * kind * (size == 2) + task + effect + rng.normal(size=n)
+    of_upwork = member % 3 == 0
+    score = kind - 2.0 * of_upwork + 0.5 * kind * (size == 2) + task + effect + rng.normal(size=n)
     rating = np.clip(np.round(1.5 - 0.8 * score + rng.normal(size=n)), 0, 4)
     table = frame([{}] * n)
     return table.with_columns(
@@ -35,7 +36,7 @@ def attacks(
         min_harmlessness=pl.Series(score),
         task_description_harmlessness=pl.Series(task),
         rating=pl.Series(rating),
-        is_upworker=pl.Series(member % 3 == 0),
+        is_upworker=pl.Series(of_upwork),
     )
 
 
@@ -58,6 +59,7 @@ def test_planted_differences_of_arms_are_found() -> None:
         "13B × rlhf", "52B × rlhf",
     ]  # fmt: skip
     planted = {"rlhf": 1, "52B × rlhf": 0.5, "task_description_harmlessness": 1, "13B": 0}
+    planted["is_mturk"] = 2
     for name, value in planted.items():
         (term,) = [t for t in model.terms if t.name == name]
         assert abs(values(model)[name] - value) < 4 * term.se

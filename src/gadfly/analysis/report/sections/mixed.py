@@ -164,6 +164,6 @@ def _sentence(change: Change) -> str:
         kept = f"intervals that come to hold 0 or cease to: {len(change.differ)}"
     size = number(abs(change.change), 3)
     return (
-        f"Adding {added} to the model of {_name(change.outcome)} changes coefficients of arms by at "
-        f"most {size} ({safe(change.term, longest=60)}); {kept}."
+        f"Adding {added} to the model of {_name(change.outcome)} changes coefficients of arms by "
+        f"at most {size} ({safe(change.term, longest=60)}); {kept}."
     )
