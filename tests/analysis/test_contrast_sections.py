@@ -102,10 +102,21 @@ def test_circular_scores_are_marked(trapped: pl.DataFrame) -> None:
         )
         for arm in results(trapped).arms
     )
-    drawn = figures(contrasts_section.section(found, shaped))
+    section = contrasts_section.section(found, shaped)
+    drawn = figures(section)
     assert "rlhf − plain lm †" in drawn[0].svg
     assert "rlhf †" in drawn[1].svg
     assert "plain lm †" not in drawn[1].svg
+    names = [row[0].text for row in tables(section)["contrast-table"].rows]
+    assert names == [
+        "rlhf − plain lm, 1B †",
+        "rlhf − plain lm, 10B †",
+        "rlhf − plain lm, all sizes †",
+        "plain lm, 1B to 10B",
+        "rlhf, 1B to 10B †",
+        "plain lm, 1B to 10B, trend",
+        "rlhf, 1B to 10B, trend †",
+    ]
 
 
 def test_one_arm_has_nothing_to_compare() -> None:

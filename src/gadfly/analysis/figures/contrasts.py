@@ -13,7 +13,7 @@ from gadfly.analysis.topics.cells import Outcome
 from gadfly.analysis.topics.contrasts import Contrast, Contrasts
 from gadfly.analysis.words import safe
 
-__all__ = ["interventions_svg", "sizes_svg"]
+__all__ = ["Sign", "interventions_svg", "sizes_svg"]
 
 Sign = Callable[[Sequence[str]], str]
 """The sign that the scores of some interventions need."""

@@ -10,15 +10,16 @@ Percentiles are expanded for few members, as in :mod:`gadfly.analysis.bootstrap`
 effective members there is neither interval nor t. A resample in which a group of the contrast has
 no value is left out and counted; where that is more than one in twenty, there is no interval.
 
-p-value: θ / se against Student's t. With u_m = Σ_g c_g (S_mg − μ_g N_mg) / N_g, what member m adds
-to θ at first order, se² = M/(M − 1) Σ_m u_m² over the M members of the contrast. Degrees of freedom
-are Kish's effective number of members less one, each weighing Σ_g |c_g| N_mg / N_g: with few or
-uneven members the normal distribution would promise too much.
+p-value: θ / se against Student's t, se by the member jackknife (CV3). Without member m the contrast
+changes by −u_m = −Σ_g c_g (S_mg − μ_g N_mg) / (N_g − N_mg), and se² = (M − 1)/M Σ_m u_m² over the M
+members of the contrast. Degrees of freedom are Kish's effective number of members less one, each
+weighing Σ_g |c_g| N_mg / N_g: with few or uneven members the normal distribution and errors without
+the jackknife promise too much.
 
-References: Davison & Hinkley 1997, *Bootstrap Methods and their Application*, sections 2.7.2
-(influence of ratios) and 3.8 (resampling clusters); Cameron & Miller 2015, "A Practitioner's Guide
-to Cluster-Robust Inference", *Journal of Human Resources* 50(2); Carter, Schnepel & Steigerwald
-2017, doi 10.1162/REST_a_00639 (effective clusters).
+References: Davison & Hinkley 1997, *Bootstrap Methods and their Application*, section 3.8
+(resampling clusters); MacKinnon, Nielsen & Webb 2023, "Cluster-robust inference: A guide to
+empirical practice", *Journal of Econometrics* 232(2), on CV3; Carter, Schnepel & Steigerwald 2017,
+doi 10.1162/REST_a_00639, on effective clusters.
 
 >>> import numpy as np
 >>> totals = Totals.of(
@@ -148,10 +149,11 @@ def robust(totals: Totals, coefficients: Floats) -> Robust:
     """Contrasts with standard errors that respect members; ``coefficients`` [groups, contrasts]."""
     means, size = totals.means(), totals.counts.sum(axis=-2)
     off = totals.sums - np.nan_to_num(means)[..., None, :] * totals.counts
-    u = np.nan_to_num(_ratio(off, size[..., None, :])) @ coefficients
+    # A member who is the whole of a group has nothing off, and nothing is left without.
+    u = np.nan_to_num(_ratio(off, size[..., None, :] - totals.counts), posinf=0, neginf=0)
     base = totals.counts.reshape(-1, *totals.counts.shape[-2:])[0]
     members = (base @ np.abs(coefficients) > 0).sum(axis=0)
-    spread = (u**2).sum(axis=-2) * members / np.maximum(members - 1, 1)
+    spread = ((u @ coefficients) ** 2).sum(axis=-2) * (members - 1) / np.maximum(members, 1)
     return Robust(_apply(means, coefficients), np.sqrt(spread), effective(base, coefficients))
 
 

@@ -100,7 +100,7 @@ def permutation_p(
     chunk = max(1, _CELLS // (shape[0] * shape[1] * table.shape[1]))
     parts: list[Floats] = []
     for number, order in enumerate(shuffles(strata[rows], permutations, seed), start=1):
-        parts.append(np.add.reduceat(table[order], starts, axis=0))
+        parts.append(np.add.reduceat(np.take(table, order, axis=0), starts, axis=0))
         if len(parts) == chunk or number == permutations:
             reached += (statistic(parts) >= observed * (1 - 1e-9)).sum(axis=0)
             parts = []

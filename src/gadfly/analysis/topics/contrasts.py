@@ -240,7 +240,7 @@ def _permuted(
 
 def _by_t(how: Bootstrap) -> str:
     unit = "member" if how.ci == "cluster" else how.unit
-    return f"Student's t over {unit}s, as many degrees of freedom as effective {unit}s less 1"
+    return f"Student’s t, {unit} jackknife (CV3), degrees of freedom: effective {unit}s less 1"
 
 
 def _by_permutation(attacks: pl.DataFrame, permutations: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gadfly.analysis.figures.contrasts import interventions_svg, sizes_svg
+from gadfly.analysis.figures.contrasts import Sign, interventions_svg, sizes_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table
 from gadfly.analysis.results import ArmResult
@@ -74,7 +74,7 @@ def _parts(found: Contrasts, arms: tuple[ArmResult, ...]) -> Iterator[Figure | T
                 n=f"{sum(arm.n for arm in arms):,} attacks, each difference with its own n",
                 csv=_csv(own),
             )
-    yield _table(found.contrasts)
+    yield _table(found.contrasts, sign)
     if found.traps:
         yield _traps_table(found.traps)
 
@@ -113,13 +113,14 @@ def _csv(contrasts: Sequence[Contrast]) -> str:
     return csv_text([*names, *_ESTIMATE, *after], rows)
 
 
-def _table(contrasts: Sequence[Contrast]) -> Table:
+def _table(contrasts: Sequence[Contrast], sign: Sign) -> Table:
     """Every contrast in a row, its outcomes side by side."""
     places = dict.fromkeys((c.kind, c.first, c.second, c.within) for c in contrasts)
     by_place = {(c.outcome, c.kind, c.first, c.second, c.within): c for c in contrasts}
     rows = []
     for place in places:
-        cells = [Cell(_label(by_place["rating", *place]))]
+        named = by_place["rating", *place]
+        cells = [Cell(f"{_label(named)} {sign(_interventions(named))}".strip())]
         for outcome in OUTCOMES:
             contrast = by_place[outcome, *place]
             cells.append(estimate_cell(contrast.difference, percent=outcome == "success_rate"))
@@ -155,6 +156,11 @@ def _label(contrast: Contrast) -> str:
         return f"{second} − {first}, all sizes"
     within = safe(str(contrast.within))
     return f"{within}, {first} to {second}" + (", trend" if contrast.kind == "trend" else "")
+
+
+def _interventions(contrast: Contrast) -> tuple[str, ...]:
+    between = contrast.kind in ("intervention", "intervention_pooled")
+    return (contrast.first, contrast.second) if between else (str(contrast.within),)
 
 
 def _traps_table(traps: Sequence[Trap]) -> Table:
