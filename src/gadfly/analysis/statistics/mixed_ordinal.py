@@ -180,12 +180,14 @@ class _Terms:
         sd = np.sqrt(spread)
 
         v = modes[:, None] + sd[:, None] * self.points
-        h, rest = np.empty_like(v), np.empty((len(q), len(self.points)))
+        h, sums = np.empty_like(v), np.empty_like(v)
+        rest = np.empty((len(self.points), len(q)))
         for k in range(len(self.points)):
             s = self.sign * (q - t * v[self.group, k])
             small = np.exp(-np.abs(s))
             h[:, k] = self.sums(np.minimum(s, 0) - np.log(1 + small))
-            rest[:, k] = self.sign * np.where(s > 0, small, 1) / (1 + small)
+            rest[k] = self.sign * np.where(s > 0, small, 1) / (1 + small)
+            sums[:, k] = self.sums(rest[k])
         h += self.log_weights - v * v / 2
         top = h.max(axis=1, keepdims=True)
         share = np.exp(h - top)
@@ -195,14 +197,14 @@ class _Terms:
         value += float(self.inner @ np.log(-np.expm1(-gaps)))
 
         # What the likelihood gains when the nodes follow the mode (a) and the curvature (b).
-        sums = self.sums(rest)
         slope = -t * sums - v
         third = weight * (1 - 2 * up)
         bend = self.sums(third)
         b = (share * slope @ self.points + 1 / sd) * sd**3 / 2
         a = spread * ((share * slope).sum(axis=1) + b * t**3 * bend)
-        row = (rest * share[self.group]).sum(axis=1)
-        row += (a * t)[self.group] * weight - (b * t * t)[self.group] * third
+        row = (a * t)[self.group] * weight - (b * t * t)[self.group] * third
+        for k in range(len(self.points)):
+            row += rest[k] * share[self.group, k]
         gradient = np.append(self.z.T @ row, -(share * v * sums).sum())
         gradient[-1] += a @ (modes / t - t * modes * within)
         gradient[-1] += b @ (t * t * modes * bend - 2 * t * within)
