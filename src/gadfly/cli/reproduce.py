@@ -34,7 +34,10 @@ def reproduce(
     ] = True,
     embedding: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.npy", help="Vectors for the map, a row for each attack."),
+        typer.Option(
+            metavar="PATH",
+            help="For the map: vectors of the attacks (.npy), or a language model's folder.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the map.")] = 0,
     show_text: Annotated[
@@ -44,19 +47,18 @@ def reproduce(
     json: Json = False,
 ) -> None:
     """Reproduce the paper from its released file, each number beside the published one."""
-    from gadfly.analysis.embedding import read_embedding
     from gadfly.analysis.report.sections.comparison import headline, summary
     from gadfly.analysis.reproduce.reproduce import MapOptions
     from gadfly.analysis.reproduce.reproduce import reproduce as reproduced
     from gadfly.analysis.reproduce.write import write_reproduction
-    from gadfly.run.reproduce import reproducible
+    from gadfly.run.reproduce import reproducible, vectors_of
 
     with progress(f"Reading {file.name}"):
         given = reproducible(file, lenient=lenient)
-    options = None
+    options, cache = None, out_folder / "cache"
     if with_map:
-        vectors = None if embedding is None else read_embedding(embedding)
-        options = MapOptions(vectors, seed, terms=show_text, cache=out_folder / "cache")
+        vectors = None if embedding is None else vectors_of(given.frame, embedding, cache=cache)
+        options = MapOptions(vectors, seed, terms=show_text, cache=cache)
     with progress("Reproducing") as tell:
         found = reproduced(
             given.frame,

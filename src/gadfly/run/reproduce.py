@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from gadfly.analysis.embedding import read_embedding
 from gadfly.errors import PersonError
+from gadfly.records.output import beside
 from gadfly.records.reading import read_attack_frame
+from gadfly.records.transcript import parse
 from gadfly.run.report import Analysable, read
 
-__all__ = ["reproducible"]
+__all__ = ["reproducible", "vectors_of"]
 
 
 def reproducible(path: Path, *, lenient: bool = False) -> Analysable:
@@ -24,3 +33,30 @@ def reproducible(path: Path, *, lenient: bool = False) -> Analysable:
         )
     found = read(path, lenient=lenient)
     return replace(found, frame=read_attack_frame(path, lenient=lenient, text=True).frame)
+
+
+def vectors_of(frame: pl.DataFrame, source: Path, *, cache: Path) -> NDArray[Any]:
+    """Vectors of attacks for the map: those of an ``.npy`` file, or made by a language model.
+
+    :param source: the file, or the folder of the model, whose hidden states are averaged over the
+        tokens of each transcript as in the paper.
+    :param cache: a folder for vectors that a model made, made where it is not there.
+    :raises PersonError: it is neither.
+    """
+    if not source.is_dir():
+        return read_embedding(source)
+    from gadfly.assistants.local.embedding import embed
+    from gadfly.models.loading import load_causal, weights_hash
+
+    texts = frame["transcript"].fill_null("").to_list()
+    key = hashlib.sha256(weights_hash(source).encode())
+    for text in texts:
+        key.update(hashlib.sha256(text.encode("utf-8", "replace")).digest())
+    kept = cache / f"vectors-{key.hexdigest()[:32]}.npy"
+    if kept.exists():
+        return read_embedding(kept)
+    vectors = embed(load_causal(source), [parse(text).messages for text in texts]).vectors
+    cache.mkdir(parents=True, exist_ok=True)
+    with beside(kept) as file:
+        np.save(file, vectors)
+    return vectors
