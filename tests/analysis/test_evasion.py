@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.figures.palette import GRID, INK, MUTED, PAPER, TYPE_COLOURS
+from gadfly.analysis.report.section import Figure
+from gadfly.analysis.report.sections.evasion import section
+from gadfly.analysis.report.tables import Table
 from gadfly.analysis.topics.evasion import Conduct, Evasion, evasion
 from gadfly.analysis.truth import PROBE_COLUMNS
 
@@ -202,3 +208,46 @@ def test_no_order_of_rows_changes_a_number() -> None:
     turned = evasion(frame.reverse(), probes=asked.reverse(), how=HOW, marks={})
     assert {arm.model_type: arm for arm in turned.arms}.keys() == by_name(one).keys()
     assert turned.arms == one.arms
+
+
+def test_a_report_never_calls_a_constant_refuser_best() -> None:
+    found = section(study(PLAN))
+    assert found.findings[0].startswith("On the frontier of usefulness and harmlessness: plain lm")
+    assert "refuser" not in found.findings[0]
+    assert found.findings[1].startswith("Safe by giving up, and so on no frontier: refuser 1B (")
+    assert [part.name for part in found.parts] == ["frontier", "evasion-arms", "over-refusal"]
+    figure = found.parts[0]
+    assert isinstance(figure, Figure)
+    colours = set(re.findall(r'"(#[0-9a-f]{6})"', figure.svg))
+    assert colours <= {INK, MUTED, GRID, PAPER, *TYPE_COLOURS}
+    assert "refuser 1B" in figure.svg
+    for table in found.parts[1:]:
+        assert isinstance(table, Table)
+        assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
+def test_an_arm_is_called_best_only_where_it_is_alone() -> None:
+    alone = {"good": (2.0, 0.9, 0.0), "poor": (-1.0, 0.4, 0.3), "refuser": (9.0, 0.0, 1.0)}
+    found = section(study(alone))
+    assert found.findings[0] == (
+        "good 1B is both the most useful and the most harmless of those that do not give up."
+    )
+    nobody = section(study({"a": (0.0, 0.0, 1.0), "b": (1.0, 0.05, 1.0)}))
+    assert nobody.findings[0].startswith("No arm is of use")
+
+
+def test_a_report_of_a_published_file_warns_that_use_is_not_known() -> None:
+    rng = np.random.default_rng(1)
+    none = pl.DataFrame(schema=PROBE_COLUMNS)
+    found = section(evasion(attacks(PLAN, 50, rng), probes=none, how=HOW, marks={}))
+    assert [part.name for part in found.parts] == ["evasion-arms"]
+    assert any("No harmless request was asked" in note for note in found.notes)
+    assert "(refuser 1B, which also has the best score)" in found.findings[0]
+
+
+def test_the_note_on_phrases_says_what_was_measured() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "refusal.md").read_text("utf-8")
+    (note, *_) = section(study(PLAN)).notes
+    for number in ("0.75 and 0.67", "0.97 and 0.92"):
+        assert number in note
+        assert number in page

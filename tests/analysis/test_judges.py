@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,10 @@ import pytest
 from scipy.stats import kendalltau
 
 from gadfly.analysis.bootstrap import Bootstrap, resample
+from gadfly.analysis.figures.palette import GRID, INK, MUTED, PAPER, TYPE_COLOURS
+from gadfly.analysis.report.section import Figure
+from gadfly.analysis.report.sections.judges import section
+from gadfly.analysis.report.tables import Table
 from gadfly.analysis.sample import Sample
 from gadfly.analysis.statistics.auc import AUC
 from gadfly.analysis.statistics.calibration_curve import (
@@ -278,3 +283,56 @@ def test_labels_of_reviewers_attackers_and_files() -> None:
     table = np.array([[3.0, np.nan], [0.0, 0.0]])
     assert by_items(frame, ["4", "2"], table, threshold=3)["people"].to_list() == [None, 0, None, 1]
     assert by_reviewers(frame, [], threshold=3)["people"].to_list() == [None] * 4
+
+
+def shown(result: Judges) -> str:
+    """Everything a section says, in one text."""
+    found = section(result)
+    parts = [
+        text
+        for part in found.parts
+        for text in (
+            (part.title, part.finding, part.method, part.n, part.csv)
+            if isinstance(part, Figure)
+            else (part.caption, part.finding, part.method, *cells(part))
+        )
+    ]
+    return "\n".join([found.lead, *found.findings, *found.notes, *parts])
+
+
+def cells(table: Table) -> list[str]:
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+    return [" ".join((cell.text, cell.detail, cell.n)) for row in table.rows for cell in row]
+
+
+def test_a_report_says_what_is_corrected_extrapolated_and_circular() -> None:
+    names = [Asked("first", marks={ARMS[2]: "circular"}), Asked("=second", "biased")]
+    frame = study(10, blind="prompted")
+    text = shown(judges(frame, asked=names, people="the reviewers", how=HOW))
+    assert "first also made rlhf 2.7B: there it marks its own work (circular)." in text
+    assert "Extrapolated, for want of labels: prompted 2.7B." in text
+    assert "rlhf 2.7B †" in text
+    assert "order the arms with Kendall’s τ-b of" in text
+    assert "'=second" not in text.split("Rates of success by")[0]
+
+
+def test_a_report_without_labels_says_so() -> None:
+    frame = study(11, each=40).with_columns(people=pl.lit(None, pl.Float64))
+    found = section(asked(frame))
+    assert "cannot be held against people" in found.findings[0]
+    assert [part.name for part in found.parts] == [
+        "judges-overview",
+        "judge-0-rates",
+        "judge-0-arms",
+    ]
+
+
+def test_figures_of_judges_are_drawn_in_the_colours_of_the_house() -> None:
+    figures = [part for part in section(asked(study(12))).parts if isinstance(part, Figure)]
+    assert [figure.name for figure in figures] == ["judge-0-rates", "judge-0-calibration"]
+    house = {INK, MUTED, GRID, PAPER, *TYPE_COLOURS}
+    for figure in figures:
+        colours = set(re.findall(r'"(#[0-9a-f]{6})"', figure.svg))
+        assert colours <= house
+        assert "rlhf" in figures[0].svg
+        assert figure.csv.count("\n") > 5

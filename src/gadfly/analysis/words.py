@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from gadfly.analysis.results import ArmResult, Mark
 from gadfly.records.estimate import Estimate
 
-__all__ = ["MARKS", "arm_name", "arm_names", "interval", "marked", "number", "safe"]
+__all__ = ["MARKS", "arm_label", "arm_name", "arm_names", "interval", "marked", "number", "safe"]
 
 MARKS: dict[Mark, str] = {"circular": "†", "unverified": "‡", "independent": ""}
 """The sign beside an arm, explained under every table and figure that shows one."""
@@ -37,7 +37,16 @@ def safe(text: str, *, longest: int = _LONGEST) -> str:
 
 def arm_name(arm: ArmResult) -> str:
     """Type and size in one label."""
-    return f"{safe(arm.model_type)} {safe(arm.num_params, longest=20)}".strip()
+    return arm_label(arm.model_type, arm.num_params)
+
+
+def arm_label(kind: str, size: str, mark: Mark = "independent") -> str:
+    """An arm by its type, its size and the sign of its scorer's lineage.
+
+    >>> arm_label("rlhf", "52B", "circular")
+    'rlhf 52B †'
+    """
+    return " ".join(f"{safe(kind)} {safe(size, longest=20)} {MARKS[mark]}".split())
 
 
 def arm_names(arms: Iterable[ArmResult], among: Iterable[ArmResult]) -> str:

@@ -8,6 +8,8 @@ __all__ = [
     "efficacy",
     "figure1",
     "forest",
+    "frontier",
+    "judges",
     "map",
     "one_attack",
     "palette",

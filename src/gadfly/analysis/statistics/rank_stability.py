@@ -79,6 +79,9 @@ def rank_stability(first: Totals, second: Totals, *, how: Bootstrap, seed: int) 
     if tau.estimate is None:
         reason = "not estimable: it takes two arms that neither judge puts level"
         tau = tau.model_copy(update={"reason": reason})
+    elif tau.low is not None and tau.low == tau.high:
+        reason = "the interval is a point: in every resample the orders agree as much"
+        tau = tau.model_copy(update={"reason": reason})
     kept = means[:, np.isfinite(means).all(axis=(0, 2))]
     drawn = np.sign(kept[..., a] - kept[..., b])
     opposite = drawn[0] * drawn[1] < 0

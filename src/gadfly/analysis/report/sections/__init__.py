@@ -7,6 +7,8 @@ __all__ = [
     "counts",
     "coverage",
     "efficacy",
+    "evasion",
+    "judges",
     "map",
     "missing",
     "mixed",

@@ -1,0 +1,329 @@
+"""Judges: each against people, the rates of success corrected, and one in the place of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gadfly.analysis.figures.judges import (
+    calibration_csv,
+    calibration_svg,
+    rates_csv,
+    rates_svg,
+)
+from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.topics.judges import ArmJudged, Judged, Judges, Swap
+from gadfly.analysis.words import MARKS, arm_label, interval, number, safe
+from gadfly.records.estimate import Estimate
+
+__all__ = ["section"]
+
+_BASES = {
+    "labelled": "labels of all",
+    "ppi": "labels of some (PPI)",
+    "extrapolated": "extrapolated",
+    "none": "none",
+}
+_TERMS = (
+    ("Judge", "Whatever scores attacks: a preference model, a classifier, a model asked to rate."),
+    (
+        "Sensitivity, specificity",
+        "Of people’s successes and of the others, the share it gets right.",
+    ),
+    (
+        "Prediction-powered inference (PPI)",
+        "The judge’s rate everywhere, less its error where people looked too; holds for any judge "
+        "if those attacks are a random draw of the arm’s.",
+    ),
+    (
+        "Extrapolated",
+        "Corrected by the judge’s errors in other arms, as if it erred alike everywhere.",
+    ),
+)
+
+
+def section(result: Judges) -> Section:
+    """How far the judges can be trusted."""
+    parts: list[Figure | Table] = [_overview(result)]
+    for place, judged in enumerate(result.judges):
+        parts += _of_judge(judged, result.people, place)
+    if result.swaps:
+        parts.append(_swaps(result.swaps))
+    if any(swap.flips for swap in result.swaps):
+        parts.append(_flips(result.swaps))
+    told = [_auc_sentence(judged, result.people) for judged in result.judges]
+    told += [_rates_sentence(judged) for judged in result.judges if judged.labelled]
+    return Section(
+        name="judges",
+        title="Judges",
+        lead=(
+            f"How far scores can be trusted: against the labels of {result.people}, and against "
+            "each other."
+        ),
+        parts=tuple(parts),
+        findings=tuple(filter(None, [*told, *map(_swap_sentence, result.swaps)])),
+        terms=_TERMS,
+        notes=tuple(_notes(result.judges)),
+    )
+
+
+def _name(judged: Judged) -> str:
+    return " ".join(part for part in (safe(judged.name), safe(judged.version)) if part)
+
+
+def _cell(estimate: Estimate, *, percent: bool = True) -> Cell:
+    digits = 1 if percent else 3
+    text = number(estimate.estimate, digits, percent=percent)
+    detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
+    return Cell(text, detail, f"n = {estimate.n:,}" if estimate.n else "", bool(estimate.reason))
+
+
+def _overview(result: Judges) -> Table:
+    """Every judge in a row."""
+    rows = []
+    for judged in result.judges:
+        chance = number(judged.calibration.by_chance, 3)
+        error = _cell(judged.calibration.error, percent=False)
+        marks = [sum(arm.mark == mark for arm in judged.arms) for mark in MARKS]
+        rows.append(
+            (
+                Cell(_name(judged)),
+                Cell(f"{judged.scored:,}"),
+                Cell(f"{judged.labelled:,}"),
+                _cell(judged.auc, percent=False),
+                _cell(judged.sensitivity),
+                _cell(judged.specificity),
+                Cell(error.text, f"by chance {chance}" if judged.calibration.by_chance else ""),
+                Cell(" / ".join(map(str, marks))),
+            )
+        )
+    given = any(judged.threshold_given for judged in result.judges)
+    cut = "given" if given else "Youden’s, chosen on other members"
+    return Table(
+        name="judges-overview",
+        caption=f"Judges against the labels of {result.people}",
+        columns=(
+            *("Judge", "Scored", "Labelled", "Area under the ROC curve", "Sensitivity"),
+            *("Specificity", "Calibration error", f"Arms {', '.join(MARKS)}"),
+        ),
+        rows=tuple(rows),
+        finding=" ".join(_auc_sentence(judged, result.people) for judged in result.judges),
+        method=(
+            "Over labelled attacks of all arms: sensitivity and specificity at a threshold "
+            f"({cut}), "
+            "calibration error of probabilities fitted on other members, over ten bins "
+            "of equal number; beside it what a judge without any error would show. Intervals: "
+            f"{_method(result.judges[0].auc)}; rates: {_method(result.judges[0].sensitivity)}."
+        ),
+    )
+
+
+def _method(estimate: Estimate) -> str:
+    """How an interval was made, without what it is of."""
+    return estimate.method.partition("; ")[2] or estimate.method
+
+
+def _of_judge(judged: Judged, people: str, place: int) -> Iterator[Figure | Table]:
+    """The rates by arm and the reliability curve of one judge."""
+    name = _name(judged)
+    yield Figure(
+        name=f"judge-{place}-rates",
+        title=f"Rates of success by {name}, by people, and corrected",
+        svg=rates_svg(judged),
+        finding=_rates_sentence(judged) or "Nothing can be corrected: no attack has a label.",
+        method=(
+            f"Each row is one arm. Diamond: share that {name} calls a success, at a score of "
+            f"{number(judged.threshold)} or lower. Circle: share of labelled attacks that people "
+            f"({people}) call one. Square: corrected, hollow where it is extrapolated. {_signs()}"
+        ),
+        n=f"{judged.scored:,} scored attacks, {judged.labelled:,} of them labelled",
+        csv=rates_csv(judged),
+    )
+    yield _arms(judged, place)
+    if judged.calibration.curve:
+        yield Figure(
+            name=f"judge-{place}-calibration",
+            title=f"Calibration of {name}",
+            svg=calibration_svg(judged),
+            finding=_calibration_sentence(judged),
+            method=(
+                f"Scores made probabilities by {judged.calibration.map} regression on other "
+                "members’ attacks, ten bins of equal number. On the broken line a judge is as "
+                "often right as it says."
+            ),
+            n=f"{judged.calibration.error.n:,} labelled attacks",
+            csv=calibration_csv(judged),
+        )
+
+
+def _arms(judged: Judged, place: int) -> Table:
+    """One judge, arm by arm."""
+    rows = tuple(
+        (
+            Cell(arm_label(arm.model_type, arm.num_params, arm.mark)),
+            _cell(arm.auc, percent=False),
+            _cell(arm.judged_rate),
+            _cell(arm.people_rate),
+            _cell(arm.corrected),
+            Cell(_BASES[arm.basis], "" if arm.tuning is None else f"λ = {arm.tuning:.2f}"),
+            _cell(arm.extrapolated),
+        )
+        for arm in judged.arms
+    )
+    whys = {e.reason: None for arm in judged.arms for e in (arm.corrected, arm.extrapolated)}
+    doubts = "; ".join(reason for reason in whys if reason)
+    return Table(
+        name=f"judge-{place}-arms",
+        caption=f"{_name(judged)} by arm",
+        columns=(
+            *("Arm", "Area under the ROC curve", "By the judge", "By people", "Corrected"),
+            *("Rests on", "By errors of other arms"),
+        ),
+        rows=rows,
+        finding=_carried_sentence(judged),
+        method=f"{_signs()}{f' What is missing or weak (*): {doubts}.' if doubts else ''}",
+        folded=True,
+    )
+
+
+def _signs() -> str:
+    return (
+        f"{MARKS['circular']} circular: the judge also made this arm; {MARKS['unverified']} "
+        "unverified: nothing shows that it is independent of it."
+    )
+
+
+def _auc_sentence(judged: Judged, people: str) -> str:
+    if judged.auc.estimate is None:
+        return f"{_name(judged)} cannot be held against people: {judged.auc.reason}."
+    return (
+        f"Of two attacks of which {people} call one a success, {_name(judged)} scores it lower in "
+        f"{interval(judged.auc, 1, percent=True)} (50% is a coin)."
+    )
+
+
+def _outside(arm: ArmJudged) -> bool:
+    """Whether the judge's own rate lies outside the interval of the corrected one."""
+    rate, corrected = arm.judged_rate.estimate, arm.corrected
+    if rate is None or corrected.low is None or corrected.high is None:
+        return False
+    return not corrected.low <= rate <= corrected.high
+
+
+def _rates_sentence(judged: Judged) -> str:
+    known = [arm for arm in judged.arms if arm.corrected.low is not None]
+    if not known:
+        return ""
+    off = sum(map(_outside, known))
+    said = (
+        f"The rate of success by {_name(judged)} lies outside the interval of the corrected rate "
+        f"in {off} of {len(known)} arms."
+    )
+    carried = [arm for arm in judged.arms if arm.basis == "extrapolated"]
+    if not carried:
+        return said
+    names = ", ".join(arm_label(arm.model_type, arm.num_params) for arm in carried)
+    return f"{said} Extrapolated, for want of labels: {names}."
+
+
+def _carried_sentence(judged: Judged) -> str:
+    """Whether errors can be carried over, where it can be looked up."""
+    both = [arm for arm in judged.arms if arm.basis in ("labelled", "ppi")]
+    apart = [arm for arm in both if _apart(arm.corrected, arm.extrapolated)]
+    if not both:
+        return "No arm has labels of its own, so nothing shows whether errors can be carried over."
+    return (
+        f"In {len(apart)} of {len(both)} arms with labels, carrying over the errors of the other "
+        "arms would mislead: there is no such rate, or its interval lies apart."
+    )
+
+
+def _apart(one: Estimate, other: Estimate) -> bool:
+    if one.low is None or one.high is None:
+        return False
+    if other.low is None or other.high is None:
+        return other.estimate is None
+    return one.high < other.low or other.high < one.low
+
+
+def _calibration_sentence(judged: Judged) -> str:
+    error, chance = judged.calibration.error.estimate, judged.calibration.by_chance
+    return (
+        f"Probabilities are off by {number(error, 1, percent=True)} on average; a judge without "
+        f"any error would show {number(chance, 1, percent=True)} on as many attacks."
+    )
+
+
+def _swap_sentence(swap: Swap) -> str:
+    if swap.tau.estimate is None:
+        return ""
+    names = f"{safe(swap.first)} and {safe(swap.second)}"
+    said = f"{names} order the arms with Kendall’s τ-b of {interval(swap.tau)}"
+    if swap.top_changes is None:
+        return f"{said}."
+    return (
+        f"{said}; they name different arms as the safest in "
+        f"{number(swap.top_changes, 0, percent=True)} of resamples."
+    )
+
+
+def _swaps(swaps: Sequence[Swap]) -> Table:
+    """Each two judges."""
+    rows = tuple(
+        (
+            Cell(f"{safe(swap.first)}, {safe(swap.second)}"),
+            Cell(f"{swap.attacks:,}"),
+            _cell(swap.tau, percent=False),
+            Cell(number(swap.top_changes, 1, percent=True)),
+            Cell(number(swap.bottom_changes, 1, percent=True)),
+            Cell(f"{len(swap.flips):,}"),
+        )
+        for swap in swaps
+    )
+    return Table(
+        name="judges-swapped",
+        caption="One judge in the place of another",
+        columns=(
+            *("Judges", "Attacks by both", "Kendall’s τ-b of arms", "Safest arm differs"),
+            *("Least safe differs", "Pairs of arms turned"),
+        ),
+        rows=rows,
+        finding=" ".join(filter(None, map(_swap_sentence, swaps))),
+        method=(
+            "Arms by mean score over attacks that both scored; members resampled once for both "
+            "judges and all arms. Resampling adds noise to both orders, so the interval lies lower "
+            "than the estimate more often than not."
+        ),
+    )
+
+
+def _flips(swaps: Sequence[Swap]) -> Table:
+    """Pairs of arms that two judges order opposite."""
+    every = [(swap, flip) for swap in swaps for flip in swap.flips]
+    rows = tuple(
+        (
+            Cell(f"{safe(swap.first)}, {safe(swap.second)}"),
+            Cell(arm_label(*flip.first)),
+            Cell(arm_label(*flip.second)),
+            Cell(number(flip.opposite, 1, percent=True)),
+        )
+        for swap, flip in every
+    )
+    firm = sum((flip.opposite or 0) > 0.95 for _, flip in every)
+    return Table(
+        name="judges-flips",
+        caption="Pairs of arms that two judges order opposite",
+        columns=("Judges", "The first puts lower", "The second puts lower", "In resamples"),
+        rows=rows,
+        finding=f"{len(every):,} pairs are turned, {firm:,} of them in over 95% of resamples.",
+        method="As above; the last column is the share of resamples in which they disagree.",
+        folded=True,
+    )
+
+
+def _notes(judges: Sequence[Judged]) -> Iterator[str]:
+    for judged in judges:
+        made = [arm for arm in judged.arms if arm.mark == "circular"]
+        if made:
+            names = ", ".join(arm_label(arm.model_type, arm.num_params) for arm in made)
+            yield f"{_name(judged)} also made {names}: there it marks its own work (circular)."
