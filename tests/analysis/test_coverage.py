@@ -122,7 +122,7 @@ def test_tags_and_clusters_show_each_others_gaps() -> None:
     findings = " ".join(section(result).findings)
     assert f"reviewed attacks of clusters {other[0].number}." in findings
     assert "No reviewed attack has the tags Weapons." in findings
-    assert "largest template has 60 attacks by 1 member" in findings
+    assert "largest group of them has 60 attacks by 1 member" in findings
 
 
 def test_an_earlier_corpus_makes_only_what_is_far_from_it_new() -> None:

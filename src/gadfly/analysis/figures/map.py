@@ -32,7 +32,7 @@ _FONT = 'font-family="sans-serif" font-size="130"'
 def map_svg(result: MapResult, *, terms: bool = False) -> str:
     """The map as SVG text, without script.
 
-    :param terms: whether the words that name clusters are shown, where the result holds them.
+    :param terms: whether the first words of clusters are shown, where the result holds them.
     """
     height = _HEAD + result.height
     parts = [
@@ -110,6 +110,6 @@ def _names(result: MapResult, terms: bool) -> list[str]:
             f'<text x="{cluster.x}" y="{y}" {style} {rim} font-weight="600">{cluster.number}</text>'
         )
         if terms and cluster.terms:
-            words = escape(safe(", ".join(cluster.terms)))
+            words = escape(safe(", ".join(cluster.terms[:2])))  # more would overlap
             found.append(f'<text x="{cluster.x}" y="{y + 140}" {style} {rim}>{words}</text>')
     return found

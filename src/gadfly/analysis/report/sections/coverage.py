@@ -42,7 +42,7 @@ def _findings(result: CoverageResult) -> Iterator[str]:
         most = result.repeats.largest[0]
         yield (
             f"{_shown(result.repeats.share, percent=True)} of attacks nearly repeat another; the "
-            f"largest template has {most.n:,} attacks by {_count(most.n_members, 'member')}."
+            f"largest group of them has {most.n:,} attacks by {_count(most.n_members, 'member')}."
         )
     if result.novelty is not None and result.novelty.estimate is not None:
         share = _shown(result.novelty, percent=True)
@@ -246,5 +246,6 @@ def _shown(estimate: Estimate, *, percent: bool = False) -> str:
 def _cell(estimate: Estimate, digits: int = 2, *, percent: bool = False) -> Cell:
     digits = 1 if percent else digits
     text = number(estimate.estimate, digits, percent=percent)
-    shown = interval(estimate, digits, percent=percent)[len(text) + 1 :]
-    return Cell(text, shown or (estimate.reason or ""), doubt=estimate.low is None)
+    if estimate.estimate is None:
+        return Cell(text, estimate.reason or "")
+    return Cell(text, interval(estimate, digits, percent=percent)[len(text) + 1 :] or "no interval")

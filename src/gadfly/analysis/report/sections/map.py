@@ -54,7 +54,7 @@ def _finding(result: MapResult) -> str:
     (least, where), (most, best) = min(rated), max(rated)
     return (
         f"{found} Mean self-rated success goes from {number(least)} in cluster {where} to "
-        f"{number(most)} in cluster {best}."
+        f"{number(most)} in cluster {best}; of so many clusters some differ by chance."
     )
 
 
