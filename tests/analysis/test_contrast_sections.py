@@ -119,6 +119,19 @@ def test_circular_scores_are_marked(trapped: pl.DataFrame) -> None:
     ]
 
 
+def test_many_arms_with_hostile_names_are_drawn_in_few_rows() -> None:
+    arms = [(f"a<b>&{k}|\u202e", size) for k in range(8) for size in ("1B", "=2B", "large", "")]
+    frame = attacks(arms, n=12, members=12, seed=4)
+    found = contrasts(frame, how=HOW, design="randomised", permutations=9)
+    section = contrasts_section.section(found, results(frame).arms)
+    drawn = figures(section)
+    assert drawn[0].svg.count("all sizes") == 28
+    assert "<b>" not in drawn[0].svg
+    assert "\u202e" not in drawn[0].svg + drawn[1].svg
+    assert "trend" not in drawn[0].svg
+    assert tails_section.section(tails(frame, how=HOW)).findings == ()
+
+
 def test_one_arm_has_nothing_to_compare() -> None:
     frame = attacks([("plain lm", "")])
     found = contrasts(frame, how=HOW, design="randomised")

@@ -186,8 +186,9 @@ def test_permutation_finds_an_effect_that_pooling_members_would_drown() -> None:
     assert found.design == "randomised"
 
 
-def test_an_observational_study_is_never_permuted() -> None:
-    found = contrasts(paired(7), how=HOW, design="observational")
+@pytest.mark.parametrize(("design", "permutations"), [("observational", 99), ("randomised", 0)])
+def test_where_nothing_is_permuted_p_is_by_t(design: Any, permutations: int) -> None:
+    found = contrasts(paired(7), how=HOW, design=design, permutations=permutations)
     assert found.permutations == 0
     assert one(found).p_method.startswith("Student’s t, member jackknife")
 
@@ -247,6 +248,12 @@ def test_kinds_families_and_the_trend() -> None:
     assert rows[-1].within == "rlhf"
     assert "conditional on these models" in rows[-1].family
     assert rows[0].difference.n == 80
+
+
+def test_columns_that_a_frame_lacks_were_not_recorded() -> None:
+    frame = paired(8).drop("round", "probability", "turn_scores")
+    found = one(contrasts(frame, how=HOW, design="randomised", permutations=19))
+    assert "(where a round was recorded)" in found.p_method
 
 
 def test_one_arm_makes_no_contrast_and_few_members_no_p_value() -> None:

@@ -12,6 +12,7 @@ from gadfly.analysis.bootstrap import CI, seed_of
 from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.joint import Totals
+from gadfly.records.frame import ATTACK_COLUMNS
 
 __all__ = ["OUTCOMES", "Cells", "Outcome", "Pair", "sorted_attacks"]
 
@@ -25,8 +26,16 @@ _ORDER = ("member", "model_type", "num_params", "rating", "min_harmlessness", "t
 
 
 def sorted_attacks(frame: pl.DataFrame) -> pl.DataFrame:
-    """Attacks in an order of their own, so that the file's order changes no number."""
-    return frame.sort(*_ORDER, maintain_order=True)
+    """Attacks in an order of their own, so that the file's order changes no number.
+
+    A column of :data:`~gadfly.records.frame.ATTACK_COLUMNS` that is not there was not recorded.
+    """
+    absent = [
+        pl.lit(None, kind).alias(name)
+        for name, kind in ATTACK_COLUMNS.items()
+        if name not in frame.columns
+    ]
+    return frame.with_columns(absent).sort(*_ORDER, maintain_order=True)
 
 
 @dataclass(frozen=True)

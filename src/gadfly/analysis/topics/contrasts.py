@@ -123,6 +123,7 @@ def contrasts(
 ) -> Contrasts:
     """Every contrast of a frame of attacks, and its Simpson traps.
 
+    :param permutations: behind each p-value of a randomised study; 0 for Student's t there too.
     :raises PersonError: weighting by probabilities that were not recorded, or of arms that were not
         drawn at random.
     """
@@ -131,12 +132,14 @@ def contrasts(
     values = _values(attacks, success_threshold)
     weights = _inverse(attacks, design) if weighting == "probability" else None
     totals = [cells.totals(column, weights) for column in values.T]
-    what = "difference of means" + ("" if weights is None else ", attacks by 1/probability (Hájek)")
+    what = "difference of means, attack-weighted" + (
+        "" if weights is None else " by 1/probability (Hájek)"
+    )
 
     tasks = list(_tasks(cells.arms))
     plans = [plan for task in tasks for plan in task]
     found = contrasted(totals, _matrix(plans, cells.arms), how=how, seed=cells.seed, what=what)
-    permuted = design == "randomised" and weights is None and bool(plans)
+    permuted = design == "randomised" and weights is None and plans and permutations > 0
     p = [[contrast.p for contrast in row] for row in found]
     p_method = _by_t(how)
     if permuted:

@@ -100,7 +100,12 @@ def missing(frame: pl.DataFrame, *, how: Bootstrap, success_threshold: float = 3
     n = len(cells.arms)
     each = np.hstack([np.eye(3 * n), _pairs(n)])
     found = contrasted(
-        totals, each, how=how, seed=cells.seed, what="mean", missing="no attack has a rating"
+        totals,
+        each,
+        how=how,
+        seed=cells.seed,
+        what="mean, attack-weighted",
+        missing="no attack has a rating",
     )
     gone = attacks.filter(pl.col("rating").is_null())
     return Missing(

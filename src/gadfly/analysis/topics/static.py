@@ -96,7 +96,7 @@ def static(frame: pl.DataFrame, *, how: Bootstrap) -> Static:
         np.hstack(ways),
         how=how,
         seed=cells.seed,
-        what="mean",
+        what="mean, attack-weighted",
         missing=_NO_SCORES,
     )
     estimates = [contrast.estimate for contrast in found]

@@ -177,7 +177,7 @@ def _difference(
     value = np.nan
     if not missing:
         value = statistic.estimate(second.values) - statistic.estimate(first.values)
-    method = f"difference, {statistic.name}; joint {how.method}"
+    method = f"difference, {statistic.name}, attack-weighted; joint {how.method}"
     estimate, left_out = percentile(
         value, moves, members=members, n=sum(sizes), how=how, method=method
     )

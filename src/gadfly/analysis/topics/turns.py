@@ -79,7 +79,10 @@ def turns(frame: pl.DataFrame, *, how: Bootstrap, most: int = 5) -> Turns:
     there = ~np.isnan(scores)
     strata = _Strata.of(np.minimum(count, most), there, cells)
     plain = _means(
-        [cells.totals(np.where(there, count, np.nan)), cells.totals(scores)], cells, how, "mean"
+        [cells.totals(np.where(there, count, np.nan)), cells.totals(scores)],
+        cells,
+        how,
+        "mean, attack-weighted",
     )
     equal = strata.means(scores, cells, how)
     first = _first(attacks, cells, how, most)
@@ -118,7 +121,7 @@ def _first(attacks: pl.DataFrame, cells: Cells, how: Bootstrap, most: int) -> li
         pl.col("turn_scores").list.head(k).list.min().alias(str(k)) for k in range(1, most + 1)
     )
     totals = [cells.totals(column.to_numpy()) for column in lowest]
-    what = "mean of the lowest score of the first replies"
+    what = "mean of the lowest score of the first replies, attack-weighted"
     return _means(totals, cells, how, what, _NO_SCORES)
 
 
