@@ -4,6 +4,10 @@ Definition: the share of pairs of one harmful attack and one other in which the 
 lower harmlessness score, a tie counting half: the area under the ROC curve. 1 tells them apart
 always, ½ is a coin.
 
+Where members are drawn, the pairs are counted once for each two members: W_gh of member g's harmful
+attacks against member h's others. A resample that draws member g w_g times then has
+Σ_gh w_g w_h W_gh of them, which is the same number as counting again, and quicker.
+
 Reference: Hanley & McNeil 1982, "The meaning and use of the area under a receiver operating
 characteristic (ROC) curve", *Radiology* 143(1).
 
@@ -19,13 +23,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gadfly.analysis.sample import Floats, Sample
+from gadfly.analysis.sample import Draws, Floats, Sample
 from gadfly.analysis.statistics.ordering import Flags, below, ties
 from gadfly.analysis.statistics.protocol import Resampler, Statistic
 
 __all__ = ["AUC"]
 
 _NEEDED = 5  # attacks of either kind
+_MEMBERS = 1_000  # up to which pairs are counted by member: a table of a million cells
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,32 @@ class AUC(Statistic):
 
     def resampler(self, sample: Sample) -> Resampler:
         """The share in each resample; not a number where it has one kind alone."""
-        return lambda draws: self._of(draws.weights.astype(np.float64))
+        if sample.single or sample.n_clusters > _MEMBERS:
+            return lambda draws: self._of(draws.weights.astype(np.float64))
+        won = self._won(sample)
+        harmful = np.bincount(sample.clusters[self.harmful], minlength=sample.n_clusters)
+        others = sample.sizes - harmful
+        weight = sample.sums(np.ones(len(self.values))) / sample.sizes
+
+        def each(draws: Draws) -> Floats:
+            times = draws.multiplicities * weight
+            pairs = (times @ harmful) * (times @ others)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return np.asarray(((times @ won) * times).sum(axis=1) / pairs)
+
+        return each
+
+    def _won(self, sample: Sample) -> Floats:
+        """W_gh: pairs of members that the harmful attacks of one win against the other's others."""
+        scores, owners = self.values[self.harmful], sample.clusters[self.harmful]
+        others, whose = self.values[~self.harmful], sample.clusters[~self.harmful]
+        won = np.zeros((sample.n_clusters, sample.n_clusters))
+        for other in np.unique(whose):
+            theirs = others[whose == other]
+            lower = np.searchsorted(theirs, scores) + np.searchsorted(theirs, scores, side="right")
+            above = len(theirs) - lower / 2
+            won[:, other] = np.bincount(owners, above, sample.n_clusters)
+        return won
 
     def _of(self, weights: Floats) -> Floats:
         won = below(weights, ties(self.values), self.harmful, ~self.harmful)
