@@ -18,6 +18,7 @@ __all__ = [
     "report",
     "reproduce",
     "scoring",
+    "surveys",
     "tally",
     "training",
     "truth",

@@ -5,7 +5,7 @@
 * Reading one person's answers is noted in the audit before they are handed over; there is no way to
   read them that is not.
 * Group summaries read one answer of each person (:meth:`Feelings.groups`), for the rule in
-  ``care.feelings``; they name nobody.
+  ``care.feelings``, or all without their names (:meth:`Feelings.unnamed`); they name nobody.
 * Who people say they are stands in rows without person, time or order: every new row is written
   together with all that were there, in a new random order, so that neither the file nor a
   transaction's number tells which is whose. It is counted with four others or not yet.
@@ -139,6 +139,16 @@ class Feelings:
                 row = (felt.at, before.get(person.id), value)
                 out.setdefault(person.brief or "none", []).append(row)
         return out
+
+    def unnamed(self, people: Sequence[Person]) -> list[tuple[int, Feeling]]:
+        """Every answer with a number that stands for its person, and means nothing, drawn anew.
+
+        For summaries of groups alone (``analysis.topics.surveys``); it names nobody.
+        """
+        order = list(range(len(people)))
+        secrets.SystemRandom().shuffle(order)
+        numbers = {person.id: number for person, number in zip(people, order, strict=True)}
+        return [(numbers[person.id], felt) for person, felt in self._of(people)]
 
     def answered(self, people: Sequence[Person]) -> dict[str, set[str]]:
         """Which moments somebody was asked at, by pseudonym; not what they said."""

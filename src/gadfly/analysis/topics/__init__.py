@@ -23,6 +23,7 @@ __all__ = [
     "scores",
     "sequential",
     "static",
+    "surveys",
     "tags",
     "tails",
     "traps",

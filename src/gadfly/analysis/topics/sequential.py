@@ -2,7 +2,7 @@
 
 At up to 200 looks over the study's own order, for each arm and for each arm against the first, the
 interval of Robbins' mixture around the estimate so far (asymptotic, members as units, errors by the
-member jackknife widened as Student's t is; formula: ``statistics/confidence_sequence.py``). It begins
+member jackknife widened as Student's t; formula: ``statistics/confidence_sequence.py``). It begins
 once ten effective members have attacked the arm. One may stop at any look for any reason and
 the last interval still holds: at most one study in twenty, stopped so, errs.
 
