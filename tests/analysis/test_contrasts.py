@@ -177,6 +177,17 @@ def test_permutation_p_values_are_uniform_where_arms_do_not_differ() -> None:
     assert stats.kstest(found, "uniform").pvalue > 0.01
 
 
+def test_interventions_are_permuted_within_a_size() -> None:
+    """No member attacks both interventions at one size, so no label can move."""
+    arms = [(kind, size) for kind in ("plain lm", "rlhf") for size in ("1B", "10B")]
+    frame = attacks(arms, n=120, members=20, seed=8).with_columns(round=pl.lit(1, pl.Int64))
+    even = pl.col("member").str.slice(1).cast(pl.Int64) % 2 == 0
+    straight = (pl.col("model_type") == "rlhf") == (pl.col("num_params") == "10B")
+    found = contrasts(frame.filter(even == straight), how=HOW, design="randomised", permutations=19)
+    between = [c.p for c in found.contrasts if c.kind.startswith("intervention")]
+    assert between == [1.0] * 9
+
+
 def test_permutation_finds_an_effect_that_pooling_members_would_drown() -> None:
     found = one(contrasts(paired(7, effect=0.8, spread=4), how=HOW, design="randomised"))
     assert found.p == 0.001

@@ -116,6 +116,12 @@ def test_a_static_reading_that_live_attackers_contradict_is_found() -> None:
     assert float(rlhf.gap.high or 0) < 0
 
 
+def test_a_reversal_within_what_chance_can_do_is_not_clear() -> None:
+    found = static(dialogues(2, n=60, gain=0.1, slide=0.1), how=HOW)
+    (reversal,) = found.reversals
+    assert not reversal.clear
+
+
 def test_readings_that_agree_are_no_reversal() -> None:
     found = static(dialogues(6, gain=1.5, slide=-1.0), how=HOW)
     assert found.pairs == 1
