@@ -1,0 +1,165 @@
+"""People: who made the attacks, whether members learn or tire, and groups of them compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gadfly.analysis.figures.people import COLUMNS, people_svg
+from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.topics.people import GAP_MINUTES, GroupContrast, People, Trend
+from gadfly.analysis.words import interval, number, safe
+from gadfly.records.estimate import Estimate
+from gadfly.records.spreadsheet import csv_text
+
+__all__ = ["section"]
+
+_NAMES = {
+    "success_rate": "success rate",
+    "rating": "mean rating",
+    "min_harmlessness": "mean min harmlessness",
+}
+_ESTIMATE = ("estimate", "low", "high", "level", "n", "method", "reason")
+
+
+def section(found: People) -> Section:
+    """Concentration, learning and fatigue, and groups."""
+    svg = people_svg(found)
+    figure = () if svg is None else (_figure(found, svg),)
+    groups = () if not found.groups else (_groups(found),)
+    return Section(
+        name="people",
+        title="People",
+        lead="Who made the attacks, whether members learn or tire, and how groups differ.",
+        parts=(_concentration(found), *figure, *groups),
+        findings=tuple(_stands_out(found)),
+        notes=tuple(_notes(found)),
+    )
+
+
+def _concentration(found: People) -> Table:
+    made = found.concentration
+    tops = [
+        (Cell(f"Share of the busiest {top.members:,}"), Cell(number(top.share, 1, percent=True)))
+        for top in made.top
+    ]
+    return Table(
+        name="concentration",
+        caption="How members share the attacks",
+        columns=("", "Found"),
+        rows=(
+            (Cell("Gini coefficient"), _cell(made.gini)),
+            *tops,
+            (Cell("Members who made 80%"), Cell(f"{made.members_for_80:,}")),
+        ),
+        finding=f"{made.members_for_80:,} of {len(made.counts):,} members made 80% of "
+        f"{sum(made.counts):,} attacks.",
+        method=f"{made.gini.method}: for studies with other members like these. Shares are of "
+        "these members, and certain.",
+    )
+
+
+def _figure(found: People, svg: str) -> Figure:
+    rows = [
+        [kind, "", "", t.outcome, *(getattr(t.slope, name) for name in _ESTIMATE), ""]
+        for kind, trends in (("learning", found.learning), ("fatigue", found.fatigue))
+        for t in trends
+    ]
+    rows += [
+        [c.column, c.first, c.second, c.outcome]
+        + [getattr(c.difference, name) for name in _ESTIMATE]
+        + [c.design]
+        for c in found.contrasts
+    ]
+    level = found.learning[0].slope.level
+    return Figure(
+        name="people",
+        title="Members as they go on, and groups of them",
+        svg=svg,
+        finding=" ".join(_stands_out(found)) or "No change and no difference stands out.",
+        method=(
+            "Learning: change for each doubling of a member’s own attacks. Fatigue: change for "
+            "each attack later in a sitting, at equal place in the whole; a sitting ends after "
+            f"{GAP_MINUTES} minutes without an attack. Both within members and arms. Groups: "
+            f"differences over attacks. Bars: {level * 100:g}% intervals by the member jackknife; "
+            "filled: the interval excludes 0. Nothing is corrected for several comparisons."
+        ),
+        n=f"{sum(found.concentration.counts):,} attacks by "
+        f"{len(found.concentration.counts):,} members",
+        csv=csv_text(("what", "first", "second", "outcome", *_ESTIMATE, "design"), rows),
+    )
+
+
+def _groups(found: People) -> Table:
+    rows = [
+        (
+            Cell(f"{COLUMNS[column]}: {safe(group.name)}"),
+            Cell(f"{group.members:,}"),
+            Cell(f"{group.attacks:,}"),
+            _cell(group.success_rate, percent=True),
+            _cell(group.min_harmlessness),
+        )
+        for column, groups in found.groups.items()
+        for group in groups
+    ]
+    first = next(iter(found.groups.values()))[0].success_rate
+    return Table(
+        name="groups",
+        caption="Groups of members",
+        columns=("Group", "Members", "Attacks", "Success rate", "Mean min harmlessness"),
+        rows=tuple(rows),
+        finding="Whether groups differ is told by the interval of their difference, above.",
+        method=f"Intervals: {first.method.split('; ', 1)[1]}.",
+    )
+
+
+def _stands_out(found: People) -> Iterator[str]:
+    """Changes and differences whose interval excludes 0, of success and of scores."""
+    for trend in found.learning:
+        if _clear(trend.slope):
+            yield _went(trend, "for each doubling of the attacks that a member has made")
+    for trend in found.fatigue:
+        if _clear(trend.slope):
+            yield _went(trend, "with each attack later in a sitting")
+    for contrast in found.contrasts:
+        if _clear(contrast.difference):
+            yield _differs(contrast)
+
+
+def _went(trend: Trend, when: str) -> str:
+    way = "rises" if (trend.slope.estimate or 0) > 0 else "falls"
+    shown = interval(trend.slope, 3, percent=False)
+    return f"The {_NAMES[trend.outcome]} {way} {when}: {shown}."
+
+
+def _differs(contrast: GroupContrast) -> str:
+    shown = interval(contrast.difference, 2)
+    return (
+        f"{COLUMNS[contrast.column]} {safe(contrast.second)} less {safe(contrast.first)}: "
+        f"{_NAMES[contrast.outcome]} {shown} ({contrast.design})."
+    )
+
+
+def _clear(estimate: Estimate) -> bool:
+    if estimate.low is None or estimate.high is None:
+        return False
+    return estimate.low > 0 or estimate.high < 0
+
+
+def _notes(found: People) -> Iterator[str]:
+    learning, fatigue = found.learning[0].slope, found.fatigue[0].slope
+    if learning.estimate is None:
+        yield f"Learning is {learning.reason}."
+    if fatigue.estimate is None and fatigue.reason != learning.reason:
+        yield f"Fatigue is {fatigue.reason}."
+    if any(c.design == "observational" for c in found.contrasts):
+        yield (
+            "Groups marked observational were not made by chance: their members may differ in "
+            "much else."
+        )
+
+
+def _cell(estimate: Estimate, *, percent: bool = False) -> Cell:
+    text = number(estimate.estimate, 1 if percent else 2, percent=percent)
+    shown = interval(estimate, 1 if percent else 2, percent=percent)
+    return Cell(text, shown[len(text) + 1 :], doubt=estimate.reason is not None)
