@@ -85,10 +85,10 @@ def test_the_truth_is_found_where_the_judge_alone_is_wrong() -> None:
         assert found.estimate.low is not None
         assert found.estimate.high is not None
         held += found.estimate.low <= 0.4 <= found.estimate.high  # beta(2, 3) has mean 0.4
-        narrower += width(found.estimate) <= width(plain.estimate) + 1e-12
+        narrower += width(found.estimate) < width(plain.estimate)
         off.append(judge.mean() - 0.4)
     assert 180 <= held <= 199
-    assert narrower == 200
+    assert narrower > 150
     assert abs(np.mean(off)) < 0.05
 
 
@@ -121,6 +121,25 @@ def test_what_cannot_be_said_is_not_said() -> None:
     same = prediction_powered(np.array([1.0, 1.0, np.nan]), judge, members=None, level=0.95)
     assert same.estimate.low is None
     assert same.estimate.reason == "no interval: every label is the same"
+
+
+def test_few_members_give_a_rate_without_an_interval() -> None:
+    people, gaps, judge, who = study(4, labelled=0.3, members=6)
+    found = prediction_powered(gaps, judge, members=who, level=0.95).estimate
+    assert found.estimate is not None
+    assert found.low is None
+    assert "interval not estimable: members with labels count as" in (found.reason or "")
+    here = who < 3
+    carried = rogan_gladen(
+        judge[here],
+        judge[~here],
+        people[~here],
+        members=who[here],
+        other_members=who[~here],
+        level=0.95,
+    )
+    assert carried.low is None
+    assert "it takes 5" in (carried.reason or "")
 
 
 def test_a_rate_outside_of_0_and_1_is_cut_and_says_so() -> None:

@@ -16,12 +16,16 @@ By attack (``members`` is ``None``), as the papers have it:
 
 By member m, labelled and unlabelled attacks of one member together, with
 
-    a_m = Σ (yᵢ − ȳ)/n,   b_m = Σ (f̃ⱼ − mean f̃)/N − Σ (fᵢ − f̄)/n,
-    λ = −Σ a_m b_m / Σ b_m², kept in 0 to 1,   V = M/(M − 1) Σ (a_m + λ b_m)²,
+    a_m = Σ (yᵢ − ȳ)/(n − n_m),   b_m = Σ (f̃ⱼ − mean f̃)/(N − N_m) − Σ (fᵢ − f̄)/(n − n_m),
+    λ = −Σ a_m b_m / Σ b_m², kept in 0 to 1,   V = (M − 1)/M Σ (a_m + λ b_m)²,
 
-which at λ is the smallest such variance. The interval is θ ± z √V by attack, and by member with
-Student's t, degrees of freedom the effective number of members with labels less one. It is
-approximate: with few labels, or few of one kind, it is too narrow, and the reason says so.
+by how much each mean moves when the member is left out (the jackknife), with the λ that makes V
+smallest. A λ that the data chose is a slope that was fitted: V grows by (M − 1)/(M − 2).
+
+The interval is θ ± z √V by attack, and by member with Student's t, degrees of freedom the effective
+number of members with labels, less one, less one more for λ. It is approximate: from 12 equal
+members on it held 93.8-94.8% in studies with planted rates; below ten effective members there is
+none. With few labels of one kind it is too narrow, and the reason says so.
 
 References: Angelopoulos, Bates, Fannjiang, Jordan & Zrnic 2023, "Prediction-powered inference",
 *Science* 382; Angelopoulos, Duchi & Zrnic 2023, "PPI++: Efficient Prediction-Powered Inference",
@@ -49,7 +53,7 @@ from gadfly.records.estimate import Estimate
 
 __all__ = ["Powered", "cut", "prediction_powered"]
 
-_FEW = 10  # members, or labels of a kind, below which the interval is known to be narrow
+_FEW = 10  # effective members with labels, or labels of one kind
 
 
 @dataclass(frozen=True)
@@ -94,13 +98,14 @@ def prediction_powered(
         power = _ratio(float(-a @ b), float(b @ b)) if tuning is None else tuning
         power = power if others else 0.0
         count = len(weights)
-        variance = ((a + power * b) ** 2).sum() * count / max(count - 1, 1)
+        spent = 2 if tuning is None and power > 0 else 1  # the mean, and λ where the data chose it
+        variance = ((a + power * b) ** 2).sum() * (count - 1) ** 2 / count / max(count - spent, 1)
         worth = effective_members(weights[weights > 0])
-        reach = float(stats.t.ppf((1 + level) / 2, max(worth - 1, 1e-9)))
+        reach = float(stats.t.ppf((1 + level) / 2, max(worth - spent, 1e-9)))
     value = float(y.mean() + (power * (unseen.mean() - f.mean()) if others else 0.0))
     half = reach * float(np.sqrt(variance))
-    found = _found(value, half, level, n, method, doubt=_doubt(y, worth, members))
-    return Powered(found, power)
+    few = members is not None and worth < _FEW
+    return Powered(_found(y, value, half, level, method, f"{worth:.1f}" if few else ""), power)
 
 
 def cut(estimate: Estimate) -> Estimate:
@@ -145,7 +150,8 @@ def _by_member(
     y, f, unseen = people[there], judge[there], judge[~there]
 
     def summed(values: Floats, which: Ints) -> Floats:
-        return np.asarray(np.bincount(which, values, count) / max(len(values), 1))
+        rest = len(values) - np.bincount(which, minlength=count)
+        return np.asarray(np.bincount(which, values, count) / np.maximum(rest, 1))
 
     a = summed(y - y.mean(), codes[there])
     b = -summed(f - f.mean(), codes[there])
@@ -159,23 +165,25 @@ def _ratio(top: float, bottom: float) -> float:
     return min(max(float(top / bottom), 0.0), 1.0) if bottom > 0 else 0.0
 
 
-def _doubt(y: Floats, worth: float, members: Ints | None) -> str | None:
-    """Why the interval is likely too narrow."""
-    if members is not None and worth < _FEW:
-        return f"likely too narrow: labels are of members that count as {worth:.1f}"
-    few = min(int((y != y.min()).sum()), int((y != y.max()).sum()))
-    if few < _FEW:
-        return f"likely too narrow: only {few} labels of one kind"
-    return None
-
-
-def _found(
-    value: float, half: float, level: float, n: int, method: str, *, doubt: str | None
-) -> Estimate:
-    ends = (value - half, value + half) if half > 0 else (None, None)
-    reason = doubt if half > 0 else "no interval: every label is the same"
+def _found(y: Floats, value: float, half: float, level: float, method: str, few: str) -> Estimate:
+    """The estimate with what there is of an interval; ``few``: what too few members count as."""
+    rare = min(int((y != y.min()).sum()), int((y != y.max()).sum()))
+    reason = None
+    if few:
+        reason = f"interval not estimable: members with labels count as {few}, it takes {_FEW}"
+    elif not half > 0:
+        reason = "no interval: every label is the same"
+    there = reason is None
+    if there and rare < _FEW:
+        reason = f"likely too narrow: only {rare} labels of one kind"
     return Estimate(
-        estimate=value, low=ends[0], high=ends[1], level=level, n=n, method=method, reason=reason
+        estimate=value,
+        low=value - half if there else None,
+        high=value + half if there else None,
+        level=level,
+        n=len(y),
+        method=method,
+        reason=reason,
     )
 
 
