@@ -104,6 +104,8 @@ def test_circular_scores_are_marked(trapped: pl.DataFrame) -> None:
     )
     section = contrasts_section.section(found, shaped)
     drawn = figures(section)
+    assert "† circular" in drawn[0].method
+    assert "‡" not in drawn[0].method
     assert "rlhf − plain lm †" in drawn[0].svg
     assert "rlhf †" in drawn[1].svg
     assert "plain lm †" not in drawn[1].svg

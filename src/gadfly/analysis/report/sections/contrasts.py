@@ -70,7 +70,7 @@ def _parts(found: Contrasts, arms: tuple[ArmResult, ...]) -> Iterator[Figure | T
                 title=f"{title} ({found.design})",
                 svg=svg,
                 finding=_finding(own, level),
-                method=_method(own[0], level),
+                method=f"{_method(own[0], level)} {_legend(arms)}".strip(),
                 n=f"{sum(arm.n for arm in arms):,} attacks, each difference with its own n",
                 csv=_csv(own),
             )
@@ -97,6 +97,16 @@ def _method(contrast: Contrast, level: float) -> str:
         f"family. p: {contrast.p_method}. Trends are slopes for a tenfold size, conditional on "
         "these models."
     )
+
+
+def _legend(arms: tuple[ArmResult, ...]) -> str:
+    """What the signs beside interventions say of their scores."""
+    marks = {arm.lineage_mark for arm in arms}
+    said = {
+        "circular": "† circular: the scorer also made an arm that is compared.",
+        "unverified": "‡ unverified: nothing shows that the scorer is independent of the arms.",
+    }
+    return " ".join(words for mark, words in said.items() if mark in marks)
 
 
 def _csv(contrasts: Sequence[Contrast]) -> str:
