@@ -17,6 +17,8 @@ from matplotlib.cbook import boxplot_stats
 from scipy import stats
 from typer.testing import CliRunner
 
+from gadfly.analysis.report.sections import figure1
+from gadfly.analysis.report.tables import Table
 from gadfly.analysis.reproduce import identity as identity_module
 from gadfly.analysis.reproduce import own as own_module
 from gadfly.analysis.reproduce import reproduce as reproduce_module
@@ -390,6 +392,23 @@ def test_groups_a_second_way(found: Reproduction, table: pd.DataFrame) -> None:
         for name, scores in table.groupby(names).min_harmlessness:
             assert got[f"{name} | mean"] == pytest.approx(scores.mean())
             assert got[f"{name} | 5% quantile"] == pytest.approx(scores.quantile(0.05))
+
+
+def test_intervals_stand_beside_the_published_ones(found: Reproduction) -> None:
+    values = {"rating": "figure1_left", "min_harmlessness": "figure1_middle"}
+    panels = {name: published().group(group).values for name, group in values.items()}
+    tables = figure1.section(found.results.arms, found.paper_arms, panels).parts
+    for name, shown in zip(values, tables, strict=True):
+        assert isinstance(shown, Table)
+        for place, row in enumerate(shown.rows):
+            ours = getattr(found.results.arms[place], name)
+            iid = getattr(found.paper_arms[place], name)
+            assert ours.estimate == iid.estimate
+            assert "bootstrap of attacks" in iid.method
+            ratio = (ours.high - ours.low) / (iid.high - iid.low)
+            assert row[4].text == f"{ratio:.1f}"
+    first = tables[0].rows[0]
+    assert (first[1].text, first[1].detail) == ("2.03", "[1.94, 2.12]")
 
 
 def test_a_part_gives_what_can_be_computed(shared: Path) -> None:

@@ -13,6 +13,7 @@ from gadfly.analysis.report.sections import (
     comparison,
     counts,
     efficacy,
+    figure1,
     mixed,
     one_attack,
     outcomes,
@@ -21,7 +22,8 @@ from gadfly.analysis.report.sections import (
 )
 from gadfly.analysis.report.sections import map as map_section
 from gadfly.analysis.reproduce.compare import comparison_csv
-from gadfly.analysis.reproduce.reproduce import PAPER_RESAMPLES, Reproduction
+from gadfly.analysis.reproduce.published import published
+from gadfly.analysis.reproduce.reproduce import Reproduction
 from gadfly.errors import OperatorError
 from gadfly.records.canonical import pretty_json
 from gadfly.records.output import beside
@@ -72,7 +74,9 @@ def _sections(found: Reproduction, *, show_text: bool) -> Iterator[Section | Non
     yield comparison.section(found.comparisons, found.identity)
     yield counts.section(found.counts)
     yield replace(arms.section(found.results), title="Figure 1. Arms")
-    yield _as_published(found)
+    values = {"rating": "figure1_left", "min_harmlessness": "figure1_middle"}
+    panels = {name: published().group(group).values for name, group in values.items()}
+    yield figure1.section(found.results.arms, found.paper_arms, panels)
     yield None if found.map is None else map_section.section(found.map, show_text=show_text)
     yield efficacy.section(found.efficacy)
     yield None if found.one_attack is None else one_attack.section(found.one_attack)
@@ -81,25 +85,3 @@ def _sections(found: Reproduction, *, show_text: bool) -> Iterator[Section | Non
     yield mixed.section(found.mixed, marks=marks)
     yield outcomes.section(found.results)
     yield outcomes.reading(found.results)
-
-
-def _as_published(found: Reproduction) -> Section:
-    """Figure 1 with the paper's intervals."""
-    same = {"arms": found.paper_arms, "ci": "iid", "resamples": PAPER_RESAMPLES}
-    whole = arms.section(found.results.model_copy(update=same))
-    figure, table, *_ = whole.parts
-    return replace(
-        whole,
-        name="paper-mode",
-        title="Figure 1 with the paper’s intervals",
-        lead=(
-            "The same estimates with intervals as in the paper, from resamples of single attacks. "
-            "They take every attack for independent, which few busy members make untrue: compare "
-            "their widths with those above."
-        ),
-        parts=(
-            replace(figure, name="figure1-paper"),
-            replace(table, name="arms-paper"),
-        ),
-        findings=(),
-    )

@@ -8,6 +8,7 @@ __all__ = [
     "coverage",
     "efficacy",
     "evasion",
+    "figure1",
     "judges",
     "map",
     "missing",
