@@ -67,9 +67,12 @@ def test_krippendorffs_own_example(scale: Scale, published: float) -> None:
     found = alpha(UNITS, scale)
     assert found.estimate == pytest.approx(published, abs=5e-4)
     assert found.n == 11  # one unit has a single value
-    assert found.low is not None
-    assert found.high is not None
-    assert found.low < published < found.high
+    assert found.low is None
+    assert found.reason == "no interval: with fewer than 30 items it would not hold its level"
+    often = alpha(UNITS * 40, scale)
+    assert often.low is not None
+    assert often.high is not None
+    assert often.low < published < often.high
 
 
 def test_fleiss_own_example() -> None:
@@ -174,15 +177,23 @@ def test_each_scale_keeps_what_it_should(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=3, max_size=12).filter(lambda x: len(set(x)) > 1))
 def test_perfect_agreement_is_one(truth: list[int]) -> None:
-    ratings = [[r, r, r] for r in truth]
-    tags = [[frozenset("ab"[: r % 3]), frozenset("ab"[: r % 3])] for r in [0, 1, *truth]]
+    ratings = [[r, r, r] for r in truth * 20]
+    tags = [[frozenset("ab"[: r % 3])] * 2 for r in [0, 1, *truth] * 20]
     found = [alpha(ratings, scale) for scale in SCALES]
     found += [fleiss_kappa(ratings, raters=3, how=over(200)), tag_alpha(tags, how=over(200))]
     for one in found:
         assert one.estimate == pytest.approx(1)
+        assert one.low == pytest.approx(1)
         assert one.reason is not None
-        assert one.low is None or one.low == pytest.approx(1)
-        assert "is a point" in one.reason or "not defined in" in one.reason
+        assert "the interval is a point" in one.reason
+
+
+@pytest.mark.parametrize(("rare", "some"), [(19, False), (20, True)])
+def test_an_interval_needs_items_that_are_not_all_alike(rare: int, some: bool) -> None:
+    ratings = [[1, 0]] * (rare // 2) + [[1, 1]] * (rare - rare // 2) + [[0, 0]] * 200
+    for found in (alpha(ratings, "nominal"), fleiss_kappa(ratings, raters=2, how=over(200))):
+        assert (found.low is not None) == some
+        assert some or "fewer than 20 items that have a rating other than" in str(found.reason)
 
 
 def test_the_closer_a_miss_the_less_it_costs_where_order_counts() -> None:
@@ -225,4 +236,4 @@ def test_one_attack_has_an_estimate_and_no_interval() -> None:
     found = alpha([[0, 1, 1]])
     assert found.estimate is not None
     assert found.low is None
-    assert found.reason == "no interval: resampling needs at least 2 items, there is 1"
+    assert found.reason == "no interval: with fewer than 30 items it would not hold its level"

@@ -2,13 +2,17 @@
 
 A table has a row for each item (an attack, a completion), a column for each rater, and NaN where a
 rater did not rate. Intervals resample items, so they speak of other items like these, judged by
-these raters; percentile method.
+these raters; percentiles are expanded for the number of items (Hesterberg 2015).
 
-No coefficient is defined where every rating is the same: nothing could have differed. A resample of
-items may come out so too; up to 5% of such resamples are left out, with more there is no interval.
+No coefficient is defined where every rating is the same: nothing could have differed. Resamples
+that come out so are left out. In 1,000 drawn studies each (3 raters, 5 values) 95% intervals of α,
+κ and AC covered 92.5-95.1% with 30 items and 94.8-95.6% with 50; where one of two values made up
+95% they covered under 75% with 30 items, of which few had the other value, 91-93% with 100 and 94%
+with 300. So there is an interval from 30 items on of which 20 have a rating other than the
+commonest.
 
-References: Gwet 2014, *Handbook of Inter-Rater Reliability*, 4th edition; Davison & Hinkley 1997,
-chapter 2 (percentile intervals).
+References: Gwet 2014, *Handbook of Inter-Rater Reliability*, 4th edition; Hesterberg 2015, "What
+Teachers Should Know About the Bootstrap", *The American Statistician* 69(4), section 5.2.
 
 >>> table([[0, 4, None], [3]]).shape
 (2, 3)
@@ -16,10 +20,11 @@ chapter 2 (percentile intervals).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from gadfly.analysis.bootstrap import Bootstrap, resample, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
@@ -48,8 +53,11 @@ infinite where it is not defined."""
 OVER_ITEMS = Bootstrap(ci="iid", unit="item")
 """How intervals are made unless the caller says otherwise."""
 SAME = "every rating is the same, so agreement cannot be told from chance"
-_FEW = 10  # items below which a percentile interval is known to be narrow
-_UNDEFINED = 0.05  # share of resamples that may be undefined
+_ITEMS = 30  # from which intervals hold their level
+_VARIED = 20  # of them, with a rating that is not the commonest
+_LOST = 0.01  # share of resamples that may be undefined
+_CHEAPER = 8  # items drawn one by one in the time that a pattern takes at once
+_CELLS = 500_000  # weights held at once
 
 
 def table(ratings: Ratings) -> Floats:
@@ -75,6 +83,8 @@ class Patterns:
     """The patterns, a row each."""
     times: Ints
     """Number of items with each pattern."""
+    varied: int
+    """Number of items with a rating other than the commonest."""
 
     @property
     def n(self) -> int:
@@ -88,12 +98,13 @@ def counted(ratings: Ratings, *, least: int = 2) -> Patterns:
     there = codes >= 0
     places = np.nonzero(there)[0] * len(values) + codes[there]
     counts = np.bincount(places, minlength=len(codes) * len(values))
-    return _patterns(values, counts.reshape(len(codes), len(values)))
+    return _patterns(values, counts.reshape(len(codes), len(values)), codes)
 
 
 def coded(ratings: Ratings, *, least: int = 2) -> Patterns:
     """Which value each rater gave each item with ``least`` ratings or more: its place, or −1."""
-    return _patterns(*_codes(ratings, least))
+    values, codes = _codes(ratings, least)
+    return _patterns(values, codes, codes)
 
 
 def _codes(ratings: Ratings, least: int) -> tuple[Floats, Ints]:
@@ -105,11 +116,13 @@ def _codes(ratings: Ratings, least: int) -> tuple[Floats, Ints]:
     return values, np.where(np.isfinite(rows), codes, -1)
 
 
-def _patterns(values: Floats, rows: Ints) -> Patterns:
+def _patterns(values: Floats, rows: Ints, codes: Ints) -> Patterns:
     if not rows.size:
-        return Patterns(values, rows[:0].astype(np.float64), np.zeros(0, dtype=np.int64))
+        return Patterns(values, rows[:0].astype(np.float64), np.zeros(0, dtype=np.int64), 0)
+    commonest = np.bincount(codes[codes >= 0]).argmax()
+    varied = int(((codes >= 0) & (codes != commonest)).any(axis=1).sum())
     found, times = np.unique(rows, axis=0, return_counts=True)
-    return Patterns(values, found.astype(np.float64), times)
+    return Patterns(values, found.astype(np.float64), times, varied)
 
 
 def closeness(values: Floats, power: int) -> Floats:
@@ -130,15 +143,14 @@ def over_items(
     :param missing: why it is not estimable; ``None`` where it is.
     """
     n = patterns.n
-    method = f"{name}; {how.method}"
+    method = f"{name}; bootstrap of {how.unit}s, expanded percentile, {how.resamples:,} resamples"
     estimate = None if missing else _at_once(of, patterns)
     ends: tuple[float | None, float | None] = (None, None)
-    if estimate is None:
-        reason: str | None = missing or SAME
-    elif n < 2:
-        reason = f"no interval: resampling needs at least 2 {how.unit}s, there is {n}"
-    else:
-        ends, reason = _ends(name, of, patterns, how)
+    reason: str | None = missing or SAME
+    if estimate is not None:
+        reason = _too_few(patterns, how.unit)
+        if reason is None:
+            ends, reason = _ends(name, of, patterns, how)
     low, high = ends
     return Estimate(
         estimate=estimate, low=low, high=high, level=how.level, n=n, method=method, reason=reason
@@ -152,25 +164,47 @@ def _at_once(of: Of, patterns: Patterns) -> float | None:
     return value if np.isfinite(value) else None
 
 
+def _too_few(patterns: Patterns, unit: str) -> str | None:
+    """Why no interval would hold its level."""
+    few = f"fewer than {_ITEMS} {unit}s" if patterns.n < _ITEMS else None
+    if patterns.varied < _VARIED and not few:
+        few = f"fewer than {_VARIED} {unit}s that have a rating other than the commonest"
+    return f"no interval: with {few} it would not hold its level" if few else None
+
+
 def _ends(
     name: str, of: Of, patterns: Patterns, how: Bootstrap
 ) -> tuple[tuple[float | None, float | None], str | None]:
-    """The ends of the interval, and why there are none or why they are in doubt."""
-    n, starts = patterns.n, np.cumsum(patterns.times) - patterns.times
-    sample = Sample.of(np.repeat(np.arange(len(starts), dtype=np.float64), patterns.times), None)
-    draws = resample(sample, how.resamples, seed_of(sample, name, patterns.rows.tobytes().hex()))
-    parts = []
-    for draw in draws:
-        weights = np.add.reduceat(draw.multiplicities, starts, axis=1).astype(np.float64)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            parts.append(of(weights))
+    """The ends of the interval, and why there are none or why they say little."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        parts = [of(weights) for weights in _resamples(name, patterns, how)]
     values = np.concatenate(parts)
     found = values[np.isfinite(values)]
-    undefined = 1 - len(found) / len(values)
-    if undefined > _UNDEFINED:
+    if len(found) < (1 - _LOST) * len(values):
+        undefined = 1 - len(found) / len(values)
         return (None, None), f"no interval: not defined in {undefined:.0%} of the resamples"
-    tail = (1 - how.level) / 2
+    n = patterns.n
+    reach = stdtrit(n - 1, (1 + how.level) / 2) * np.sqrt(n / (n - 1))
+    tail = float(ndtr(-reach))  # expanded percentile
     low, high = (float(x) for x in np.quantile(found, [tail, 1 - tail]))
     if high - low < 1e-12:  # but for rounding
         return (low, high), "the interval is a point: in every resample agreement is the same"
-    return (low, high), f"likely too narrow: only {n} {how.unit}s" if n < _FEW else None
+    return (low, high), None
+
+
+def _resamples(name: str, patterns: Patterns, how: Bootstrap) -> Iterator[Floats]:
+    """How often each pattern stands in each resample, in portions that fit in memory."""
+    n, times = patterns.n, patterns.times
+    places = np.repeat(np.arange(len(times), dtype=np.float64), times)
+    sample = Sample.of(places, None)
+    seed = seed_of(sample, name, patterns.rows.tobytes().hex())
+    if len(times) * _CHEAPER < n:  # the same distribution: counts of patterns, not of items
+        rng = np.random.default_rng(seed)
+        portion = max(1, _CELLS // len(times))
+        for start in range(0, how.resamples, portion):
+            size = min(portion, how.resamples - start)
+            yield rng.multinomial(n, times / n, size=size).astype(np.float64)
+        return
+    starts = np.cumsum(times) - times
+    for draw in resample(sample, how.resamples, seed):
+        yield np.add.reduceat(draw.multiplicities, starts, axis=1).astype(np.float64)

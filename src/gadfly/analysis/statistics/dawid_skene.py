@@ -59,6 +59,11 @@ class DawidSkene:
     log_likelihood: tuple[float, ...]
     """Penalised log-likelihood before each step; never falls."""
 
+    @property
+    def accuracy(self) -> Floats:
+        """How often each rater names an item's true class (k)."""
+        return np.asarray(np.einsum("j,kjj->k", self.prevalence, self.confusion))
+
 
 def dawid_skene(
     ratings: Ratings, *, prior: float = 1.0, tolerance: float = 1e-10, most_steps: int = 5000

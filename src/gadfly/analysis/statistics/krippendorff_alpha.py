@@ -126,8 +126,10 @@ def _ordinal(counts: Floats) -> Of:
         rank = np.cumsum(marginals, axis=1) - marginals / 2
         delta = (rank[:, :, None] - rank[:, None, :]) ** 2
         within = ((weights @ pairs).reshape(delta.shape) * delta).sum(axis=(1, 2))
-        between = np.einsum("bc,bck,bk->b", marginals, delta, marginals)
-        return np.asarray(1 - (marginals.sum(axis=1) - 1) * within / between)
+        total, first = marginals.sum(axis=1), (marginals * rank).sum(axis=1)
+        between = 2 * (total * (marginals * rank**2).sum(axis=1) - first**2)
+        between = np.where(between > 1e-12 * total**4, between, np.nan)  # rounding: 0
+        return np.asarray(1 - (total - 1) * within / between)
 
     return of
 

@@ -23,11 +23,12 @@ References: Cohen 1960, 1968; Light 1971, "Measures of response agreement for qu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array
 
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Floats
@@ -72,7 +73,7 @@ def weighted_kappa(
         missing = f"no {how.unit} has ratings by two raters"
         return over_items(name, np.sum, found, how=how, missing=missing)
     distance = 1 - closeness(found.values, WEIGHTS[weights])
-    columns = hstack([_columns(found.rows, distance, *pair) for pair in pairs]).T.tocsr()
+    columns = _columns(found.rows, distance, pairs)
 
     def of(weighting: Floats) -> Floats:
         sums = (columns @ weighting.T).T.reshape(len(weighting), len(pairs), -1)
@@ -86,11 +87,20 @@ def weighted_kappa(
     return over_items(name, of, found, how=how)
 
 
-def _columns(rows: Floats, distance: Floats, a: int, b: int) -> csr_array:
-    """By pattern: whether both rated, how far apart they are, and which value each gave."""
-    both = np.flatnonzero((rows[:, [a, b]] >= 0).all(axis=1))
-    one, other = (rows[both, rater].astype(np.int64) for rater in (a, b))
-    ones, zeros, width = np.ones(len(both)), np.zeros(len(both), dtype=np.int64), len(distance)
-    data = np.concatenate([ones, distance[one, other], ones, ones])
-    columns = np.concatenate([zeros, zeros + 1, one + 2, other + 2 + width])
-    return csr_array((data, (np.tile(both, 4), columns)), shape=(len(rows), 2 + 2 * width))
+def _columns(rows: Floats, distance: Floats, pairs: Sequence[tuple[int, int]]) -> csr_array:
+    """For each pair of raters by pattern (columns): whether both rated, how far apart they are, and
+    which value each gave.
+    """
+    width = len(distance)
+    data, places, patterns = [], [], []
+    for pair, (a, b) in enumerate(pairs):
+        both = np.flatnonzero((rows[:, a] >= 0) & (rows[:, b] >= 0))
+        one, other = (rows[both, rater].astype(np.int64) for rater in (a, b))
+        ones, zeros = np.ones(len(both)), np.zeros(len(both), dtype=np.int64)
+        start = pair * (2 + 2 * width)
+        data += [ones, distance[one, other], ones, ones]
+        places += [start + p for p in (zeros, zeros + 1, one + 2, other + 2 + width)]
+        patterns += [both] * 4
+    shape = (len(pairs) * (2 + 2 * width), len(rows))
+    where = (np.concatenate(places), np.concatenate(patterns))
+    return csr_array((np.concatenate(data), where), shape=shape)

@@ -20,7 +20,7 @@ from gadfly.analysis.coefficients import (
     kappa,
 )
 from gadfly.analysis.sample import Floats
-from gadfly.analysis.statistics.dawid_skene import NoModel, dawid_skene
+from gadfly.analysis.statistics.dawid_skene import DawidSkene, NoModel, dawid_skene
 from gadfly.analysis.statistics.krippendorff_alpha import krippendorff_alpha
 from gadfly.errors import PersonError
 from gadfly.records.canonical import Record
@@ -96,7 +96,7 @@ class CriterionAgreement(Record):
     coefficients: Coefficients
     """Agreement of all raters."""
     by_rater: tuple[RaterAgreement, ...]
-    """Each rater; empty with more than 30."""
+    """Each rater; empty with more than 30, and on two values where other criteria have more."""
     classes: Classes | None
     """Dawid and Skene's model; ``None`` where it does not hold."""
     classes_reason: str | None
@@ -144,6 +144,8 @@ def ratings_of_reviews(
 
 
 def _result(file: RatingsFile, how: Bootstrap) -> RatingsResult:
+    many = [c for c in file.criteria if len(np.unique(c.ratings[np.isfinite(c.ratings)])) > 2]
+    detailed = {c.name for c in many or file.criteria[:1]}
     return RatingsResult(
         name=file.name,
         sha256=file.sha256,
@@ -151,19 +153,19 @@ def _result(file: RatingsFile, how: Bootstrap) -> RatingsResult:
         ignored=file.ignored,
         level=how.level,
         resamples=how.resamples,
-        criteria=tuple(_agreement(criterion, how) for criterion in file.criteria),
+        criteria=tuple(_agreement(c, how, raters=c.name in detailed) for c in file.criteria),
     )
 
 
-def _agreement(criterion: Criterion, how: Bootstrap) -> CriterionAgreement:
-    """All that is said of one criterion."""
+def _agreement(criterion: Criterion, how: Bootstrap, *, raters: bool) -> CriterionAgreement:
+    """All that is said of one criterion, and with ``raters`` of each of them."""
     ratings = criterion.ratings
     there = np.isfinite(ratings)
     values, counts = np.unique(ratings[there], return_counts=True)
     many = len(values) > MOST_VALUES
     scale: Scale = "nominal" if criterion.labels else "ordinal"
     scale = "binary" if len(values) <= 2 else scale
-    model, reason = _model(criterion, how, scale, many=many)
+    model, reason = _model(criterion.ratings, many=many)
     labels = criterion.labels or tuple(f"{v:g}" for v in values)
     return CriterionAgreement(
         name=criterion.name,
@@ -178,38 +180,33 @@ def _agreement(criterion: Criterion, how: Bootstrap) -> CriterionAgreement:
         repeats=criterion.repeats,
         changed=criterion.changed,
         coefficients=coefficients(ratings, scale, how, many=many),
-        by_rater=model[1],
-        classes=model[0],
+        by_rater=_raters(criterion, scale, how, model) if raters and not many else (),
+        classes=None if model is None else _classes(model),
         classes_reason=reason,
     )
 
 
-def _model(
-    criterion: Criterion, how: Bootstrap, scale: Scale, *, many: bool
-) -> tuple[tuple[Classes | None, tuple[RaterAgreement, ...]], str | None]:
-    """Dawid and Skene's classes with each rater, and why there are none."""
+def _model(ratings: Floats, *, many: bool) -> tuple[DawidSkene | None, str | None]:
+    """Dawid and Skene's model, or why there is none."""
     if many:
-        return (None, ()), f"more than {MOST_VALUES} different values are no classes"
+        return None, f"more than {MOST_VALUES} different values are no classes"
     try:
-        model = dawid_skene(criterion.ratings)
+        return dawid_skene(ratings), None
     except NoModel as error:
-        return (None, _raters(criterion, scale, how, None, None)), str(error)
-    right = np.einsum("j,kjj->k", model.prevalence, model.confusion)
-    classes = Classes(
+        return None, str(error)
+
+
+def _classes(model: DawidSkene) -> Classes:
+    return Classes(
         shares=tuple(model.prevalence.tolist()),
         doubtful=int((model.posterior.max(axis=1) < 0.9).sum()),
         steps=len(model.log_likelihood),
         log_likelihood=model.log_likelihood[-1],
     )
-    return (classes, _raters(criterion, scale, how, right, model.confusion)), None
 
 
 def _raters(
-    criterion: Criterion,
-    scale: Scale,
-    how: Bootstrap,
-    right: Floats | None,
-    confusion: Floats | None,
+    criterion: Criterion, scale: Scale, how: Bootstrap, model: DawidSkene | None
 ) -> tuple[RaterAgreement, ...]:
     """Each rater beside the others."""
     ratings, names = criterion.ratings, criterion.raters
@@ -224,10 +221,8 @@ def _raters(
             alpha_without=krippendorff_alpha(
                 np.delete(ratings, k, axis=1), scale="ordinal" if ordered else "nominal", how=how
             ),
-            accuracy=None if right is None else float(right[k]),
-            confusion=None
-            if confusion is None
-            else tuple(tuple(row) for row in confusion[k].tolist()),
+            accuracy=None if model is None else float(model.accuracy[k]),
+            confusion=None if model is None else tuple(map(tuple, model.confusion[k].tolist())),
         )
         for k, name in enumerate(names)
     )
