@@ -179,6 +179,14 @@ def test_a_file_becomes_a_report(tmp_path: Path) -> None:
     assert "Columns of the ratings that were not used: note." in page
     found = json.loads((out / "results.json").read_text())
     assert [c["name"] for c in found["criteria"]] == ["harm", "<b>tag</b>"]
+    items = pl.read_csv(out / "items.csv", infer_schema=False)
+    assert items.columns == ["criterion", "item", "ratings", "likeliest value", "probability"]
+    assert items["criterion"].value_counts().sort("count").rows() == [
+        ("<b>tag</b>", 40),
+        ("harm", 60),
+    ]
+    tags = items.filter(criterion="<b>tag</b>")
+    assert tags["likeliest value"].to_list() == [str(int(i[1:]) % 2) for i in tags["item"]]
     same = RatingsResult.model_validate_json((out / "results.json").read_bytes(), strict=False)
     assert same == ratings_result(path, resamples=200)
     printed = CliRunner().invoke(
@@ -191,8 +199,9 @@ def test_nothing_to_analyse_and_a_wrong_level_are_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["analyze", "--out", str(tmp_path)])
     assert isinstance(done.exception, PersonError)
     assert "--ratings FILE" in str(done.exception)
+    (tmp_path / "r.csv").write_text(",".join(RATING_COLUMNS) + "\ni,a,harm,1\n")
     with pytest.raises(PersonError, match="level: got 95"):
-        ratings_result(tmp_path / "no.csv", level=95)
+        ratings_result(tmp_path / "r.csv", level=95)
 
 
 def test_the_same_ratings_give_the_same_results(tmp_path: Path) -> None:

@@ -116,14 +116,14 @@ def _analyze_ratings(
     """How far the raters of a file agree; with ``json`` it is printed where it is alone."""
     from gadfly.analysis.report.ratings import analyze_ratings, terminal_ratings, write_ratings
 
-    result, document = analyze_ratings(path, resamples=resamples, level=level)
-    files = write_ratings(document, folder)
+    report = analyze_ratings(path, resamples=resamples, level=level)
+    files = write_ratings(report, folder)
     if json and alone:
-        print_json(result)
+        print_json(report.result)
     elif not json:
-        found = terminal_ratings(result)
+        found = terminal_ratings(report.result)
         shown = range(len(found.columns)) if out.width >= _WIDE else _NARROW_RATINGS
-        out.print(_table(found, shown, plain(result.name)))
+        out.print(_table(found, shown, plain(report.result.name)))
     note(f"Agreement: {files.html}")
 
 

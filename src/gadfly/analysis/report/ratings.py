@@ -1,12 +1,19 @@
-"""The report of a file of ratings by itself: one page, its Markdown, and the results."""
+"""The report of a file of ratings by itself: one page, its Markdown, the results, and items.csv.
+
+``items.csv`` holds what each item truly is by Dawid and Skene's model: for each criterion and item
+the number of ratings, the likeliest value and its probability.
+"""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
+
+import numpy as np
 
 from gadfly.analysis.provenance import git_state, library_versions
 from gadfly.analysis.report.page import Document, Written, write_document
@@ -14,22 +21,52 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.sections import ratings
 from gadfly.analysis.report.tables import TerminalTable
 from gadfly.analysis.results import Provenance
-from gadfly.analysis.topics.ratings import RatingsResult, ratings_result
+from gadfly.analysis.statistics.dawid_skene import NoModel, dawid_skene
+from gadfly.analysis.topics.ratings import RatingsResult, agreement_of
+from gadfly.errors import OperatorError
 from gadfly.records.canonical import pretty_json
+from gadfly.records.output import beside
+from gadfly.records.ratings import RatingsFile, read_ratings
+from gadfly.records.spreadsheet import csv_text
 
-__all__ = ["analyze_ratings", "terminal_ratings", "write_ratings"]
+__all__ = ["RatingsReport", "analyze_ratings", "terminal_ratings", "write_ratings"]
 
 
-def analyze_ratings(path: Path, *, resamples: int, level: float) -> tuple[RatingsResult, Document]:
+@dataclass(frozen=True)
+class RatingsReport:
+    """Agreement of the raters of a file, before it is written."""
+
+    result: RatingsResult
+    """Every number."""
+    document: Document
+    """The page."""
+    items: str
+    """``items.csv``."""
+
+
+def analyze_ratings(path: Path, *, resamples: int, level: float) -> RatingsReport:
     """Agreement of the raters of a file, and its report."""
     started = time.monotonic()
-    result = ratings_result(path, resamples=resamples, level=level)
-    return result, _document(result, time.monotonic() - started)
+    file = read_ratings(path)
+    result = agreement_of(file, resamples=resamples, level=level)
+    document = _document(result, time.monotonic() - started)
+    return RatingsReport(result, document, _items_csv(file))
 
 
-def write_ratings(document: Document, out: Path) -> Written:
-    """Write report.html, report.md and results.json into a folder."""
-    return write_document(document, out)
+def write_ratings(report: RatingsReport, out: Path) -> Written:
+    """Write report.html, report.md, results.json and items.csv into a folder.
+
+    :raises OperatorError: the folder cannot be written to.
+    """
+    written = write_document(report.document, out)
+    try:
+        with beside(out / "items.csv") as file:
+            file.write(report.items.encode(errors="backslashreplace"))
+    except OSError as error:
+        raise OperatorError(
+            f"{out}: items.csv cannot be written: {error.strerror or error}; make room"
+        ) from error
+    return written
 
 
 def terminal_ratings(result: RatingsResult) -> TerminalTable:
@@ -69,3 +106,24 @@ def _document(result: RatingsResult, seconds: float) -> Document:
         ),
         results=pretty_json(result),
     )
+
+
+def _items_csv(file: RatingsFile) -> str:
+    """Every item of each criterion for which the model holds."""
+    columns = ("criterion", "item", "ratings", "likeliest value", "probability")
+    rows: list[tuple[object, ...]] = []
+    for criterion in file.criteria:
+        try:
+            model = dawid_skene(criterion.ratings)
+        except NoModel:
+            continue
+        labels = criterion.labels or tuple(f"{value:g}" for value in model.values)
+        likeliest = model.posterior.argmax(axis=1)
+        sizes = np.isfinite(criterion.ratings).sum(axis=1)
+        rows += [
+            (criterion.name, item, int(size), labels[place], round(float(row[place]), 6))
+            for item, size, place, row in zip(
+                criterion.items, sizes, likeliest, model.posterior, strict=True
+            )
+        ]
+    return csv_text(columns, rows)

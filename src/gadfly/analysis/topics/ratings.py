@@ -32,6 +32,7 @@ __all__ = [
     "CriterionAgreement",
     "RaterAgreement",
     "RatingsResult",
+    "agreement_of",
     "ratings_of_reviews",
     "ratings_result",
 ]
@@ -129,21 +130,20 @@ def ratings_result(
 
     :raises PersonError: it cannot be read, told with every fault of it; or the level is none.
     """
+    return agreement_of(read_ratings(path), resamples=resamples, level=level)
+
+
+def agreement_of(
+    file: RatingsFile, *, resamples: int = 2000, level: float = 0.95, unit: str = "item"
+) -> RatingsResult:
+    """Agreement of the raters of a file that was read.
+
+    :param unit: what was rated, in a word.
+    :raises PersonError: the level is none.
+    """
     if not 0 < level < 1:
         raise PersonError(f"level: got {level}; allowed: between 0 and 1, for example 0.95")
-    file = read_ratings(path)
-    return _result(file, Bootstrap(ci="iid", resamples=resamples, level=level, unit="item"))
-
-
-def ratings_of_reviews(
-    frame: pl.DataFrame, *, name: str, resamples: int = 2000, level: float = 0.95
-) -> RatingsResult:
-    """Agreement of a study's reviewers, as :mod:`gadfly.records.review_ratings` lays them out."""
-    file = RatingsFile(name, None, frame.height, (), criteria_of(frame))
-    return _result(file, Bootstrap(ci="iid", resamples=resamples, level=level, unit="attack"))
-
-
-def _result(file: RatingsFile, how: Bootstrap) -> RatingsResult:
+    how = Bootstrap(ci="iid", resamples=resamples, level=level, unit=unit)
     many = [c for c in file.criteria if len(np.unique(c.ratings[np.isfinite(c.ratings)])) > 2]
     detailed = {c.name for c in many or file.criteria[:1]}
     return RatingsResult(
@@ -155,6 +155,14 @@ def _result(file: RatingsFile, how: Bootstrap) -> RatingsResult:
         resamples=how.resamples,
         criteria=tuple(_agreement(c, how, raters=c.name in detailed) for c in file.criteria),
     )
+
+
+def ratings_of_reviews(
+    frame: pl.DataFrame, *, name: str, resamples: int = 2000, level: float = 0.95
+) -> RatingsResult:
+    """Agreement of a study's reviewers, as :mod:`gadfly.records.review_ratings` lays them out."""
+    file = RatingsFile(name, None, frame.height, (), criteria_of(frame))
+    return agreement_of(file, resamples=resamples, level=level, unit="attack")
 
 
 def _agreement(criterion: Criterion, how: Bootstrap, *, raters: bool) -> CriterionAgreement:
