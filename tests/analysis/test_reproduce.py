@@ -17,20 +17,24 @@ from matplotlib.cbook import boxplot_stats
 from scipy import stats
 from typer.testing import CliRunner
 
+from gadfly.analysis.report.page import page_html
 from gadfly.analysis.report.sections import figure1
 from gadfly.analysis.report.tables import Table
+from gadfly.analysis.reproduce import figures as figures_module
 from gadfly.analysis.reproduce import identity as identity_module
-from gadfly.analysis.reproduce import own as own_module
 from gadfly.analysis.reproduce import reproduce as reproduce_module
+from gadfly.analysis.reproduce.bounds import EXACT, FILTER, ROUNDED, Own
 from gadfly.analysis.reproduce.compare import Comparison, compare
 from gadfly.analysis.reproduce.digest import digests
+from gadfly.analysis.reproduce.figures import figure_numbers
 from gadfly.analysis.reproduce.identity import Identity, identify
-from gadfly.analysis.reproduce.own import Own, own_numbers
 from gadfly.analysis.reproduce.published import published
 from gadfly.analysis.reproduce.reproduce import Reproduction, reproduce
+from gadfly.analysis.reproduce.write import document
 from gadfly.analysis.results import Scorer, SourceInfo
 from gadfly.cli.main import app
 from gadfly.records.reading import read_attack_frame
+from tests.analysis.studies import attacks
 
 SOURCE = SourceInfo(title="A file", name="file", scorer=Scorer(name="published", version="unknown"))
 PAPER_NAMES = {
@@ -233,7 +237,7 @@ def test_the_filter_moves_no_quantile_beyond_its_bounds(seed: int, taken: str, n
     }
     # A quantile interpolates between two values, which the bounds by rank know to within one.
     slack = 2 * np.diff(values).max() if taken != "random" else np.diff(values).max()
-    for name, own in own_module._violins(frame, 0.05).items():
+    for name, own in figures_module._violins(frame, 0.05).items():
         assert own.value is not None
         off = own.value - figure[name.split(" | ")[1]]
         assert -own.below - slack <= off <= own.above + slack, name
@@ -255,8 +259,8 @@ def test_the_filter_moves_no_share_of_members_beyond_its_bounds(seed: int, top: 
     planted = published().model_copy(update={"groups": (group,)})
     left = pl.DataFrame({"member": np.delete(members, drop)})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(own_module, "published", lambda: planted)
-        found = own_module._members(left, gone)
+        patch.setattr(figures_module, "published", lambda: planted)
+        found = figures_module._members(left, gone)
     values["Gini coefficient"] = gini(sizes)
     for name, value in values.items():
         own = found[name]
@@ -423,8 +427,32 @@ def test_a_part_gives_what_can_be_computed(shared: Path) -> None:
     assert ours(part, "table1")["rlhf 13B | attacks"] is None
 
 
+@pytest.mark.parametrize(
+    "poor",
+    [
+        attacks(n=1, members=1),
+        attacks(n=3, missing=1.0),
+        attacks(n=30, missing=0.5),
+        attacks([("rlhf", "13B")], n=40).with_columns(min_harmlessness=pl.lit(1.0)),
+        attacks([("=1+1", ""), ("<b>", "\x1b[31m")], n=12),
+    ],
+    ids=["one", "nothing", "half", "constant", "hostile"],
+)
+def test_a_poor_file_is_reproduced_as_far_as_it_goes(poor: pl.DataFrame) -> None:
+    text = pl.lit("\n\nHuman: hello\n\nAssistant: hello")
+    frame = poor.with_columns(transcript=text, task_description=pl.lit("a"))
+    part = reproduce(frame, source=SOURCE, resamples=100)
+    for found in part.comparisons:
+        assert found.shown in ("not comparable", "not the whole file: no verdict")
+        assert found.reason
+        assert found.reason not in (FILTER, ROUNDED, EXACT)
+    page = page_html(document(part))
+    assert "<b>" not in page
+    assert "\x1b" not in page
+
+
 def test_an_exact_file_has_no_room_for_the_filter(found: Reproduction, whole: pl.DataFrame) -> None:
-    numbers = own_numbers(
+    numbers = figure_numbers(
         whole,
         arms=found.paper_arms,
         counts=found.counts,

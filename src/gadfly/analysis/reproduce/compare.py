@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from gadfly.analysis.reproduce.bounds import Own
 from gadfly.analysis.reproduce.identity import Identity
-from gadfly.analysis.reproduce.own import Own
 from gadfly.analysis.reproduce.published import Basis, Group, Origin, published
 from gadfly.records.canonical import Record
 from gadfly.records.spreadsheet import csv_text

@@ -19,9 +19,10 @@ from gadfly.analysis.analyze import analyze
 from gadfly.analysis.arms import arm_result
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.reproduce.compare import Comparison, compare
+from gadfly.analysis.reproduce.figures import figure_numbers
 from gadfly.analysis.reproduce.identity import Identity, identify
-from gadfly.analysis.reproduce.own import own_numbers
 from gadfly.analysis.reproduce.published import published
+from gadfly.analysis.reproduce.released import released_numbers
 from gadfly.analysis.results import ArmResult, Results, SourceInfo
 from gadfly.analysis.topics.counts import ArmCounts, counts
 from gadfly.analysis.topics.efficacy import Efficacy, efficacy
@@ -135,7 +136,7 @@ def reproduce(
     members = efficacy(chosen, level=level)
     tell("members")
     counted = counts(chosen)
-    own = own_numbers(
+    figures = figure_numbers(
         chosen,
         arms=paper_arms,
         counts=counted,
@@ -143,11 +144,12 @@ def reproduce(
         efficacy=members,
         removed=chosen.height != published().attacks["figures"],
     )
+    released = released_numbers(chosen, arms=paper_arms, scores=distributions)
     drawn = None if map_options is None else _map(chosen, map_options)
     tell("map")
     return Reproduction(
         identity=identity,
-        comparisons=compare(own, identity),
+        comparisons=compare(figures | released, identity),
         results=results,
         paper_arms=paper_arms,
         counts=counted,
