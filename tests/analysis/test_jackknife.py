@@ -7,7 +7,12 @@ import pytest
 from scipy.stats import norm, t
 
 from gadfly.analysis.sample import Floats, Ints
-from gadfly.analysis.statistics.jackknife import difference, standard_errors, within_slope
+from gadfly.analysis.statistics.jackknife import (
+    difference,
+    mean_errors,
+    standard_errors,
+    within_slope,
+)
 
 
 def _world(seed: int, *, members: int, n: int, uneven: float) -> tuple[Ints, np.random.Generator]:
@@ -64,6 +69,15 @@ def test_equal_attacks_of_single_members_give_students_interval() -> None:
     _, error, _ = standard_errors(sums, counts)
     spread = [values[:20].var(ddof=1), values[20:].var(ddof=1)]
     assert error == pytest.approx(np.sqrt(sum(spread) / 20 * 20 / 19 * 39 / 40), rel=1e-6)
+
+
+def test_degrees_of_freedom_are_effective_members_less_one() -> None:
+    alike, uneven = np.full(9, 4.0), np.array([97.0, 1.0, 1.0, 1.0, 0, 0, 0, 0, 0])
+    counts = np.stack([np.stack([alike, alike]), np.stack([alike, uneven])])
+    _, _, df = standard_errors(counts * 1.5, counts)
+    assert df == pytest.approx([8.0, 100**2 / (97**2 + 3) - 1])
+    _, _, of_means = mean_errors(counts[1] * 1.5, counts[1])
+    assert of_means == pytest.approx(df)
 
 
 @pytest.mark.parametrize("uneven", [0.0, 1.8])

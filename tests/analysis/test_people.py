@@ -79,6 +79,16 @@ def test_learning_and_fatigue_are_told_apart() -> None:
     assert not holds(learning, 0.2)
 
 
+def test_a_harder_arm_that_comes_late_is_no_learning() -> None:
+    frame = planted().with_columns(late=pl.int_range(pl.len()).over("member") >= 4)
+    kinds = pl.when("late").then(pl.lit("rlhf")).otherwise(pl.lit("plain lm"))
+    was = (pl.col("model_type") == "rlhf").cast(pl.Float64)
+    moved = pl.col("min_harmlessness") - was + pl.col("late").cast(pl.Float64)
+    later = frame.with_columns(min_harmlessness=moved, model_type=kinds).drop("late")
+    learning, _ = slopes(people(later, success_threshold=3))
+    assert holds(learning, 0)
+
+
 def test_no_order_no_learning() -> None:
     found = people(planted(learning=0.4, ordered=False), success_threshold=3)
     for trend in (*found.learning, *found.fatigue):

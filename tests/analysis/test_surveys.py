@@ -101,7 +101,11 @@ def test_intervals_need_ten_people_and_are_rounded_outward() -> None:
     rows = [row(p, 1, float(draw.integers(1, 6)), at=float(p)) for p in range(10)]
     (item,) = [i for i in shown(rows).items if i.item == "sad"]
     assert item.mean.low is not None
-    assert round(item.mean.low * 10, 6) % 1 == 0
+    assert item.mean.high is not None
+    values = np.array([r[7] for r in rows])
+    half = 2.262157 * values.std(ddof=1) / np.sqrt(10)
+    assert item.mean.low == pytest.approx(np.floor((values.mean() - half) * 10) / 10)
+    assert item.mean.high == pytest.approx(np.ceil((values.mean() + half) * 10) / 10)
     (few,) = [i for i in shown(rows[:9]).items if i.item == "sad"]
     assert few.mean.low is None
     assert "fewer than 10" in str(few.mean.reason)

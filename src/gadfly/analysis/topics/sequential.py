@@ -1,6 +1,6 @@
 """When a study could have stopped: intervals that hold at every moment of it at once.
 
-At up to 200 looks over the study's own order, for each arm and for each arm against the first, the
+At up to 100 looks over the study's own order, for each arm and for each arm against the first, the
 interval of Robbins' mixture around the estimate so far (asymptotic, members as units, errors by the
 member jackknife widened as Student's t; formula: ``statistics/confidence_sequence.py``). It begins
 once ten effective members have attacked the arm. One may stop at any look for any reason and
@@ -32,7 +32,7 @@ __all__ = ["ArmSequence", "ContrastSequence", "Look", "Sequential", "sequential"
 
 Design = Literal["observational", "randomised"]
 Outcome = Literal["rating", "success_rate"]
-_LOOKS = (20, 200)  # least and most
+_LOOKS = (20, 100)  # least and most
 _CELLS = 4_000_000  # looks times arms times members held at once
 _LEAST = 10  # effective members
 _TOP = 4.0  # the highest rating
