@@ -79,6 +79,19 @@ def test_the_template_and_who_used_it_are_found() -> None:
     assert of(planted(), "mine", "").repeats.estimate == pytest.approx(0.5, abs=0.05)
 
 
+def test_members_who_repeat_each_other_do_not_repeat_themselves() -> None:
+    texts = ["a ferry to the old town"] * 3 + ["comets and their orbits", "bread of rye and wheat"]
+    frame = (
+        attacks(n=3)
+        .head(5)
+        .with_columns(
+            pl.Series("task_description", texts), pl.Series("member", ["a", "a", "b", "b", "b"])
+        )
+    )
+    found = coverage(frame, space(frame)).repeats
+    assert (found.share.estimate, found.own.estimate, found.distinct) == (3 / 5, 2 / 5, 3)
+
+
 def test_arms_are_ordered_by_how_different_their_attacks_are() -> None:
     wide, narrow, copied = (of(planted(), *arm) for arm in ARMS)
     assert planted().drawn == EACH // 4
