@@ -137,7 +137,7 @@ def test_odd_studies_have_a_report(tmp_path: Path, rows: list[dict[str, object]]
 
 def test_markdown_and_page_carry_the_same_numbers(tmp_path: Path) -> None:
     files = report(tmp_path)
-    page = Page(files.html.read_text(encoding="utf-8")).text
+    page = Page(files.html.read_text(encoding="utf-8")).text.replace("\u00a0", " ")
     markdown = files.markdown.read_text(encoding="utf-8")
     numbers = re.findall(r"\[−?\d+\.\d\d, −?\d+\.\d\d\]", markdown)
     assert len(numbers) > 10

@@ -17,6 +17,7 @@ from typing import cast
 
 import polars as pl
 from pydantic import JsonValue
+from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.arms import arm_result, default_mark, outcomes_of
 from gadfly.analysis.bootstrap import CI, Bootstrap
@@ -24,7 +25,7 @@ from gadfly.analysis.findings import findings
 from gadfly.analysis.findings import notes as all_notes
 from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.provenance import git_state, library_versions
-from gadfly.analysis.questions import STEPS, answered
+from gadfly.analysis.questions import STEPS, Beside, Question, answered
 from gadfly.analysis.results import (
     ArmResult,
     Design,
@@ -33,6 +34,7 @@ from gadfly.analysis.results import (
     Results,
     Seed,
     SourceInfo,
+    Topics,
 )
 from gadfly.analysis.truth import Truth, agreement, arm_truth
 from gadfly.errors import PersonError, ProgrammerError, show
@@ -67,6 +69,7 @@ def analyze(
     design: Design = "observational",
     notes: Sequence[str] = (),
     truth: Truth | None = None,
+    beside: Beside | None = None,
     topics: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
@@ -76,6 +79,7 @@ def analyze(
     :func:`gadfly.analysis.arms.default_mark`. ``notes`` are sentences that the report must carry.
     ``truth`` is what is known beyond ratings and scores; with it the frame may have a column
     ``true_harm`` (0-4, null where nobody knows it).
+    ``beside`` is what a study has beside its attacks: reviews, surveys.
     ``topics``: ask what is asked beyond the arms, too; without it an analysis takes a moment.
     ``progress`` is called with (steps done, steps): each arm is one, and each further question.
     """
@@ -88,12 +92,14 @@ def analyze(
     used_marks = _marks(chosen, marks or {}, source)
     steps = _Steps(len(used_marks) + topics * STEPS, progress)
     arms, seeds = _arms(chosen, used_marks, how, success_threshold, truth, steps)
-    beyond = (
-        answered(
-            whole, how=how, design=design, success_threshold=success_threshold, tell=steps.next
-        )
-        if topics
-        else None
+    question = Question(
+        how=how,
+        design=design,
+        success_threshold=success_threshold,
+        scorer=source.scorer,
+        marks=used_marks,
+        truth=truth,
+        beside=beside or Beside(),
     )
     given: dict[str, JsonValue] = {
         "attacker_kind": attacker_kind,
@@ -127,10 +133,16 @@ def analyze(
         notes=(),
         agreement=None if truth is None else agreement(chosen, arms, truth, how),
         arms=arms,
-        topics=beyond,
+        topics=_answered(whole, question, steps) if topics else None,
         provenance=_provenance(source, given, used, seeds, started),
     )
     return results.model_copy(update={"notes": all_notes(results, tuple(notes))})
+
+
+def _answered(frame: pl.DataFrame, question: Question, steps: _Steps) -> Topics:
+    """The answers, on one thread: matrices are small, and threads would wait for each other."""
+    with threadpool_limits(limits=1):
+        return answered(frame, question, tell=steps.next)
 
 
 class _Steps:

@@ -14,11 +14,16 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from gadfly.analysis.topics.contrasts import Contrasts
 from gadfly.analysis.topics.efficacy import Efficacy
+from gadfly.analysis.topics.evasion import Evasion
+from gadfly.analysis.topics.judges import Judges
 from gadfly.analysis.topics.missing import Missing
 from gadfly.analysis.topics.mixed import MixedModels
 from gadfly.analysis.topics.people import People
+from gadfly.analysis.topics.ratings import RatingsResult
 from gadfly.analysis.topics.scores import Scores
+from gadfly.analysis.topics.sequential import Sequential
 from gadfly.analysis.topics.static import Static
+from gadfly.analysis.topics.surveys import Surveys
 from gadfly.analysis.topics.tags import TagsResult
 from gadfly.analysis.topics.tails import Tails
 from gadfly.analysis.topics.turns import Turns
@@ -239,6 +244,16 @@ class Topics(Record):
     """Distributions of ratings and scores, and how they go together."""
     tags: TagsResult | None
     """Tags by reviewers; null where nobody tagged."""
+    evasion: Evasion | None
+    """Refusal and helpfulness beside harmlessness; null where no harmless request was asked."""
+    judges: tuple[Judges, ...]
+    """The scorer against the attackers' ratings, and against reviewers where there are any."""
+    agreement: RatingsResult | None
+    """How far reviewers agree, with each other and with the attackers; null without reviews."""
+    sequential: Sequential | None
+    """When the study could have stopped; null where arms were not drawn at random."""
+    surveys: Surveys | None
+    """Demographics and feelings, in groups; null where nobody answered."""
 
 
 class Seed(Record):

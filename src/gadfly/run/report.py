@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from gadfly.analysis.analyze import analyze
+from gadfly.analysis.questions import Beside
 from gadfly.analysis.results import Design, Mark, Results, SourceInfo
 from gadfly.analysis.results import Scorer as ScorerInfo
 from gadfly.analysis.truth import Truth
@@ -30,7 +31,11 @@ from gadfly.run.gather import gather, left_out
 from gadfly.run.models import lineage_of
 from gadfly.run.notes import study_notes
 from gadfly.run.scoring import score_study
+from gadfly.run.surveys import study_surveys
 from gadfly.run.truth import read_harms, read_truth, sight_of
+from gadfly.store.feelings import Feelings
+from gadfly.store.people import People
+from gadfly.store.reviews import Reviews
 from gadfly.store.sealing import Vault
 from gadfly.store.store import Store
 from gadfly.study.arms import LocalSpec, ScriptedSpec, StudyArm
@@ -57,6 +62,8 @@ class Analysable:
     success_threshold: float
     truth: Truth | None = None
     """What is known beyond ratings and scores; ``None`` where nothing is."""
+    beside: Beside | None = None
+    """Reviews and surveys of a study; ``None`` where there are none."""
 
     def results(self, *, success_threshold: float | None = None, **options: Any) -> Results:
         """Its analysis, with the options of :func:`gadfly.analysis.analyze.analyze`."""
@@ -70,6 +77,7 @@ class Analysable:
             design=self.design,
             notes=self.notes,
             truth=self.truth,
+            beside=self.beside,
             **options,
         )
 
@@ -179,6 +187,19 @@ def analysable_attacks(
         notes=tuple(study_notes(study, attacks, left_out(study), truth)),
         success_threshold=file.study.success_threshold,
         truth=truth,
+        beside=None if quick else _beside(study, attacks),
+    )
+
+
+def _beside(study: OpenStudy, attacks: Sequence[Attack]) -> Beside:
+    """Reviews of the attacks that are analysed, and surveys as they may be shown."""
+    shown = {attack.number for attack in attacks}
+    reviews = Reviews(study.store).of_study(study.id)
+    everybody = People(study.store).of_study(study.id)
+    return Beside(
+        reviews=tuple(review for review in reviews if review.attack in shown),
+        taxonomy=study.file.materials.taxonomy.label,
+        surveys=study_surveys(Feelings(study.store), everybody, study.file.forms),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gadfly.analysis.figures.forest import Group, Line, Point, forest_svg
-from gadfly.analysis.topics.cells import Outcome
+from gadfly.analysis.topics.cells import OUTCOMES, Outcome
 from gadfly.analysis.topics.contrasts import Contrast, Contrasts
 from gadfly.analysis.words import safe
 
@@ -20,11 +20,11 @@ Sign = Callable[[Sequence[str]], str]
 _SHOWN: tuple[Outcome, ...] = ("rating", "min_harmlessness")
 _TITLES = [
     ["Self-rated success, difference", "above 0: attacks on the first work better"],
-    ["Mean min harmlessness, difference", "above 0: the first is safer"],
+    ["Min harmlessness, difference", "above 0: the first is safer"],
 ]
 _SIZE_TITLES = [
     ["Self-rated success, difference", "above 0: attacks on the larger work better"],
-    ["Mean min harmlessness, difference", "above 0: the larger is safer"],
+    ["Min harmlessness, difference", "above 0: the larger is safer"],
 ]
 _MOST = 60  # rows
 _NAME = 24  # characters of a name
@@ -36,8 +36,10 @@ def interventions_svg(found: Contrasts, sign: Sign, alpha: float) -> str | None:
     :param alpha: Holm-adjusted p-value below which a point is filled.
     """
     rows = [c for c in found.contrasts if c.kind in ("intervention", "intervention_pooled")]
-    if len(rows) > 3 * _MOST:
-        rows = [c for c in rows if c.kind == "intervention_pooled"] or rows[: 3 * _MOST]
+    if len(rows) > len(OUTCOMES) * _MOST:
+        rows = [c for c in rows if c.kind == "intervention_pooled"] or rows
+        kept = list(dict.fromkeys((c.first, c.second, c.within) for c in rows))[:_MOST]
+        rows = [c for c in rows if (c.first, c.second, c.within) in kept]
     groups: list[Group] = []
     for first, second in dict.fromkeys((c.first, c.second) for c in rows):
         own = [c for c in rows if (c.first, c.second) == (first, second)]

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from gadfly.analysis.findings import KIND_NAMES, attackers
 from gadfly.analysis.report.page import Document, Written, section_html, write_document
 from gadfly.analysis.report.section import Section
-from gadfly.analysis.report.sections import arms, outcomes, truth
-from gadfly.analysis.results import Results, results_json
+from gadfly.analysis.report.sections import (
+    arms,
+    contrasts,
+    efficacy,
+    evasion,
+    judges,
+    missing,
+    mixed,
+    outcomes,
+    people,
+    ratings,
+    scores,
+    sequential,
+    surveys,
+    tags,
+    tails,
+    truth,
+    turns,
+)
+from gadfly.analysis.results import Results, Topics, results_json
 
-__all__ = ["notebook_html", "report", "write_report"]
+__all__ = ["notebook_html", "report", "sections_of", "write_report"]
 
 
 def write_report(results: Results, out: Path) -> Written:
@@ -34,7 +53,7 @@ def report(results: Results) -> Document:
             f"{results.n_attacks:,} attacks by {results.n_members:,} {attackers(results)} on "
             f"{len(results.arms)} {how_many}, {assigned} at random."
         ),
-        sections=_sections(results),
+        sections=sections_of(results),
         provenance=results.provenance,
         results=results_json(results),
         banner=None if results.attacker_kind == "human" else banner,
@@ -49,12 +68,33 @@ def notebook_html(results: Results) -> str:
     return section_html(arms.section(results))
 
 
-def _sections(results: Results) -> tuple[Section, ...]:
-    """Its parts, without those that have nothing to show."""
+def sections_of(results: Results) -> tuple[Section, ...]:
+    """The parts of a report, without those that have nothing to show."""
     every = (
         arms.section(results),
+        *(_answers(results, results.topics) if results.topics else ()),
         truth.section(results),
         outcomes.section(results),
         outcomes.reading(results),
     )
     return tuple(section for section in every if section is not None)
+
+
+def _answers(results: Results, topics: Topics) -> Iterator[Section | None]:
+    """What was asked beyond the arms."""
+    marks = {(arm.model_type, arm.num_params): arm.lineage_mark for arm in results.arms}
+    yield contrasts.section(topics.contrasts, results.arms)
+    yield tails.section(topics.tails)
+    yield turns.section(topics.turns, topics.static)
+    yield missing.section(topics.missing)
+    yield evasion.section(topics.evasion) if topics.evasion else None
+    yield mixed.section(topics.mixed, marks=marks)
+    yield efficacy.section(topics.efficacy)
+    yield people.section(topics.people)
+    yield scores.section(topics.scores)
+    for found in topics.judges:
+        yield judges.section(found)
+    yield ratings.section(topics.agreement) if topics.agreement else None
+    yield tags.section(topics.tags) if topics.tags else None
+    yield sequential.section(topics.sequential) if topics.sequential else None
+    yield surveys.section(topics.surveys) if topics.surveys else None

@@ -101,7 +101,7 @@ def _numbers(found: Efficacy) -> Table:
         (Cell("The same as the model estimates it"), Cell(number(found.sd_member, 3))),
         (Cell("Standard deviation of the residual"), Cell(number(found.sd_residual, 3))),
     )
-    absent = ", ".join(f"{name} ({why})" for name, why in found.left_out.items())
+    absent = ", ".join(f"{name} ({why})" for name, why in sorted(found.left_out.items()))
     return Table(
         name="efficacy-numbers",
         caption="Concentration and efficacy in numbers",

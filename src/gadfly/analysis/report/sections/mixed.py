@@ -29,7 +29,7 @@ def section(found: MixedModels, *, marks: Mapping[tuple[str, str], Mark] | None 
     show their signs, a type that of its worst arm.
     """
     against = f"{safe(found.reference_type or '–')} {safe(found.reference_size or '')}".strip()
-    absent = [f"{_name(name)} ({why})" for name, why in found.left_out.items()]
+    absent = [f"{_name(name)} ({why})" for name, why in sorted(found.left_out.items())]
     notes = [
         "A coefficient of a covariate that is the same for all attacks of a member compares "
         "members, so it rests on their number, not on that of attacks.",

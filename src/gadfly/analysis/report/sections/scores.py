@@ -123,14 +123,20 @@ def _pairs(scores: Scores) -> Table:
         caption="Outcomes and covariates",
         columns=("Over attacks", "Pearson’s r", "Spearman’s ρ", "Attacks"),
         rows=rows,
-        method=f"Intervals: {scores.pairs[0].pearson.method.split('; ')[-1]}.",
+        method=f"Intervals: {scores.pairs[0].pearson.method.split('; ')[-1]}.{_why(scores)}",
     )
+
+
+def _why(scores: Scores) -> str:
+    """What is missing, and why."""
+    reasons = {e.reason for p in scores.pairs for e in (p.pearson, p.spearman) if e.low is None}
+    return "".join(f" * {reason}." for reason in sorted(filter(None, reasons)))
 
 
 def _cell(estimate: Estimate) -> Cell:
     text = number(estimate.estimate)
     detail = interval(estimate)[len(text) + 1 :] if estimate.estimate is not None else ""
-    return Cell(text, detail or (estimate.reason or ""), doubt=estimate.estimate is None)
+    return Cell(text, detail, doubt=estimate.low is None)
 
 
 def _shown(estimate: Estimate) -> str:
