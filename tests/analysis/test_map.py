@@ -179,6 +179,9 @@ def test_the_same_attacks_give_the_same_map_and_the_second_is_read(
             map_of([*texts[1:], "else"], ratings, cache=tmp_path / "new")
         with pytest.raises(AssertionError, match="laid out again"):
             map_of(texts, ratings, seed=1, cache=tmp_path / "new")
+        patch.setattr(topic, "_AXES", 9)
+        with pytest.raises(AssertionError, match="laid out again"):
+            map_of(texts, ratings, cache=tmp_path / "new")
     kept.write_bytes(kept.read_bytes()[:400])
     assert map_of(texts, ratings, cache=tmp_path / "new") == first, "a broken file is made again"
 

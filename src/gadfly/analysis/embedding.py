@@ -33,7 +33,16 @@ from threadpoolctl import threadpool_limits
 
 from gadfly.errors import FileProblem, PersonError
 
-__all__ = ["CLUSTERS", "Space", "Vectors", "neighbours", "read_embedding", "space_of", "terms_of"]
+__all__ = [
+    "CLUSTERS",
+    "PARAMETERS",
+    "Space",
+    "Vectors",
+    "neighbours",
+    "read_embedding",
+    "space_of",
+    "terms_of",
+]
 
 Vectors = NDArray[np.float32]
 CLUSTERS = 26
@@ -41,6 +50,8 @@ _DIMENSIONS = 100
 _PER_CLUSTER = 10  # texts for each cluster, at the least
 _STARTS = 10  # of k-means: with 3, two planted kinds in 26 are often one (replica of 1,000)
 _SHARED = 5  # texts that a word stands in before it may label a cluster
+PARAMETERS = (_DIMENSIONS, _PER_CLUSTER, _STARTS)
+"""What vectors and clusters depend on beside what is given; with them a cached map is another."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from pydantic import Field
 from scipy.ndimage import uniform_filter
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap
-from gadfly.analysis.embedding import CLUSTERS, Vectors, neighbours, space_of, terms_of
+from gadfly.analysis.embedding import CLUSTERS, PARAMETERS, Vectors, neighbours, space_of, terms_of
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.mean import Mean
 from gadfly.errors import OperatorError, PersonError
@@ -278,7 +278,11 @@ def _versions() -> str:
 def _key(texts: Sequence[str], embedding: NDArray[Any] | None, clusters: int, seed: int) -> str:
     """The hash of everything that a layout depends on."""
     packages = ("numpy", "scipy", "scikit-learn", "umap-learn", "numba")
-    parts = [_FORMAT, str(clusters), str(seed), *(f"{p} {version(p)}" for p in packages)]
+    layout = (SIDE, _HEIGHT, _NEIGHBOURS, _AXES, _APART, _FEW, _DISC)
+    parts = [
+        f"{_FORMAT} {PARAMETERS} {layout} {clusters} {seed}",
+        *(f"{p} {version(p)}" for p in packages),
+    ]
     digest = hashlib.sha256("\n".join(parts).encode())
     if embedding is None:
         for text in texts:
