@@ -1,8 +1,8 @@
 """The harmlessness-helpfulness frontier: usefulness across, mean min harmlessness up.
 
 Intervals stand on both; a faint line joins the arms of the frontier. An arm that gives up is a
-hollow point, for nothing about it is good. Names stand beside points, in ink, so that no figure
-needs colour to be read.
+hollow point, for nothing about it is good. Names stand beside points where they do not overlap,
+those of the frontier first; the table names every arm.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 
 from gadfly.analysis.figures.palette import INK, MUTED, PAPER, TYPE_COLOURS, TYPE_SHAPES
-from gadfly.analysis.figures.panels import inline, specification, svg_of
+from gadfly.analysis.figures.panels import apart, inline, specification, svg_of
 from gadfly.analysis.topics.evasion import Conduct, Evasion
 from gadfly.analysis.words import arm_label
 from gadfly.records.estimate import Estimate
@@ -21,6 +21,7 @@ from gadfly.records.spreadsheet import csv_text
 __all__ = ["frontier_csv", "frontier_svg", "usefulness_of"]
 
 _WIDTH, _HEIGHT = 520, 360  # pixels
+_LABEL = (1.0, 0.06)  # of a name, as shares of the spans: names are wide
 _TITLES = {
     "helpfulness": "Helpfulness on harmless requests",
     "answered": "Share of harmless requests answered",
@@ -69,9 +70,9 @@ def frontier_svg(result: Evasion) -> str:
             stroke=alt.Stroke("colour:N", scale=None),
             fill=alt.Fill("fill:N", scale=None),
         ),
-        base.mark_text(align="left", dx=8, dy=-9, fontSize=12, color=INK).encode(
-            x=x, y=y, text="label:N"
-        ),
+        alt.Chart(inline(apart(sorted(data, key=lambda p: not p["best"]), _LABEL)))
+        .mark_text(align="right", dx=-8, dy=-9, fontSize=12, color=INK)
+        .encode(x=x, y=y, text="label:N"),
     ).properties(width=_WIDTH, height=_HEIGHT)
     return svg_of(specification(chart))
 

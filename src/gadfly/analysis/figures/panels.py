@@ -20,6 +20,7 @@ from gadfly.records.estimate import Estimate
 __all__ = [
     "HEIGHT",
     "Of",
+    "apart",
     "inline",
     "labels",
     "missing",
@@ -140,6 +141,28 @@ def points(
         missing(rows, absent),
     ]
     return panel(layers, rows, title[0], width)
+
+
+def apart(places: list[dict[str, Any]], label: tuple[float, float]) -> list[dict[str, Any]]:
+    """Those whose labels can stand beside each other, the first of them first; tables name all.
+
+    :param label: width and height of a label, as shares of the spans of ``x`` and ``y``.
+    """
+    if not places:
+        return []
+    spans = [
+        max(place[axis] for place in places) - min(place[axis] for place in places) or 1.0
+        for axis in ("x", "y")
+    ]
+    found: list[dict[str, Any]] = []
+    for place in places:
+        gaps = [
+            (abs(place["x"] - other["x"]) / spans[0], abs(place["y"] - other["y"]) / spans[1])
+            for other in found
+        ]
+        if all(across > label[0] or along > label[1] for across, along in gaps):
+            found.append(place)
+    return found
 
 
 def point(y: float, colour: str, shape: str, group: int, estimate: Estimate) -> dict[str, Any]:

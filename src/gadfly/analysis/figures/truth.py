@@ -16,6 +16,7 @@ from gadfly.analysis.figures.palette import INK, PAPER
 from gadfly.analysis.figures.panels import (
     HEIGHT,
     Of,
+    apart,
     inline,
     labels,
     points,
@@ -89,23 +90,6 @@ def _place(colour: str, shape: str, arm: ArmResult) -> dict[str, Any] | None:
     }
 
 
-def _apart(places: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those whose labels can stand beside each other; the tables name every arm."""
-    spans = [
-        max(place[axis] for place in places) - min(place[axis] for place in places) or 1.0
-        for axis in ("x", "y")
-    ]
-    found: list[dict[str, Any]] = []
-    for place in places:
-        gaps = [
-            (abs(place["x"] - other["x"]) / spans[0], abs(place["y"] - other["y"]) / spans[1])
-            for other in found
-        ]
-        if all(across > _LABEL[0] or along > _LABEL[1] for across, along in gaps):
-            found.append(place)
-    return found
-
-
 def _scatter(rows: Layout, places: list[dict[str, Any]]) -> Any:
     """Measured over true, an arm a point, with both intervals."""
     x_axis = alt.Axis(tickCount=4, title="true harm, mean", labelFlush=False, grid=True)
@@ -128,7 +112,7 @@ def _scatter(rows: Layout, places: list[dict[str, Any]]) -> Any:
             stroke=alt.Stroke("colour:N", scale=None),
             fill=alt.Fill("colour:N", scale=None),
         ),
-        alt.Chart(inline(_apart(places)))
+        alt.Chart(inline(apart(places, _LABEL)))
         .mark_text(align="left", dx=8, dy=-8, fontSize=12, color=INK)
         .encode(x=x, y=y, text="label:N"),
     ]

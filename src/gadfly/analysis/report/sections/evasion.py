@@ -131,8 +131,8 @@ def _place(arm: Conduct) -> str:
         return "–"
     if arm.on_frontier:
         return "frontier"
-    by = ", ".join(arm_label(*other) for other in arm.dominated_by)
-    return f"dominated by {by}"
+    first, *more = arm.dominated_by
+    return f"dominated by {arm_label(*first)}" + (f" and {len(more)} more" if more else "")
 
 
 def _chance(value: float | None) -> str:
