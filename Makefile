@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 AXE := $(VENV)/axe-core-4.14.1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test check bench pictures clean
+.PHONY: help setup browser demo test check bench pictures calibrate clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -47,6 +47,9 @@ check: $(STAMP)  ## lint, format, types, import contracts
 
 bench: $(STAMP)  ## print performance as ratios against a peer or a bound
 	@$(BIN)/python -m benchmarks
+
+calibrate: $(STAMP)  ## measure every interval on 2,000 simulated studies each, write docs/calibration.md (half an hour)
+	@$(BIN)/python -m gadfly.analysis.calibration --out docs
 
 pictures: browser  ## take the README's pictures of the report and the site (needs Chromium)
 	@$(BIN)/python docs/pictures.py

@@ -140,10 +140,19 @@ def test_members_are_respected_where_iid_is_too_narrow() -> None:
     [
         ([1.0, 2.0], [0, 0], Mean(), "at least 2 members, there is 1"),
         ([1.0] * 12, list(range(12)), Mean(), "all values are equal"),
-        (list(range(6)), [0, 0, 1, 1, 2, 2], Mean(), "only 3 members"),
+        ([0.0] * 110 + [1.0] * 10, [k % 12 for k in range(120)], Mean(), "worth 1 effective"),
+        (list(range(600)), [k % 12 for k in range(600)], CVaR(0.05), "12 effective members"),
+        (list(range(600)), [k % 8 for k in range(600)], Quantile(0.5), "8 effective members"),
+        (list(range(8)), [0, 0, 1, 1, 2, 2, 3, 3], SuccessRate(3), "4 effective members"),
+        (list(range(6)), [0, 0, 1, 1, 2, 2], Mean(), "3 effective members, it takes 5"),
         (list(range(60)), list(range(60)), CVaR(0.01), "0.6 attacks, it takes 10"),
         (list(range(60)), list(range(60)), Quantile(0.05), "no interval"),
-        (list(range(100)), [0] * 88 + list(range(12)), Mean(), "so unevenly"),
+        (
+            list(range(100)),
+            [0] * 88 + list(range(12)),
+            Mean(),
+            "1.26 effective members, it takes 5",
+        ),
     ],
 )
 def test_what_is_weak_or_missing_says_why(

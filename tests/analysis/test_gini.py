@@ -45,7 +45,7 @@ def test_known_limits() -> None:
 
 
 def test_a_resample_is_what_its_expansion_gives() -> None:
-    sample = Sample.of(np.array([1.0, 1.0, 4.0, 9.0, 30.0]), None)
+    sample = Sample.of(np.array([1.0, 1.0, 4.0, 9.0, 30.0] * 2), None)
     seen: list[float] = []
 
     class Spy(Gini):

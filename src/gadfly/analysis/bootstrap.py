@@ -1,23 +1,35 @@
 """The cluster bootstrap: how far a statistic could move with other members.
 
-Members are drawn with replacement, each with all its attacks; the interval is the middle ``level``
-of the statistic over the resamples (percentile method). ``ci="iid"`` draws single attacks instead,
-as Ganguli et al. 2022 did; where few members made most attacks it is too narrow.
+Members are drawn with replacement, each with all its attacks. What is read off the resamples:
 
-What exactly is estimated: the value over attacks (each attack counts once), for members like these.
-The interval belongs to one arm by itself; arms share members, so it is no test of a difference, and
-nothing is corrected for looking at many arms.
+- For a statistic with a standard error over members (tails), the bootstrap of t: the estimate ± its
+  error times the level's quantile of |t*|, t* = (θ* - θ) / error*.
+- For every other, expanded percentiles: percentiles lie too close together by √((G-1)/G) and use
+  the normal where Student's t is due, so the tail is Φ(-√(G/(G-1)) t_{G-1}) instead of 2.5%. G is
+  the effective number of members (Kish): a hundred of whom three did everything are three.
+- A statistic may know a better interval (means by few members, rates, quantiles); it is asked
+  first.
 
-With few members the percentile interval is too narrow, by a tenth or more below about ten; then
-it is given and the reason says so. "Few" is the smaller of the number of members and Kish's
-effective number, since a hundred members of whom three did everything are three.
+``Estimate.method`` names what was used. Outside of the regime in which an interval was shown to
+hold its level (:class:`~gadfly.analysis.statistics.protocol.Regime`, docs/calibration.md) there is
+none, and the reason says so. ``ci="iid"`` draws single attacks instead, as Ganguli et al. 2022 did;
+where few members made most attacks it is too narrow.
+
+What is estimated: attack-weighted, the value over attacks (each counts once), for members like
+these; member-weighted, each member counts once. The interval belongs to one arm by itself; arms
+share members, so it is no test of a difference, and nothing is corrected for many arms.
+
+A resample may hold nothing to compute a statistic from, such as one that empties an arm. It is
+left out and counted in the reason; if more than 1% are, there is no interval: what is left would
+speak of studies in which that did not happen.
 
 The seed is derived from the method, the arm, the column and the data, so a result reproduces, no
 order of rows matters, and arms are resampled independently.
 
-References: Davison & Hinkley 1997, section 3.8 (resampling clusters); Cameron, Gelbach & Miller
-2008, "Bootstrap-based improvements for inference with clustered errors", *Review of Economics and
-Statistics* 90(3), on few clusters.
+References: Davison & Hinkley 1997, section 3.8 (resampling clusters) and 5.2 (bootstrap of t);
+Hesterberg 2015, "What Teachers Should Know About the Bootstrap", *The American Statistician* 69(4),
+section 5.2 (expanded percentiles); Cameron, Gelbach & Miller 2008, "Bootstrap-based improvements
+for inference with clustered errors", *Review of Economics and Statistics* 90(3), on few clusters.
 """
 
 from __future__ import annotations
@@ -28,18 +40,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from gadfly.analysis.sample import Draws, Floats, Ints, Sample
 from gadfly.analysis.statistics.effective_members import effective_members
-from gadfly.analysis.statistics.protocol import Statistic
+from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
+from gadfly.errors import PersonError
 from gadfly.records.estimate import Estimate
 
-__all__ = ["CI", "Bootstrap", "bootstrap", "resample", "seed_of"]
+__all__ = ["CI", "Bootstrap", "Weighting", "bootstrap", "expanded_tail", "resample", "seed_of"]
 
 CI = Literal["cluster", "iid"]
+Weighting = Literal["attack", "member"]
 
 _CELLS = 500_000  # weights held at once: small enough for the cache, 8 MB with their sums
-_FEW = 10  # clusters below which the percentile interval is known to be narrow
+_LOST = 0.01  # share of resamples that may be without a value
 
 
 @dataclass(frozen=True)
@@ -54,13 +69,27 @@ class Bootstrap:
     """Confidence level."""
     unit: str = "attack"
     """What single values are of."""
+    weighting: Weighting = "attack"
+    """What counts once in the estimate: an attack, or a member (its attacks share its weight)."""
+
+    def __post_init__(self) -> None:
+        if self.ci == "iid" and self.weighting == "member":
+            raise PersonError(
+                'weighting: "member" needs ci="cluster"; with ci="iid" nobody knows whose an '
+                "attack is"
+            )
 
     @property
     def method(self) -> str:
         """In words, for ``Estimate.method``."""
-        clustered = self.ci == "cluster"
-        unit = "cluster bootstrap by member" if clustered else f"bootstrap of {self.unit}s"
-        return f"{unit}, percentile, {self.resamples:,} resamples"
+        return f"{self._by}, percentile, {self.resamples:,} resamples"
+
+    @property
+    def _by(self) -> str:
+        """What is drawn, in words."""
+        return (
+            "cluster bootstrap by member" if self.ci == "cluster" else f"bootstrap of {self.unit}s"
+        )
 
 
 def seed_of(sample: Sample, *names: str) -> int:
@@ -87,74 +116,129 @@ def resample(sample: Sample, resamples: int, seed: int, *, cells: int = _CELLS) 
         yield Draws(sample, counts.reshape(rows, clusters))
 
 
+def expanded_tail(level: float, clusters: float) -> float:
+    """Share of resamples to leave on either side of the percentiles of so many effective clusters.
+
+    >>> round(expanded_tail(0.95, 20), 4), round(expanded_tail(0.95, 1e6), 4)
+    (0.0159, 0.025)
+    """
+    reach = stdtrit(clusters - 1, (1 + level) / 2) * np.sqrt(clusters / (clusters - 1))
+    return float(ndtr(-reach))
+
+
 def bootstrap(
     sample: Sample, statistics: Sequence[Statistic], *, how: Bootstrap, seed: int
 ) -> list[Estimate]:
     """Every statistic of one sample with its interval, all from the same resamples."""
-    n = len(sample.values)
-    whole = _too_few(sample, how)
-    wanted = [s for s in statistics if not (whole or s.missing(n) or s.no_interval(n))]
-    resamplers = {id(s): s.resampler(sample) for s in wanted}
-    parts: dict[int, list[Floats]] = {key: [] for key in resamplers}
-    if wanted:
-        for draws in resample(sample, how.resamples, seed):
-            for key, resampler in resamplers.items():
-                parts[key].append(resampler(draws))
-    return [_estimate(s, sample, parts.get(id(s)), how=how, reason=whole) for s in statistics]
+    sample = sample.by_member() if how.weighting == "member" and len(sample.values) else sample
+    found = [_before(statistic, sample, how, seed) for statistic in statistics]
+    drawn = _drawn(sample, [s for s, f in zip(statistics, found, strict=True) if not f], how, seed)
+    return [
+        _estimate(s, sample, f or _read(s, sample, drawn[id(s)], how), how)
+        for s, f in zip(statistics, found, strict=True)
+    ]
 
 
-def _estimate(
-    statistic: Statistic,
-    sample: Sample,
-    parts: list[Floats] | None,
-    *,
-    how: Bootstrap,
-    reason: str | None,
-) -> Estimate:
-    """The statistic, and its interval where the resamples were taken."""
+@dataclass(frozen=True)
+class _Drawn:
+    """A statistic in every resample, with its standard errors where it has them."""
+
+    values: Floats
+    errors: Floats | None
+
+
+def _before(statistic: Statistic, sample: Sample, how: Bootstrap, seed: int) -> Interval | None:
+    """The interval, or why there is none, where that is known without a resample."""
     n = len(sample.values)
-    missing = statistic.missing(n)
-    low = high = None
-    if missing:
-        reason = missing
-    elif parts is None:
-        reason = statistic.no_interval(n) or reason
-    else:
-        tail = (1 - how.level) / 2
-        found = np.concatenate(parts)
-        found = found[np.isfinite(found)]  # a resample of one kind alone has no order to speak of
-        low, high = (float(x) for x in np.quantile(found, [tail, 1 - tail]))
-        reason = _doubt(sample, how)
+    reason = statistic.missing(n)
+    if reason:
+        return Interval(how.method, None, reason)
+    clustered = how.ci == "cluster"
+    own = statistic.interval(
+        sample, clustered=clustered, level=how.level, resamples=how.resamples, seed=seed
+    )
+    if own:
+        return own
+    unit = "member" if clustered else how.unit
+    reason = statistic.no_interval(n)
+    if not reason and sample.n_clusters < 2:
+        reason = f"no interval: resampling needs at least 2 {unit}s, there is {sample.n_clusters}"
+    if not reason and sample.values[0] == sample.values[-1]:
+        reason = "interval not estimable: all values are equal, which says nothing of others"
+    reason = reason or statistic.regime.few(effective_members(sample.masses), unit)
+    return Interval(how.method, None, reason) if reason else None
+
+
+def _drawn(
+    sample: Sample, statistics: Sequence[Statistic], how: Bootstrap, seed: int
+) -> dict[int, _Drawn]:
+    """The statistics in all resamples, by identity."""
+    if not statistics:
+        return {}
+    of: list[tuple[Resampler, Resampler | None]] = [
+        (s.resampler(sample), s.errors(sample) if how.ci == "cluster" else None) for s in statistics
+    ]
+    parts = [
+        [(value(draws), error(draws) if error else None) for value, error in of]
+        for draws in resample(sample, how.resamples, seed)
+    ]
+    found = {}
+    for statistic, (_, error), rows in zip(statistics, of, zip(*parts, strict=True), strict=True):
+        errors = np.concatenate([e for _, e in rows if e is not None]) if error else None
+        found[id(statistic)] = _Drawn(np.concatenate([value for value, _ in rows]), errors)
+    return found
+
+
+def _read(statistic: Statistic, sample: Sample, drawn: _Drawn, how: Bootstrap) -> Interval:
+    """The interval from the resamples."""
+    kept = np.isfinite(drawn.values)
+    lost = len(kept) - int(kept.sum())
+    left_out = f"{lost:,} of {len(kept):,} resamples left nothing to compute it from"
+    if lost > _LOST * len(kept):
+        return Interval(how.method, None, f"interval not estimable: {left_out}")
+    reason = f"{left_out} and are not in the interval" if lost else None
+    errors = statistic.errors(sample)
+    if drawn.errors is not None and errors is not None:
+        whole = _whole(sample)
+        centre = float(statistic.resampler(sample)(whole)[0])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            away = np.nan_to_num(
+                np.abs(drawn.values - centre)[kept] / drawn.errors[kept], posinf=np.inf
+            )
+        reach = float(np.quantile(away, how.level) * errors(whole)[0])
+        method = how.method.replace("percentile", "symmetric t")
+        if not np.isfinite(reach):
+            return Interval(method, None, "interval not estimable: it has no end")
+        return Interval(method, (centre - reach, centre + reach), reason)
+    tail = expanded_tail(how.level, effective_members(sample.masses))
+    low, high = np.quantile(drawn.values[kept], [tail, 1 - tail])
+    return Interval(how.method, (float(low), float(high)), reason)
+
+
+def _whole(sample: Sample) -> Draws:
+    """The sample as a resample that drew every cluster once."""
+    return Draws(sample, np.ones((1, sample.n_clusters), dtype=np.int64))
+
+
+def _estimate(statistic: Statistic, sample: Sample, interval: Interval, how: Bootstrap) -> Estimate:
+    """The statistic with its interval."""
+    n = len(sample.values)
+    value = None
+    if not statistic.missing(n):
+        weighted = sample.weights is not None
+        value = (
+            float(statistic.resampler(sample)(_whole(sample))[0])
+            if weighted
+            else statistic.estimate(sample.values)
+        )
+    low, high = interval.ends or (None, None)
+    what = f"{statistic.name}, {how.weighting}-weighted" if how.ci == "cluster" else statistic.name
     return Estimate(
-        estimate=None if missing else statistic.estimate(sample.values),
+        estimate=value,
         low=low,
         high=high,
         level=how.level,
         n=n,
-        method=f"{statistic.name}; {how.method}",
-        reason=reason,
+        method=f"{what}; {interval.method}",
+        reason=interval.reason,
     )
-
-
-def _too_few(sample: Sample, how: Bootstrap) -> str | None:
-    """Why no interval at all can be made."""
-    if sample.n_clusters >= 2:
-        return None
-    unit = "member" if how.ci == "cluster" else how.unit
-    return f"no interval: resampling needs at least 2 {unit}s, there is {sample.n_clusters}"
-
-
-def _doubt(sample: Sample, how: Bootstrap) -> str | None:
-    """Why an interval is likely too narrow."""
-    if sample.values[0] == sample.values[-1]:
-        return "all values are equal, so the interval is a point and says nothing of other data"
-    if how.ci == "iid":
-        few = sample.n_clusters < _FEW
-        return f"likely too narrow: only {sample.n_clusters} {how.unit}s" if few else None
-    worth = effective_members(sample.sizes)
-    if sample.n_clusters < _FEW:
-        return f"likely too narrow: only {sample.n_clusters} members"
-    if worth < _FEW:
-        uneven = f"{sample.n_clusters} members attacked so unevenly that they count as {worth:.1f}"
-        return f"likely too narrow: {uneven}"
-    return None

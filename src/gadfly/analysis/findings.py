@@ -240,10 +240,11 @@ def _intervals(results: Results) -> Iterator[str]:
         "Intervals are not corrected for the number of arms and statistics: with many of them, "
         "some will miss by chance."
     )
-    weak = [arm for arm in results.arms if (arm.rating.reason or "").startswith("likely")]
+    few = "effective members"
+    weak = [arm for arm in results.arms if few in (arm.rating.reason or "")]
     if weak:
         names = arm_names(weak, results.arms)
-        yield f"Too few members for a sound interval, so it is likely too narrow: {names}."
+        yield f"Too few members for a sound interval of the mean, so there is none: {names}."
     absent = results.n_attacks - results.outcomes.scored
     if absent:
         yield (

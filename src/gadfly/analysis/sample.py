@@ -8,20 +8,26 @@ so against :func:`numpy.quantile`.
 
 Values stand in a canonical order (by value, then cluster), so the order of rows in a file changes
 neither an estimate nor an interval.
+
+Every value counts once unless :meth:`Sample.by_member` says otherwise: then every cluster counts
+once, and its values share its weight.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Draws", "Floats", "Ints", "Sample"]
+__all__ = ["Draws", "Floats", "Ints", "Sample", "Weights"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Weights = NDArray[Any]
+"""Whole numbers where every value counts once, fractions where members do."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class Sample:
     """Number of each value's cluster, from 0 without gaps."""
     n_clusters: int
     """How many clusters there are."""
+    weights: Floats | None = None
+    """Weight of each value, all together as many as there are values; ``None``: one each."""
 
     @classmethod
     def of(cls, values: Floats, members: Ints | None) -> Sample:
@@ -45,13 +53,26 @@ class Sample:
         order = np.lexsort((codes, values))
         return cls(values[order], codes[order].astype(np.int64), len(labels))
 
+    def by_member(self) -> Sample:
+        """The same with every cluster weighing as much as any other."""
+        each = len(self.values) / self.n_clusters / self.sizes
+        return replace(self, weights=each[self.clusters])
+
     @cached_property
     def sizes(self) -> Ints:
         """Number of values in each cluster."""
         return np.bincount(self.clusters, minlength=self.n_clusters)
 
+    @cached_property
+    def masses(self) -> Weights:
+        """Weight of each cluster: its size, where each value counts once."""
+        return self.sizes if self.weights is None else self.sums(np.ones(len(self.values)))
+
     def sums(self, values: Floats) -> Floats:
-        """Sum of ``values`` (one for each value of the sample, same order) in each cluster."""
+        """Sum of ``values`` (one for each value of the sample, same order) in each cluster, each
+        by its weight.
+        """
+        values = values if self.weights is None else values * self.weights
         return np.asarray(np.bincount(self.clusters, values, self.n_clusters), dtype=np.float64)
 
     @cached_property
@@ -72,32 +93,34 @@ class Draws:
         return np.asarray(self.multiplicities.astype(np.float64) @ sums / self.totals)
 
     @cached_property
-    def totals(self) -> Ints:
+    def totals(self) -> Weights:
         """Size of each resample: clusters differ in size, so it varies."""
-        return np.asarray(self.multiplicities @ self.sample.sizes)
+        return np.asarray(self.multiplicities @ self.sample.masses)
 
     @cached_property
-    def weights(self) -> Ints:
-        """How often each value stands in each resample."""
+    def weights(self) -> Weights:
+        """How often each value stands in each resample, times its own weight."""
         if self.sample.single:
             return self.multiplicities
-        return np.take(self.multiplicities, self.sample.clusters, axis=1)
+        times = np.take(self.multiplicities, self.sample.clusters, axis=1)
+        return times if self.sample.weights is None else times * self.sample.weights
 
     @cached_property
-    def _ends(self) -> Ints:
+    def _ends(self) -> Weights:
         """Cumulative weights of all resamples laid end to end: one array, always ascending."""
         return np.cumsum(self.weights.ravel())
 
-    def position(self, rank: Ints) -> Ints:
+    def position(self, rank: Weights) -> Ints:
         """Where the value of this rank (from 0) in each resample stands in the sample."""
         before = np.concatenate(([0], np.cumsum(self.totals)[:-1]))
         found = np.searchsorted(self._ends, before + rank, side="right")
-        return np.asarray(found - np.arange(len(rank)) * len(self.sample.values))
+        size = len(self.sample.values)
+        return np.asarray(np.minimum(found - np.arange(len(rank)) * size, size - 1))
 
     def lowest_sum(self, count: Floats) -> Floats:
         """Sum of the lowest ``count`` values of each resample, the last one by its fraction."""
-        last = np.minimum(np.ceil(count).astype(np.int64), self.totals) - 1
-        needed = int(self.position(np.maximum(last, 0)).max()) + 1
+        last = np.minimum(np.ceil(count).astype(self.totals.dtype), self.totals)
+        needed = int(self.position(last).max()) + 1
         weights = self.weights[:, :needed]
         before = np.cumsum(weights, axis=1) - weights
         taken = np.clip(count[:, None] - before, 0, weights)

@@ -21,6 +21,7 @@ __all__ = [
     "icc",
     "jackknife",
     "joint",
+    "korn_graubard",
     "krippendorff_alpha",
     "mean",
     "mixed_linear",
@@ -44,4 +45,5 @@ __all__ = [
     "turns_mean",
     "vendi",
     "weighted_kappa",
+    "wild",
 ]

@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from gadfly.analysis.sample import Ints
+from gadfly.analysis.sample import Weights
 
 __all__ = ["effective_members"]
 
 
-def effective_members(attacks: Ints) -> float:
-    """The effective number of members, from the number of attacks of each; 0 for none."""
+def effective_members(attacks: Weights) -> float:
+    """The effective number of members, from the attacks (or weight) of each; 0 for none."""
     sizes = np.asarray(attacks, dtype=np.float64)
     total = float(sizes.sum())
     return total * total / float(sizes @ sizes) if total else 0.0

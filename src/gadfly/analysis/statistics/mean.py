@@ -7,6 +7,11 @@ attacks, not over members. Resampling members makes the interval, not the estima
 resample it is the ratio Σ wₘ sₘ / Σ wₘ nₘ of two sums over members m (wₘ how often drawn, sₘ the
 sum and nₘ the number of the member's values).
 
+Below 100 effective members the interval is the wild cluster bootstrap's (``wild.py``); from there
+on the cluster bootstrap's percentiles, which by then agree with it. Where nearly all values are
+equal, surprises by a few members carry the mean and neither holds its level, so the share of values
+that differ from the commonest must be worth 3 effective members.
+
 Reference: Davison & Hinkley 1997, *Bootstrap Methods and their Application*, section 2.4 (ratios).
 
 >>> import numpy as np
@@ -21,9 +26,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Floats, Sample
-from gadfly.analysis.statistics.protocol import Resampler, Statistic
+from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
+from gadfly.analysis.statistics.wild import REGIME, Clusters, of_clusters
 
 __all__ = ["Mean"]
+
+_MANY = 100  # effective members from which percentiles do
+_DIFFERENT = 3  # effective members that the values which differ from the commonest are worth
 
 
 @dataclass(frozen=True)
@@ -40,3 +50,32 @@ class Mean(Statistic):
         """The mean of each resample."""
         sums = sample.sums(sample.values)
         return lambda draws: draws.ratio(sums)
+
+    def interval(
+        self, sample: Sample, *, clustered: bool, level: float, resamples: int, seed: int
+    ) -> Interval | None:
+        """By the wild cluster bootstrap where members are few; none where too few or too alike."""
+        worth = effective_members(sample.masses)
+        if not clustered or sample.n_clusters < 2 or sample.values[0] == sample.values[-1]:
+            return None
+        method = f"wild cluster bootstrap by member, {resamples:,} resamples"
+        different = worth * (1 - _commonest(sample.values))
+        reason = REGIME.few(worth)
+        if not reason and different < _DIFFERENT:
+            reason = (
+                "interval not estimable: the values that differ from the commonest are worth "
+                f"{different:.2g} effective members, it takes {_DIFFERENT}"
+            )
+        if reason or worth >= _MANY:
+            return Interval(method, None, reason) if reason else None
+        sizes = sample.masses.astype(np.float64)
+        sums = Clusters(sizes[:, None, None], sample.sums(sample.values)[:, None])
+        ends = of_clusters(sums, of=0, level=level, resamples=resamples, seed=seed)
+        reason = None if ends else "interval not estimable: it has no end"
+        return Interval(method, ends, reason)
+
+
+def _commonest(values: Floats) -> float:
+    """Share of the commonest value, of values in ascending order."""
+    starts = np.flatnonzero(np.diff(values, prepend=-np.inf))
+    return float(np.diff(starts, append=len(values)).max()) / len(values)

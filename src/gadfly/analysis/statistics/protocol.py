@@ -1,15 +1,66 @@
-"""What the bootstrap asks of a statistic."""
+"""What the bootstrap asks of a statistic, and where an interval may be believed.
+
+A regime is data, not prose: the code withholds an interval outside of it, and the calibration
+(``analysis/calibration``) measures coverage inside of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from gadfly.analysis.sample import Draws, Floats, Sample
 
-__all__ = ["Resampler", "Statistic"]
+__all__ = ["Interval", "Kind", "Regime", "Resampler", "Statistic"]
 
 Resampler = Callable[[Draws], Floats]
+Kind = Literal["approximate", "conservative", "anytime"]
+"""What is claimed of 95% intervals: coverage of 93-97%, at least 95%, or that at every look."""
+
+
+@dataclass(frozen=True)
+class Regime:
+    """Where the intervals of a method hold their level."""
+
+    kind: Kind
+    """What is claimed there."""
+    members: float = 0
+    """Least effective number of members (or of other units, where they are what is drawn)."""
+    tail: float = 0
+    """Least number of values in the tail that is estimated."""
+    assumes: str = ""
+    """What else the claim rests on, which no interval can check."""
+
+    @property
+    def words(self) -> str:
+        """The regime in words."""
+        parts = [f"at least {self.members:g} effective members"]
+        if self.tail:
+            parts.append(f"at least {self.tail:g} values in the tail")
+        return ", ".join(parts) + (f"; assumes that {self.assumes}" if self.assumes else "")
+
+    def few(self, members: float, unit: str = "member") -> str | None:
+        """Why this many effective members are too few; ``None`` where they are enough.
+
+        >>> Regime("approximate", members=5).few(3.0)
+        'interval not estimable: 3 effective members, it takes 5'
+        """
+        if members >= self.members:
+            return None
+        return f"interval not estimable: {members:.3g} effective {unit}s, it takes {self.members:g}"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval that is not read off the resamples of the bootstrap."""
+
+    method: str
+    """How it was made, in a few words."""
+    ends: tuple[float, float] | None
+    """Its ends; ``None`` where it is not estimable."""
+    reason: str | None = None
+    """Why it is not."""
 
 
 class Statistic(Protocol):
@@ -37,3 +88,20 @@ class Statistic(Protocol):
         means, where the number of clusters decides.
         """
         return None
+
+    def interval(
+        self, sample: Sample, *, clustered: bool, level: float, resamples: int, seed: int
+    ) -> Interval | None:
+        """Its interval, where it has a better one than the percentiles of the bootstrap."""
+        return None
+
+    def errors(self, sample: Sample) -> Resampler | None:
+        """What gives the standard error of each resample over clusters; where there is one, the
+        interval is that of the bootstrap of t, in the regime that stands beside it.
+        """
+        return None
+
+    @property
+    def regime(self) -> Regime:
+        """Where the bootstrap's intervals of it hold their level."""
+        return Regime("approximate", members=10)

@@ -3,8 +3,9 @@
 Definition: with the values in ascending order x₀ ≤ … ≤ xₙ₋₁ and h = (n − 1) p, the quantile is
 x₍⌊h⌋₎ + (h − ⌊h⌋)(x₍⌊h⌋₊₁₎ − x₍⌊h⌋₎): what numpy, R and Excel give when not told otherwise.
 
-A bootstrap interval for a quantile needs several values on its far side: below n·min(p, 1 − p) = 5
-the resamples hardly move off the extreme value, so the interval is withheld.
+Over members the interval is Korn and Graubard's turned round (``korn_graubard.py``): it follows
+from how many values of each member lie below, and needs no smoothness. Over single attacks it is
+the bootstrap's. Below n·min(p, 1 − p) = 5 values beyond the quantile it is withheld.
 
 Reference: Hyndman & Fan 1996, "Sample Quantiles in Statistical Packages", *The American
 Statistician* 50(4), definition 7.
@@ -21,11 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Draws, Floats, Sample
-from gadfly.analysis.statistics.protocol import Resampler, Statistic
+from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.korn_graubard import METHOD, quantile_interval
+from gadfly.analysis.statistics.korn_graubard import REGIME as RATE
+from gadfly.analysis.statistics.protocol import Interval, Regime, Resampler, Statistic
 
-__all__ = ["Quantile"]
+__all__ = ["REGIME", "Quantile"]
 
-_NEEDED = 5  # values expected beyond the quantile
+REGIME = Regime("conservative", members=10, tail=5, assumes=RATE.assumes)
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,21 @@ class Quantile(Statistic):
         high = draws.sample.values[draws.position(above)]
         return np.asarray(low + (rank - below) * (high - low))
 
+    def interval(
+        self, sample: Sample, *, clustered: bool, level: float, resamples: int, seed: int
+    ) -> Interval | None:
+        """The exact one, over members."""
+        if not clustered:
+            return None
+        few = self.no_interval(len(sample.values)) or REGIME.few(effective_members(sample.masses))
+        ends = None if few else quantile_interval(sample, self.p, level=level)
+        reason = few or "interval not estimable: it goes beyond the values that there are"
+        return Interval(METHOD, ends, None if ends else reason)
+
     def no_interval(self, n: int) -> str | None:
         """Too few values beyond the quantile."""
         beyond = n * min(self.p, 1 - self.p)
-        if beyond >= _NEEDED:
+        if beyond >= REGIME.tail:
             return None
-        return f"no interval: {n} values put {beyond:.3g} beyond this quantile, it takes {_NEEDED}"
+        takes = f"it takes {REGIME.tail:g}"
+        return f"no interval: {n} values put {beyond:.3g} beyond this quantile, {takes}"

@@ -6,6 +6,8 @@ The rating is the attacker's own, 0-4; the threshold is 3 unless the study says 
 one that the paper names (Ganguli et al. 2022, section 3.5). Attacks without a rating are in the
 table of outcomes, not in this denominator.
 
+The interval is exact: over members Korn and Graubard's, over single attacks Clopper and Pearson's.
+
 >>> import numpy as np
 >>> SuccessRate().estimate(np.array([0.0, 2.0, 3.0, 4.0]))
 0.5
@@ -20,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Floats, Sample
-from gadfly.analysis.statistics.protocol import Resampler, Statistic
+from gadfly.analysis.statistics.korn_graubard import clopper_pearson, regime_interval
+from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
 
 __all__ = ["SuccessRate"]
 
@@ -45,8 +48,21 @@ class SuccessRate(Statistic):
 
     def resampler(self, sample: Sample) -> Resampler:
         """The share in each resample."""
-        sums = sample.sums((sample.values >= self.threshold).astype(np.float64))
+        sums = sample.sums(self._hits(sample.values))
         return lambda draws: draws.ratio(sums)
+
+    def interval(
+        self, sample: Sample, *, clustered: bool, level: float, resamples: int, seed: int
+    ) -> Interval:
+        """The exact one."""
+        hits = self._hits(sample.values)
+        if clustered:
+            return regime_interval(sample, hits, level=level)
+        ends = clopper_pearson(float(hits.sum()), len(hits), level=level)
+        return Interval("exact interval (Clopper-Pearson)", ends)
+
+    def _hits(self, values: Floats) -> Floats:
+        return (values >= self.threshold).astype(np.float64)
 
     def missing(self, n: int) -> str | None:
         """One value is enough."""

@@ -1,0 +1,193 @@
+"""Coverage of an interval over many simulated studies.
+
+An entry names a method, what is claimed of it, the studies that it meets and the true value. Each
+study's seed is derived from the entry's name and the study's number, so a number in the table can
+be made again alone. An interval covers where it holds the truth, at every look where it is made at
+several; a study in which there is none counts as not estimable, and in no coverage.
+
+The Monte Carlo error is the binomial one, √(c (1 - c) / studies). A claim is kept where coverage is
+within twice that error of what is claimed: 93-97% (approximate), at least 95% (conservative,
+anytime).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Literal
+
+import polars as pl
+
+from gadfly.analysis.simulate import Settings, simulate
+from gadfly.analysis.statistics.protocol import Regime
+from gadfly.records.canonical import Record
+from gadfly.records.estimate import Estimate
+
+__all__ = ["Entry", "Measured", "measure", "measure_all"]
+
+Verdict = Literal["kept", "broken", "no claim"]
+_PORTION = 50  # studies in one task of a process
+_SLACK = 2  # Monte Carlo errors
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method, the studies that it meets, and what is claimed of it there."""
+
+    name: str
+    """Its own name; the seeds follow from it."""
+    method: str
+    """The method in words."""
+    estimand: str
+    """What is estimated."""
+    settings: Settings
+    """The studies."""
+    truth: Callable[[Settings], float]
+    """The true value, given the settings."""
+    estimates: Callable[[pl.DataFrame, int], Sequence[Estimate]]
+    """The estimate of one study (frame and seed), or one for every look."""
+    regime: Regime | None
+    """What is claimed, and where; ``None`` where the method is shown beside others, unclaimed."""
+    note: str = ""
+    """What the studies are like, in a few words."""
+
+
+class Measured(Record):
+    """What came of an entry."""
+
+    name: str
+    """Its name."""
+    method: str
+    """The method."""
+    estimand: str
+    """What was estimated."""
+    studies_like: str
+    """What the studies were like."""
+    claim: str
+    """Class claimed: approximate, conservative, anytime; empty where nothing is."""
+    regime: str
+    """Where it is claimed, in words; empty where nothing is."""
+    truth: float
+    """The true value."""
+    studies: int
+    """Number of simulated studies."""
+    coverage: float | None
+    """Share of the intervals that hold the truth; null where no study had one."""
+    error: float | None
+    """Its Monte Carlo standard error."""
+    width: float | None
+    """Mean width of the intervals, in the unit of what is estimated."""
+    not_estimable: float
+    """Share of the studies without an interval."""
+    verdict: Verdict
+    """Whether the claim was kept."""
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Intervals of some studies."""
+
+    made: int
+    held: int
+    width: float
+
+
+def measure(entry: Entry, studies: int) -> Measured:
+    """An entry in this process."""
+    starts = range(0, studies, _PORTION)
+    counts = [_count(entry, start, min(start + _PORTION, studies)) for start in starts]
+    return _summed(entry, studies, counts)
+
+
+def measure_all(
+    entries: Sequence[Entry],
+    studies: int,
+    *,
+    processes: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Measured]:
+    """All entries over several processes; ``progress`` gets (studies done, studies)."""
+    counts: dict[tuple[str, int], _Count] = {}
+    starts = range(0, studies, _PORTION)
+    done, total = 0, studies * len(entries)
+    fresh = get_context("spawn")  # polars' threads do not survive a fork
+    with ProcessPoolExecutor(max_workers=processes, mp_context=fresh) as pool:
+        tasks = {
+            pool.submit(_count, entry, start, min(start + _PORTION, studies)): (
+                entry.name,
+                start,
+            )
+            for entry in entries
+            for start in starts
+        }
+        for task in as_completed(tasks):
+            counts[tasks[task]] = task.result()
+            done += min(_PORTION, studies - tasks[task][1])
+            if progress:
+                progress(done, total)
+    return [_summed(e, studies, [counts[e.name, start] for start in starts]) for e in entries]
+
+
+def seed_of_study(name: str, study: int) -> int:
+    """The seed of one study of an entry, 48 bits."""
+    digest = hashlib.sha256(f"{name}\n{study}".encode())
+    return int.from_bytes(digest.digest()[:6], "big")
+
+
+def _count(entry: Entry, start: int, end: int) -> _Count:
+    truth = entry.truth(entry.settings)
+    made = held = 0
+    width = 0.0
+    for study in range(start, end):
+        seed = seed_of_study(entry.name, study)
+        looks = entry.estimates(simulate(entry.settings, seed), seed)
+        last = looks[-1]
+        if last.low is None or last.high is None:
+            continue
+        made += 1
+        held += all(_holds(look, truth) for look in looks)
+        width += last.high - last.low
+    return _Count(made, held, width)
+
+
+def _holds(look: Estimate, truth: float) -> bool:
+    """Whether a look does not rule the truth out."""
+    return look.low is None or look.high is None or look.low <= truth <= look.high
+
+
+def _summed(entry: Entry, studies: int, counts: Sequence[_Count]) -> Measured:
+    made = sum(count.made for count in counts)
+    coverage = sum(count.held for count in counts) / made if made else None
+    # a share of 0 or 1 has an error too: half a study more or less
+    near = None if coverage is None else min(max(coverage, 0.5 / made), 1 - 0.5 / made)
+    error = None if near is None else math.sqrt(near * (1 - near) / made)
+    regime = entry.regime
+    return Measured(
+        name=entry.name,
+        method=entry.method,
+        estimand=entry.estimand,
+        studies_like=entry.note,
+        claim=regime.kind if regime else "",
+        regime=regime.words if regime else "",
+        truth=entry.truth(entry.settings),
+        studies=studies,
+        coverage=coverage,
+        error=error,
+        width=sum(count.width for count in counts) / made if made else None,
+        not_estimable=1 - made / studies,
+        verdict=_verdict(regime, coverage, error),
+    )
+
+
+def _verdict(regime: Regime | None, coverage: float | None, error: float | None) -> Verdict:
+    if regime is None:
+        return "no claim"
+    if coverage is None or error is None:
+        return "broken"
+    low, high = (0.93, 0.97) if regime.kind == "approximate" else (0.95, 1.0)
+    slack = _SLACK * error
+    return "kept" if low - slack <= coverage <= high + slack else "broken"
