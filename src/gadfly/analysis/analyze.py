@@ -25,7 +25,7 @@ from gadfly.analysis.findings import findings
 from gadfly.analysis.findings import notes as all_notes
 from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.provenance import git_state, library_versions
-from gadfly.analysis.questions import STEPS, Beside, Question, answered
+from gadfly.analysis.questions import STEPS, Beside, Question, Texts, answered
 from gadfly.analysis.results import (
     ArmResult,
     Design,
@@ -38,7 +38,7 @@ from gadfly.analysis.results import (
 )
 from gadfly.analysis.truth import Truth, agreement, arm_truth
 from gadfly.errors import PersonError, ProgrammerError, show
-from gadfly.records.frame import ATTACK_COLUMNS
+from gadfly.records.frame import ATTACK_COLUMNS, TEXT_COLUMNS
 from gadfly.records.values import OUTCOMES, Arm, AttackerKind
 
 __all__ = ["analyze"]
@@ -71,6 +71,7 @@ def analyze(
     truth: Truth | None = None,
     beside: Beside | None = None,
     topics: bool = True,
+    texts: Texts | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Statistics with intervals for every arm of a frame of attacks.
@@ -81,11 +82,12 @@ def analyze(
     ``true_harm`` (0-4, null where nobody knows it).
     ``beside`` is what a study has beside its attacks: reviews, surveys.
     ``topics``: ask what is asked beyond the arms, too; without it an analysis takes a moment.
+    ``texts``: what is asked of the texts, which the frame must then have (``TEXT_COLUMNS``).
     ``progress`` is called with (steps done, steps): each arm is one, and each further question.
     """
     started = time.monotonic()
     _check_options(resamples=resamples, level=level, success_threshold=success_threshold)
-    _check_frame(frame)
+    _check_frame(frame, texts)
     kind, whole, left_out = _one_kind(frame, attacker_kind)
     chosen = _arms_frame(whole)
     how = Bootstrap(ci=ci, resamples=resamples, level=level)
@@ -100,6 +102,7 @@ def analyze(
         marks=used_marks,
         truth=truth,
         beside=beside or Beside(),
+        texts=texts,
     )
     given: dict[str, JsonValue] = {
         "attacker_kind": attacker_kind,
@@ -237,11 +240,12 @@ def _check_options(*, resamples: int, level: float, success_threshold: float) ->
         raise PersonError(f"success_threshold: got {success_threshold}; ratings are stored 0 to 4")
 
 
-def _check_frame(frame: pl.DataFrame) -> None:
+def _check_frame(frame: pl.DataFrame, texts: Texts | None) -> None:
     """Refuse a frame that is not one of attacks; the readers never make one."""
     if not frame.height:
         raise PersonError("there is no attack to analyse")
-    absent = [name for name in _COLUMNS if name not in frame.columns]
+    needed = [*_COLUMNS, *(TEXT_COLUMNS if texts else ())]
+    absent = [name for name in needed if name not in frame.columns]
     if absent:
         raise ProgrammerError(f"the frame lacks the columns {absent}; see records/frame.py")
     for name in _COLUMNS:

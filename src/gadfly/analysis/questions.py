@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import polars as pl
+from numpy.typing import NDArray
 
 from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.embedding import space_of
 from gadfly.analysis.results import Design, Mark, Scorer, Topics
 from gadfly.analysis.topics.contrasts import contrasts
+from gadfly.analysis.topics.coverage import CoverageResult, coverage
 from gadfly.analysis.topics.efficacy import efficacy
 from gadfly.analysis.topics.evasion import Evasion, evasion
 from gadfly.analysis.topics.judges import Asked, Judges, judges
 from gadfly.analysis.topics.labels import by_attackers, by_reviewers
+from gadfly.analysis.topics.map import MapResult, map_of
 from gadfly.analysis.topics.missing import missing
 from gadfly.analysis.topics.mixed import mixed_models
 from gadfly.analysis.topics.people import people
@@ -27,14 +32,15 @@ from gadfly.analysis.topics.tags import tags_result
 from gadfly.analysis.topics.tails import tails
 from gadfly.analysis.topics.turns import turns
 from gadfly.analysis.truth import Truth
+from gadfly.records.refusal import refused_turns
 from gadfly.records.review_ratings import review_ratings
 from gadfly.records.reviews import Review
 from gadfly.records.values import PUBLISHED, Arm
 
-__all__ = ["STEPS", "Beside", "Question", "answered"]
+__all__ = ["STEPS", "Beside", "Question", "Texts", "answered"]
 
 T = TypeVar("T")
-STEPS = 15
+STEPS = 17
 """How often ``tell`` is called."""
 
 
@@ -48,6 +54,24 @@ class Beside:
     """Label of the taxonomy that reviewers tag by."""
     surveys: Surveys | None = None
     """What may be shown of its surveys."""
+    tags: tuple[str, ...] = ()
+    """Names of the taxonomy, for what no attack reached."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What is asked of the attacks' texts; no answer holds any, but for the terms if asked for."""
+
+    map: bool = False
+    """Draw the map, too, which takes longest."""
+    embedding: NDArray[Any] | None = None
+    """Vectors of the attacks, a row each in the order of the frame; made from words without it."""
+    seed: int = 0
+    """Of clusters and map."""
+    terms: bool = False
+    """Name the map's clusters by members' words."""
+    cache: Path | None = None
+    """Folder where a map's layout is kept."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +85,7 @@ class Question:
     marks: Mapping[Arm, Mark]
     truth: Truth | None
     beside: Beside
+    texts: Texts | None
 
     @property
     def by_arm(self) -> dict[tuple[str, str], Mark]:
@@ -78,6 +103,8 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
         tell()
         return answer
 
+    if asked.texts is not None:
+        frame = frame.with_columns(refused_turns=refused_turns(frame["transcript"]))
     return Topics(
         contrasts=done(contrasts(frame, how=joint, design=design, success_threshold=threshold)),
         tails=done(tails(frame, how=joint)),
@@ -106,19 +133,54 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
             else None
         ),
         surveys=done(asked.beside.surveys),
+        coverage=done(_coverage(frame, asked)),
+        map=done(_map(frame, asked.texts)),
     )
 
 
 def _evasion(frame: pl.DataFrame, asked: Question) -> Evasion | None:
-    if asked.truth is None or asked.truth.probes.is_empty():
+    truth = asked.truth or Truth()
+    if truth.probes.is_empty() and asked.texts is None:
         return None
     return evasion(
         frame,
-        probes=asked.truth.probes,
+        probes=truth.probes,
         how=asked.how,
         marks=asked.by_arm,
-        by_phrases=asked.truth.by_phrases,
+        by_phrases=truth.by_phrases,
     )
+
+
+def _coverage(frame: pl.DataFrame, asked: Question) -> CoverageResult | None:
+    if asked.texts is None:
+        return None
+    texts, seed = asked.texts, asked.texts.seed
+    space = space_of(_descriptions(frame), embedding=texts.embedding, seed=seed)
+    return coverage(
+        frame,
+        space,
+        taxonomy=asked.beside.tags,
+        threshold=asked.success_threshold,
+        how=asked.how,
+        seed=seed,
+    )
+
+
+def _map(frame: pl.DataFrame, texts: Texts | None) -> MapResult | None:
+    if texts is None or not texts.map:
+        return None
+    return map_of(
+        _descriptions(frame),
+        frame["rating"].to_list(),
+        embedding=texts.embedding,
+        terms=texts.terms,
+        cache=texts.cache,
+        seed=texts.seed,
+    )
+
+
+def _descriptions(frame: pl.DataFrame) -> list[str]:
+    return frame["task_description"].fill_null("").to_list()
 
 
 def _judges(frame: pl.DataFrame, asked: Question) -> list[Judges]:

@@ -13,9 +13,11 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue
 
 from gadfly.analysis.topics.contrasts import Contrasts
+from gadfly.analysis.topics.coverage import CoverageResult
 from gadfly.analysis.topics.efficacy import Efficacy
 from gadfly.analysis.topics.evasion import Evasion
 from gadfly.analysis.topics.judges import Judges
+from gadfly.analysis.topics.map import MapResult
 from gadfly.analysis.topics.missing import Missing
 from gadfly.analysis.topics.mixed import MixedModels
 from gadfly.analysis.topics.people import People
@@ -254,6 +256,10 @@ class Topics(Record):
     """When the study could have stopped; null where arms were not drawn at random."""
     surveys: Surveys | None
     """Demographics and feelings, in groups; null where nobody answered."""
+    coverage: CoverageResult | None = None
+    """How different attacks are, and what they reach; null where texts were not read."""
+    map: MapResult | None = None
+    """Where attacks lie by what they set out to do; null where no map was asked for."""
 
 
 class Seed(Record):

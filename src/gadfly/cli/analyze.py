@@ -63,6 +63,16 @@ def analyze(
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Where the study is kept.")
     ] = None,
+    texts: Annotated[
+        bool,
+        typer.Option("--texts", help="Read the texts, too: what attacks cover, and refusals."),
+    ] = False,
+    with_map: Annotated[
+        bool, typer.Option("--map", help="And draw the map of attacks; takes a while.")
+    ] = False,
+    show_text: Annotated[
+        bool, typer.Option("--show-text", help="Name the map's clusters by members' words.")
+    ] = False,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Skip broken records, count and report them.")
     ] = False,
@@ -77,6 +87,7 @@ def analyze(
         if ratings is None:
             raise PersonError("nothing to analyse: give a STUDY_OR_FILE, --ratings FILE, or both")
         return
+    from gadfly.analysis.questions import Texts
     from gadfly.analysis.report.write import write_report
     from gadfly.run.report import read
     from gadfly.settings import load_settings
@@ -88,15 +99,18 @@ def analyze(
             database=database or settings.database,
             keys=settings.key_list,
             lenient=lenient,
+            texts=texts or with_map,
             progress=tell,
         )
-    with progress("Arms") as tell:
+    reads = Texts(map=with_map, terms=show_text, cache=out_folder / "cache")
+    with progress("Analysing") as tell:
         results = found.results(
             ci=ci,
             resamples=resamples,
             level=level,
             success_threshold=success_threshold,
             attacker_kind=attacker_kind,
+            texts=reads if texts or with_map else None,
             progress=tell,
         )
     files = write_report(results, out_folder)

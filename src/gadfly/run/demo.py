@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from gadfly.analysis.questions import Texts
 from gadfly.analysis.report.write import write_report
 from gadfly.analysis.results import Results
 from gadfly.errors import FileProblem
@@ -62,7 +63,7 @@ def run_demo(folder: Path, stage: Stage) -> Demo:
     with stage("Scoring every reply") as tell:
         found = read(path, progress=tell)
     with stage("Statistics and report") as tell:
-        results = found.results(progress=tell)
+        results = found.results(texts=Texts(), progress=tell)
         report = write_report(results, folder)
     return Demo(
         path, _place(folder, "site.yaml"), file.database_url, report.html, results, found.notes

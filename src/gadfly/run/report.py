@@ -88,6 +88,7 @@ def read(
     database: str | None = None,
     keys: Sequence[str] = (),
     lenient: bool = False,
+    texts: bool = False,
     progress: Progress | None = None,
 ) -> Analysable:
     """Read a study file (.yaml) with its database, or a file of attacks in any known format.
@@ -95,16 +96,17 @@ def read(
     :param database: where a study is kept, if not beside its file.
     :param keys: the server's, where it sealed what people wrote.
     :param lenient: skip broken records of a file, and say so.
+    :param texts: read the texts of a file, too; those of a study are always there.
     :raises PersonError: it cannot be read, or holds no attack that is over.
     """
     path = Path(path)
     if path.suffix in (".yaml", ".yml"):
         return _study(path, database, keys, progress)
-    return _file(path, lenient)
+    return _file(path, lenient, texts)
 
 
-def _file(path: Path, lenient: bool) -> Analysable:
-    found = read_attack_frame(path, lenient=lenient)
+def _file(path: Path, lenient: bool, texts: bool) -> Analysable:
+    found = read_attack_frame(path, lenient=lenient, text=texts)
     notes = []
     if found.skipped:
         first = "; ".join(f"record {p.record}, field {p.field}" for p in found.skipped[:3])
@@ -167,7 +169,7 @@ def analysable_attacks(
     # Results show arms as the study lists them, those of earlier versions last.
     order = list(dict.fromkeys([a.arm for a in file.study.arms] + [arm.arm for arm, _ in arms]))
     attacks = sorted(attacks, key=lambda attack: order.index(attack.arm))
-    frame, truth = attack_frame(attacks), None
+    frame, truth = attack_frame(attacks, text=not quick), None
     if not quick:
         sights = {arm.arm: sight_of(arm, protocol, file.path) for arm, protocol in arms}
         truth = read_truth(study, attacks, scorer, sights)
@@ -199,6 +201,7 @@ def _beside(study: OpenStudy, attacks: Sequence[Attack]) -> Beside:
     return Beside(
         reviews=tuple(review for review in reviews if review.attack in shown),
         taxonomy=study.file.materials.taxonomy.label,
+        tags=study.file.materials.taxonomy.names,
         surveys=study_surveys(Feelings(study.store), everybody, study.file.forms),
     )
 

@@ -11,6 +11,7 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.sections import (
     arms,
     contrasts,
+    coverage,
     efficacy,
     evasion,
     judges,
@@ -27,7 +28,9 @@ from gadfly.analysis.report.sections import (
     truth,
     turns,
 )
+from gadfly.analysis.report.sections import map as map_section
 from gadfly.analysis.results import Results, Topics, results_json
+from gadfly.analysis.topics.map import MapResult
 
 __all__ = ["notebook_html", "report", "sections_of", "write_report"]
 
@@ -80,6 +83,11 @@ def sections_of(results: Results) -> tuple[Section, ...]:
     return tuple(section for section in every if section is not None)
 
 
+def _mapped(found: MapResult) -> Section:
+    """Its clusters are named where they were asked to be."""
+    return map_section.section(found, show_text=any(c.terms for c in found.clusters))
+
+
 def _answers(results: Results, topics: Topics) -> Iterator[Section | None]:
     """What was asked beyond the arms."""
     marks = {(arm.model_type, arm.num_params): arm.lineage_mark for arm in results.arms}
@@ -98,3 +106,5 @@ def _answers(results: Results, topics: Topics) -> Iterator[Section | None]:
     yield tags.section(topics.tags) if topics.tags else None
     yield sequential.section(topics.sequential) if topics.sequential else None
     yield surveys.section(topics.surveys) if topics.surveys else None
+    yield _mapped(topics.map) if topics.map else None
+    yield coverage.section(topics.coverage) if topics.coverage else None
