@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import analysis, calls, paper, reading, sampling, scoring, site, town
+from benchmarks import analysis, calls, paper, reading, report, sampling, scoring, site, town
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 389_610
@@ -62,6 +62,7 @@ def main() -> None:
         reading.main(replica, tenfold)
         analysis.main(replica, tenfold)
         paper.main(replica, tenfold)
+        report.main(replica)
         scoring.main(replica)
     calls.main()
     site.main()
