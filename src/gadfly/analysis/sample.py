@@ -100,10 +100,15 @@ class Draws:
     @cached_property
     def weights(self) -> Weights:
         """How often each value stands in each resample, times its own weight."""
+        return self._lowest(len(self.sample.values))
+
+    def _lowest(self, count: int) -> Weights:
+        """The weights of so many of the lowest values."""
         if self.sample.single:
-            return self.multiplicities
-        times = np.take(self.multiplicities, self.sample.clusters, axis=1)
-        return times if self.sample.weights is None else times * self.sample.weights
+            return self.multiplicities[:, :count]
+        times = np.take(self.multiplicities, self.sample.clusters[:count], axis=1)
+        weights = self.sample.weights
+        return times if weights is None else times * weights[:count]
 
     @cached_property
     def _ends(self) -> Weights:
@@ -119,9 +124,12 @@ class Draws:
 
     def lowest_sum(self, count: Floats) -> Floats:
         """Sum of the lowest ``count`` values of each resample, the last one by its fraction."""
-        last = np.minimum(np.ceil(count).astype(self.totals.dtype), self.totals)
-        needed = int(self.position(last).max()) + 1
-        weights = self.weights[:, :needed]
-        before = np.cumsum(weights, axis=1) - weights
-        taken = np.clip(count[:, None] - before, 0, weights)
-        return np.asarray(taken @ self.sample.values[:needed])
+        size, needed = len(self.sample.values), int(2 * count.max()) + 1
+        while True:  # most resamples reach their count in few values
+            weights = self._lowest(min(needed, size))
+            reached = np.cumsum(weights, axis=1)
+            if needed >= size or bool((reached[:, -1] >= count).all()):
+                break
+            needed *= 2
+        taken = np.clip(count[:, None] - (reached - weights), 0, weights)
+        return np.asarray(taken @ self.sample.values[: weights.shape[1]])

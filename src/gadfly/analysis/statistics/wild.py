@@ -49,7 +49,7 @@ Ends = tuple[float, float]
 _WEBB_BELOW = 12  # clusters
 _WEBB = np.sqrt([0.5, 1.0, 1.5])
 _FAR = 60.0  # standard errors from the estimate beyond which an end counts as infinite
-_HALVINGS = 30
+_HALVINGS = 20
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,18 @@ class _Resampled:
         moved = inverse[of] @ sums.xx @ inverse  # by how much a refit moves each cluster's score
         scores = [sums.xy - sums.xx @ fixed, -(sums.xx @ slope)]
         own = [score @ inverse[of] for score in scores]
-        shift = [weights @ score for score in scores]
-        drag = [weights @ (mine[:, None] * moved) for mine in own]
-        self._top = [weights @ mine for mine in own]
+        pull = [mine[:, None] * moved for mine in own]
+        columns = [*scores, *pull, *(mine[:, None] for mine in own)]
+        drawn = weights @ np.hstack(columns)  # one pass over the weights for all
+        *shift_drag, first, second = np.split(drawn, [k, 2 * k, 3 * k, 4 * k, 4 * k + 1], axis=1)
+        shift, drag = shift_drag[:2], shift_drag[2:]
+        self._top = [np.ascontiguousarray(first[:, 0]), np.ascontiguousarray(second[:, 0])]
+        even = len(own[0]) >= _WEBB_BELOW  # Rademacher's weights have the square 1
 
         def product(i: int, j: int) -> Floats:
             """Σ_g h_i h_j, h_g = w_g own_g - moved_g · shift: without an array of all clusters."""
-            squares = weights**2 @ (own[i] * own[j])
+            both = own[i] * own[j]
+            squares = both.sum() if even else weights**2 @ both
             crossed = shift[i] * drag[j] + shift[j] * drag[i]
             inner = (shift[i] @ (moved.T @ moved)) * shift[j]
             return np.asarray(squares + (inner - crossed).sum(axis=1))
@@ -148,9 +153,10 @@ class _Resampled:
 
 def _weights(clusters: int, resamples: int, seed: int) -> Floats:
     """A weight for each cluster in each resample."""
-    rng = np.random.default_rng(seed)
-    points = np.concatenate([-_WEBB, _WEBB]) if clusters < _WEBB_BELOW else np.array([-1.0, 1.0])
-    return np.asarray(points[rng.integers(len(points), size=(resamples, clusters))])
+    rng, size = np.random.default_rng(seed), (resamples, clusters)
+    if clusters < _WEBB_BELOW:
+        return np.concatenate([-_WEBB, _WEBB])[rng.integers(6, size=size)]
+    return np.asarray(2.0 * rng.integers(2, size=size, dtype=np.int8) - 1, dtype=np.float64)
 
 
 def _end(kept: Callable[[float], bool], start: float, step: float) -> float | None:
