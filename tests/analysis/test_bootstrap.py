@@ -13,9 +13,10 @@ from gadfly.analysis.sample import Draws, Sample
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.mean import Mean
-from gadfly.analysis.statistics.protocol import Statistic
+from gadfly.analysis.statistics.protocol import Resampler, Statistic
 from gadfly.analysis.statistics.quantile import Quantile
 from gadfly.analysis.statistics.success_rate import SuccessRate
+from gadfly.errors import PersonError
 
 STATISTICS: list[Statistic] = [
     Mean(),
@@ -179,3 +180,72 @@ def test_seeds_follow_from_names_and_data_not_from_row_order() -> None:
 )
 def test_effective_members_is_kish(sizes: list[int], worth: float) -> None:
     assert effective_members(np.array(sizes)) == pytest.approx(worth)
+
+
+ALL_KINDS: list[Statistic] = [Mean(), SuccessRate(0.5), Quantile(0.25), CVaR(0.2)]
+
+
+def test_members_weigh_alike_where_they_attacked_alike() -> None:
+    rng = np.random.default_rng(6)
+    owner = np.repeat(np.arange(60), 5)
+    values = rng.normal(size=60)[owner] + rng.normal(size=300)
+    sample = Sample.of(values, owner)
+    by_attack = bootstrap(sample, ALL_KINDS, how=Bootstrap(resamples=200), seed=1)
+    how = Bootstrap(resamples=200, weighting="member")
+    by_member = bootstrap(sample, ALL_KINDS, how=how, seed=1)
+    for one, other in zip(by_attack, by_member, strict=True):
+        assert (one.estimate, one.low, one.high) == pytest.approx(
+            (other.estimate, other.low, other.high), abs=1e-6
+        )
+        assert "attack-weighted" in one.method
+        assert "member-weighted" in other.method
+
+
+def test_member_weighted_is_the_mean_of_members_not_of_attacks() -> None:
+    owner = np.repeat(np.arange(20), np.arange(1, 21))
+    values = np.random.default_rng(7).normal(size=210) + owner / 5
+    how = Bootstrap(resamples=200, weighting="member")
+    (found,) = bootstrap(Sample.of(values, owner), [Mean()], how=how, seed=1)
+    assert found.estimate == pytest.approx(np.mean([values[owner == m].mean() for m in range(20)]))
+    assert found.low is not None
+    assert found.low < values.mean() - 0.2
+    with pytest.raises(PersonError, match="weighting"):
+        Bootstrap(ci="iid", weighting="member")
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.005, True), (0.05, False)])
+def test_resamples_without_a_value_are_counted_and_many_of_them_leave_no_interval(
+    share: float, kept: bool
+) -> None:
+    class Sometimes(Mean):
+        """A mean that this share of the resamples does not have."""
+
+        def interval(self, *_: object, **__: object) -> None:  # type: ignore[override]
+            return None
+
+        def resampler(self, sample: Sample) -> Resampler:
+            inner = Mean.resampler(self, sample)
+
+            def each(draws: Draws) -> np.ndarray:
+                found = inner(draws)
+                found[: round(share * 1000)] = np.nan
+                return found
+
+            return each
+
+    sample = Sample.of(np.arange(40.0), np.arange(40))
+    (found,) = bootstrap(sample, [Sometimes()], how=Bootstrap(resamples=1000), seed=1)
+    assert (found.low is not None) == kept
+    assert found.reason is not None
+    assert f"{round(share * 1000)} of 1,000 resamples" in found.reason
+
+
+def test_expanded_percentiles_are_students_t_for_a_normal_mean() -> None:
+    """With many resamples the interval of a normal mean is nearly the textbook one."""
+    values = np.random.default_rng(8).normal(size=15)
+    (found,) = bootstrap(
+        Sample.of(values, None), [Mean()], how=Bootstrap(ci="iid", resamples=40_000), seed=1
+    )
+    theirs = stats.ttest_1samp(values, 0).confidence_interval()
+    assert found.low == pytest.approx(theirs.low, abs=0.07)
+    assert found.high == pytest.approx(theirs.high, abs=0.07)
