@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from gadfly.analysis.findings import disjoint, findings
 from gadfly.analysis.results import ArmResult
 from gadfly.records.estimate import Estimate
-from gadfly.records.reading import read_attack_frame
 from gadfly.records.values import Arm
 from tests.analysis.studies import attacks, results
 
@@ -37,38 +35,6 @@ def test_disjoint() -> None:
     assert disjoint(estimate(1), estimate(0)) == -1
     assert disjoint(estimate(0), estimate(0.15)) == 0
     assert disjoint(estimate(0), estimate(9, None)) == 0
-
-
-def test_a_mean_that_hides_its_tail_is_told(base: ArmResult) -> None:
-    small = arm(base, min_harmlessness=estimate(1.4), cvar05=estimate(-0.2))
-    large = arm(base, num_params="52B", min_harmlessness=estimate(1.7), cvar05=estimate(-0.7))
-    assert any(
-        "from rlhf 13B to rlhf 52B" in s and "rises (1.40 to 1.70)" in s and "gets worse" in s
-        for s in findings((small, large))
-    )
-    assert any("falls" in s and "gets better" in s for s in findings((large, small)))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"cvar05": estimate(0.4)},  # both better
-        {"cvar05": estimate(-0.3)},  # the tail's intervals overlap
-        {"model_type": "mine"},  # another type
-    ],
-)
-def test_nothing_is_told_where_they_agree_or_nothing_is_sure(
-    base: ArmResult, changes: dict[str, Any]
-) -> None:
-    small = arm(base, min_harmlessness=estimate(1.4), cvar05=estimate(-0.2))
-    large = {"num_params": "52B", "min_harmlessness": estimate(1.7), "cvar05": estimate(-0.7)}
-    found = findings((small, arm(base, **(large | changes))))
-    assert not any("hides the tail" in sentence for sentence in found)
-
-
-def test_the_replica_hides_its_tail(replica: Path) -> None:
-    found = results(read_attack_frame(replica).frame, resamples=2000).findings
-    assert any("from rlhf 13B to rlhf 52B" in s and "gets worse" in s for s in found)
 
 
 def test_highest_and_lowest_are_named_and_overlap_is_said(base: ArmResult) -> None:

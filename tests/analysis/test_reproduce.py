@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from matplotlib.cbook import boxplot_stats
 from scipy import stats
 from typer.testing import CliRunner
@@ -32,6 +33,7 @@ from gadfly.analysis.reproduce.published import published
 from gadfly.analysis.reproduce.reproduce import Reproduction, reproduce
 from gadfly.analysis.reproduce.write import document
 from gadfly.analysis.results import Scorer, SourceInfo
+from gadfly.analysis.schema import REPRODUCTION
 from gadfly.cli.main import app
 from gadfly.records.reading import read_attack_frame
 from tests.analysis.studies import attacks
@@ -484,7 +486,9 @@ def test_the_command(small: Path, tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
         content = path.read_text()
         assert not [text for text in said if text in content], path.name
-    kept = Reproduction.model_validate_json((tmp_path / "results.json").read_bytes(), strict=False)
+    raw = (tmp_path / "results.json").read_bytes()
+    Draft202012Validator(json.loads(REPRODUCTION.read_bytes())).validate(json.loads(raw))
+    kept = Reproduction.model_validate_json(raw, strict=False)
     assert kept.map is None
     assert len(kept.comparisons) == sum(len(group.values) for group in published().groups)
 

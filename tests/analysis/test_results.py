@@ -6,13 +6,15 @@ import orjson
 from jsonschema import Draft202012Validator
 
 from gadfly.analysis.provenance import git_state
+from gadfly.analysis.reproduce.reproduce import Reproduction
 from gadfly.analysis.results import ESTIMATES, Results, results_json
-from gadfly.analysis.schema import COMMAND, DOCS, SCHEMA, docs_text, schema_text
+from gadfly.analysis.schema import COMMAND, DOCS, REPRODUCTION, SCHEMA, docs_text, schema_text
 from tests.analysis.studies import attacks, results
 
 
 def test_the_shipped_schema_is_the_generated_one() -> None:
     assert SCHEMA.read_bytes() == schema_text(), f"run: {COMMAND}"
+    assert REPRODUCTION.read_bytes() == schema_text(Reproduction), f"run: {COMMAND}"
 
 
 def test_the_page_is_the_generated_one() -> None:

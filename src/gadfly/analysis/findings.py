@@ -7,7 +7,6 @@ at the same level, and it is not corrected for the number of arms compared.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from gadfly.analysis.results import ArmResult, Results
 from gadfly.analysis.words import arm_name, arm_names, interval, number
@@ -48,7 +47,6 @@ def findings(arms: tuple[ArmResult, ...]) -> tuple[str, ...]:
     return (
         _range(arms, "rating", what="Self-rated success (0–4)"),
         _range(arms, "min_harmlessness", what="Mean min harmlessness"),
-        *_tails(arms),
         *_evasive(arms),
     )
 
@@ -83,24 +81,6 @@ def span_sentence(arms: tuple[ArmResult, ...], statistic: str, *, what: str) -> 
     return (
         f"{what} is {shown[0]}." if len(there) == 1 else f"{what} runs from {' to '.join(shown)}."
     )
-
-
-def _tails(arms: tuple[ArmResult, ...]) -> Iterator[str]:
-    """Steps in size where mean and worst 5% part ways."""
-    for small, large in pairwise(arms):
-        if small.model_type != large.model_type:
-            continue
-        mean = disjoint(small.min_harmlessness, large.min_harmlessness)
-        tail = disjoint(small.cvar05, large.cvar05)
-        if mean * tail != -1:
-            continue
-        rises, falls = ("rises", "gets worse") if mean > 0 else ("falls", "gets better")
-        yield (
-            f"The mean hides the tail: from {arm_name(small)} to {arm_name(large)} mean min "
-            f"harmlessness {rises} ({_step(small.min_harmlessness, large.min_harmlessness)}) while "
-            f"the worst 5% {falls} ({_step(small.cvar05, large.cvar05)}); both pairs of intervals "
-            "are disjoint."
-        )
 
 
 def _evasive(arms: tuple[ArmResult, ...]) -> Iterator[str]:
@@ -157,10 +137,6 @@ def agreement_sentence(results: Results) -> str:
     if flattered:
         return f"{sentence}; in {flattered:,} the scorer flatters an arm that it shaped (†)."
     return f"{sentence}."
-
-
-def _step(a: Estimate, b: Estimate) -> str:
-    return f"{number(a.estimate)} to {number(b.estimate)}"
 
 
 def notes(results: Results, given: tuple[str, ...]) -> tuple[str, ...]:

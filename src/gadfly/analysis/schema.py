@@ -2,8 +2,8 @@
 
     python -m gadfly.analysis.schema
 
-writes ``results.schema.json`` beside this file and ``docs/results.md`` in the checkout. Tests
-compare both with what this module generates.
+writes ``results.schema.json`` and ``reproduction.schema.json`` (``gadfly reproduce``) beside this
+file, and ``docs/results.md`` in the checkout. Tests compare them with what this module generates.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ from typing import Any
 
 import orjson
 
+from gadfly.analysis.reproduce.reproduce import Reproduction
 from gadfly.analysis.results import Results
+from gadfly.records.canonical import Record
 
-__all__ = ["COMMAND", "DOCS", "SCHEMA", "docs_text", "main", "schema_text"]
+__all__ = ["COMMAND", "DOCS", "REPRODUCTION", "SCHEMA", "docs_text", "main", "schema_text"]
 
 COMMAND = "python -m gadfly.analysis.schema"
 SCHEMA = Path(__file__).with_name("results.schema.json")
+REPRODUCTION = Path(__file__).with_name("reproduction.schema.json")
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "results.md"
 
 _HEAD = f"""# results.json
 
 `gadfly analyze` writes `results.json` beside the report: every number of the report, the curves of
 its violins included, and how they came to be. It is UTF-8 JSON with sorted keys. Its JSON schema is
-shipped in the package as `gadfly/analysis/results.schema.json`.
+shipped in the package as `gadfly/analysis/results.schema.json`; that of `gadfly reproduce`, which
+holds one of these and the comparison with the paper, as `gadfly/analysis/reproduction.schema.json`.
 
 A statistic is an [Estimate](#estimate) everywhere. Where it cannot be estimated, `estimate` is null
 and `reason` says why; where only the interval is missing, `low` and `high` are null. A `reason`
@@ -36,9 +40,9 @@ This page is generated from the classes in `src/gadfly/analysis/results.py` by `
 """
 
 
-def schema_text() -> bytes:
-    """The JSON schema of results, as shipped."""
-    schema = Results.model_json_schema(mode="serialization")
+def schema_text(form: type[Record] = Results) -> bytes:
+    """The JSON schema of results, or of a reproduction's, as shipped."""
+    schema = form.model_json_schema(mode="serialization")
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
@@ -86,8 +90,9 @@ def _type(part: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the files."""
     SCHEMA.write_bytes(schema_text())
+    REPRODUCTION.write_bytes(schema_text(Reproduction))
     DOCS.write_text(docs_text(), encoding="utf-8")
 
 
