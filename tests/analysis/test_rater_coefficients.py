@@ -271,3 +271,13 @@ def test_no_convergence_is_an_error() -> None:
     _, ratings = drawn([0.6, 0.6, 0.6], items=100)
     with pytest.raises(NoModel, match="did not converge in 3 steps"):
         dawid_skene(ratings, most_steps=3)
+
+
+def test_an_icc_below_chance_has_no_interval_rather_than_a_wrong_one() -> None:
+    apart = [[k % 3, (k + 1) % 3] for k in range(9)]
+    for form in FORMS:
+        found = icc(apart, form=form)
+        assert found.estimate is not None
+        assert found.estimate < 0
+        assert found.low is None or found.low <= found.estimate <= found.high
+    assert icc(apart, form="(2,k)").reason == "no interval: raters agree less than by chance"

@@ -50,6 +50,8 @@ def icc(ratings: Ratings, *, form: Form, level: float = 0.95) -> Estimate:
         value, low, high = (k * x / (1 + (k - 1) * x) for x in forms)
         if not np.isfinite([low, high]).all():
             low, high, reason = None, None, "no interval: raters never differ on an item"
+        elif not low <= value <= high:  # Satterthwaite's F knows no such data
+            low, high, reason = None, None, "no interval: raters agree less than by chance"
     method = f"ICC{form}; F interval (McGraw & Wong 1996)"
     return Estimate(
         estimate=value, low=low, high=high, level=level, n=len(rows), method=method, reason=reason
