@@ -27,7 +27,7 @@ from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
-__all__ = ["Entry", "Measured", "measure", "measure_all"]
+__all__ = ["Entry", "Measured", "claimed_coverage", "measure", "measure_all"]
 
 Verdict = Literal["kept", "broken", "no claim"]
 _PORTION = 50  # studies in one task of a process
@@ -183,11 +183,16 @@ def _summed(entry: Entry, studies: int, counts: Sequence[_Count]) -> Measured:
     )
 
 
+def claimed_coverage(kind: str) -> tuple[float, float]:
+    """Coverage that a class of methods claims for 95% intervals."""
+    return (0.93, 0.97) if kind == "approximate" else (0.95, 1.0)
+
+
 def _verdict(regime: Regime | None, coverage: float | None, error: float | None) -> Verdict:
     if regime is None:
         return "no claim"
     if coverage is None or error is None:
         return "broken"
-    low, high = (0.93, 0.97) if regime.kind == "approximate" else (0.95, 1.0)
+    low, high = claimed_coverage(regime.kind)
     slack = _SLACK * error
     return "kept" if low - slack <= coverage <= high + slack else "broken"

@@ -35,7 +35,7 @@ class Regime:
     @property
     def words(self) -> str:
         """The regime in words."""
-        parts = [f"at least {self.members:g} effective members"]
+        parts = [f"at least {self.members:g} effective members" if self.members else "any members"]
         if self.tail:
             parts.append(f"at least {self.tail:g} values in the tail")
         return ", ".join(parts) + (f"; assumes that {self.assumes}" if self.assumes else "")
