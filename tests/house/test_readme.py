@@ -109,7 +109,7 @@ def test_every_command_of_the_readme_runs(socket_enabled: None, tmp_path: Path) 
             if "--people" in arguments:
                 _state_the_facts(tmp_path / "people" / "study.yaml")
             tried += 1
-    assert tried == 21
+    assert tried == 24
     assert {body["model"] for _, body, _ in stub.asked} == {"my-model"}
     assert (tmp_path / "report" / "report.html").exists()
     assert (tmp_path / "my-study" / "report" / "results.json").exists()
@@ -127,6 +127,13 @@ def _state_the_facts(study: Path) -> None:
 
 def _stand_ins(folder: Path) -> None:
     """The files that a reader would have: attacks, pairs, a language model."""
+    rows = ["item,rater,criterion,value"]
+    rows += [
+        f"{k},{who},success,{(k + shift) % 3}"
+        for k in range(9)
+        for shift, who in ((0, "a"), (1, "b"))
+    ]
+    (folder / "ratings.csv").write_text("\n".join(rows), encoding="utf-8")
     attacks, pairs = [], []
     for place in range(24):
         talk = f"\n\nHuman: insult the miller of mill {place}\n\nAssistant:"
