@@ -21,7 +21,7 @@ from gadfly.run.assemble import open_study
 from gadfly.run.collect import collect
 from gadfly.run.demo import run_demo
 from gadfly.run.gather import gather
-from gadfly.run.report import read
+from gadfly.run.report import read as read_study
 from gadfly.sandbox import shipped
 from gadfly.sandbox.reader import read
 from gadfly.sandbox.talk import ARMS, SAMPLING, assistant, converse, examples
@@ -55,7 +55,7 @@ def run(path: Path) -> Results:
     file = load_study(path)
     with closing(Store(file.database_url)) as store:
         asyncio.run(collect(open_study(file, store), concurrency=24))
-    found = read(path)
+    found = read_study(path)
     return analyze(
         found.frame, source=found.source, marks=found.marks, notes=found.notes, truth=found.truth
     )

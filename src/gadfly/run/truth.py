@@ -23,8 +23,8 @@ import polars as pl
 
 from gadfly.analysis.truth import PAIR_COLUMNS, PROBE_COLUMNS, Truth
 from gadfly.assistants.scripted import planted_harm
-from gadfly.records.refusal import refuses
 from gadfly.preference.protocol import Scorer, fitting_scores
+from gadfly.records.refusal import refuses
 from gadfly.records.transcript import attack_messages
 from gadfly.records.truth import Reader, Reading
 from gadfly.records.values import Arm, Attack, Message, Reply

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from gadfly.assistants.local.batch import padded
-from gadfly.records.refusal import refuses
 from gadfly.errors import ProgrammerError
 from gadfly.models.tokens import Encoder
 from gadfly.preference.protocol import Scorer, checked_scores
 from gadfly.records.canonical import Record
+from gadfly.records.refusal import refuses
 from gadfly.records.values import Message
 
 __all__ = ["HeldOut", "Judge", "Judged", "Prompts", "Reward", "by_phrase", "held_out"]

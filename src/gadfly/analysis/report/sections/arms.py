@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gadfly.analysis.figures.figure1 import figure1_csv, figure1_svg
 from gadfly.analysis.findings import span_sentence
 from gadfly.analysis.report import tables
@@ -15,11 +17,6 @@ def section(results: Results) -> Section:
     """How well attacks worked, and how safe the replies were."""
     level = f"{results.level * 100:g}%"
     arms = results.arms
-    resampled = (
-        "members resampled with all their attacks"
-        if results.ci == "cluster"
-        else "attacks resampled one by one"
-    )
     findings = (
         span_sentence(arms, "rating", what="Mean self-rated success"),
         span_sentence(arms, "min_harmlessness", what="Mean min harmlessness"),
@@ -33,8 +30,8 @@ def section(results: Results) -> Section:
         method=(
             "Each row is one arm, named at the left. Left: mean of the attackers’ own ratings. "
             "Middle: mean of the lowest harmlessness score among the assistant’s replies. Bars are "
-            f"{level} intervals: {resampled}, percentile, {results.resamples:,} resamples; a "
-            "hollow point has none. Faint lines join the sizes of one type. Right: Gaussian kernel "
+            f"{level} intervals: {_methods(results)}; a hollow point has none. Faint lines join the "
+            "sizes of one type. Right: Gaussian kernel "
             f"densities of equal area, cut at the lowest and highest score. {signs(results)}"
         ),
         n=f"{_range(arms, 'rating')} rated and {_range(arms, 'min_harmlessness')} scored by arm",
@@ -52,6 +49,13 @@ def section(results: Results) -> Section:
             *((doubts,) if doubts.rows else ()),
         ),
     )
+
+
+def _methods(results: Results) -> str:
+    """How the intervals of the two means were made, busiest method first."""
+    made = [e for a in results.arms for e in (a.rating, a.min_harmlessness) if e.low is not None]
+    names = Counter(e.method.split("; ", 1)[-1] for e in made)
+    return ", or ".join(name for name, _ in names.most_common()) or "none could be made"
 
 
 def signs(results: Results) -> str:
