@@ -75,6 +75,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "analysis":
+        import_module("gadfly.analysis.questions")  # and with it every topic
         return import_module("gadfly.analysis")
     home = _HOMES.get(name)
     if home is None:

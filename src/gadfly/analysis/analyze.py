@@ -20,7 +20,7 @@ from pydantic import JsonValue
 from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.arms import arm_result, default_mark, outcomes_of
-from gadfly.analysis.bootstrap import CI, Bootstrap
+from gadfly.analysis.bootstrap import CI, Bootstrap, Weighting
 from gadfly.analysis.findings import findings
 from gadfly.analysis.findings import notes as all_notes
 from gadfly.analysis.order import arms_in_order
@@ -36,6 +36,7 @@ from gadfly.analysis.results import (
     SourceInfo,
     Topics,
 )
+from gadfly.analysis.topics.tags import Rule
 from gadfly.analysis.truth import Truth, agreement, arm_truth
 from gadfly.errors import PersonError, ProgrammerError, show
 from gadfly.records.frame import ATTACK_COLUMNS, TEXT_COLUMNS
@@ -72,6 +73,8 @@ def analyze(
     beside: Beside | None = None,
     topics: bool = True,
     texts: Texts | None = None,
+    weighting: Weighting = "attack",
+    tag_rule: Rule = "any",
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Statistics with intervals for every arm of a frame of attacks.
@@ -83,6 +86,8 @@ def analyze(
     ``beside`` is what a study has beside its attacks: reviews, surveys.
     ``topics``: ask what is asked beyond the arms, too; without it an analysis takes a moment.
     ``texts``: what is asked of the texts, which the frame must then have (``TEXT_COLUMNS``).
+    ``weighting``: whether every attack counts once in an arm's numbers, or every member.
+    ``tag_rule``: which reviewers' tags count, where reviews are there.
     ``progress`` is called with (steps done, steps): each arm is one, and each further question.
     """
     started = time.monotonic()
@@ -90,7 +95,7 @@ def analyze(
     _check_frame(frame, texts)
     kind, whole, left_out = _one_kind(frame, attacker_kind)
     chosen = _arms_frame(whole)
-    how = Bootstrap(ci=ci, resamples=resamples, level=level)
+    how = Bootstrap(ci=ci, resamples=resamples, level=level, weighting=weighting)
     used_marks = _marks(chosen, marks or {}, source)
     steps = _Steps(len(used_marks) + topics * STEPS, progress)
     arms, seeds = _arms(chosen, used_marks, how, success_threshold, truth, steps)
@@ -103,6 +108,7 @@ def analyze(
         truth=truth,
         beside=beside or Beside(),
         texts=texts,
+        tag_rule=tag_rule,
     )
     given: dict[str, JsonValue] = {
         "attacker_kind": attacker_kind,
@@ -113,6 +119,8 @@ def analyze(
         "notes": list(notes),
         "resamples": resamples,
         "success_threshold": success_threshold,
+        "tag_rule": tag_rule,
+        "weighting": weighting,
     }
     used = given | {
         "attacker_kind": kind,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import polars as pl
 from numpy.typing import NDArray
 
+from gadfly.analysis.arms import default_mark
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.embedding import space_of
 from gadfly.analysis.results import Design, Mark, Scorer, Topics
@@ -28,7 +29,7 @@ from gadfly.analysis.topics.scores import scores
 from gadfly.analysis.topics.sequential import sequential
 from gadfly.analysis.topics.static import static
 from gadfly.analysis.topics.surveys import Surveys
-from gadfly.analysis.topics.tags import tags_result
+from gadfly.analysis.topics.tags import Rule, tags_result
 from gadfly.analysis.topics.tails import tails
 from gadfly.analysis.topics.turns import turns
 from gadfly.analysis.truth import Truth
@@ -72,6 +73,8 @@ class Texts:
     """Name the map's clusters by members' words."""
     cache: Path | None = None
     """Folder where a map's layout is kept."""
+    earlier: tuple[str, ...] = ()
+    """Task descriptions of an earlier corpus, for what is new against it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Question:
     truth: Truth | None
     beside: Beside
     texts: Texts | None
+    tag_rule: Rule
 
     @property
     def by_arm(self) -> dict[tuple[str, str], Mark]:
@@ -122,6 +126,7 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
             tags_result(
                 frame,
                 reviews=reviews or None,
+                rule=asked.tag_rule if reviews else "any",
                 threshold=threshold,
                 taxonomy=asked.beside.taxonomy or None,
                 how=how,
@@ -155,7 +160,9 @@ def _coverage(frame: pl.DataFrame, asked: Question) -> CoverageResult | None:
     if asked.texts is None:
         return None
     texts, seed = asked.texts, asked.texts.seed
-    space = space_of(_descriptions(frame), embedding=texts.embedding, seed=seed)
+    space = space_of(
+        _descriptions(frame), embedding=texts.embedding, earlier=texts.earlier, seed=seed
+    )
     return coverage(
         frame,
         space,
@@ -184,22 +191,46 @@ def _descriptions(frame: pl.DataFrame) -> list[str]:
 
 
 def _judges(frame: pl.DataFrame, asked: Question) -> list[Judges]:
-    """The scorer beside whoever judged."""
+    """Every scorer of the attacks beside whoever judged."""
     if asked.scorer is None:
         return []
-    name, version = asked.scorer.name, asked.scorer.version
-    if name == PUBLISHED:
-        name, version = "the published score", ""
-    scorer = Asked(name, version=version, marks=asked.by_arm)
+    first = Asked(*_named(asked.scorer.name, asked.scorer.version), marks=asked.by_arm)
+    frame, others = _others(frame, asked)
     threshold = asked.success_threshold
     labelled = {"the attackers themselves": by_attackers(frame, threshold=threshold)}
     if asked.beside.reviews:
         given = by_reviewers(frame, asked.beside.reviews, threshold=threshold)
         labelled["the reviewers"] = given
     return [
-        judges(rows, asked=[scorer], people=people, how=asked.how)
+        judges(rows, asked=[first, *others], people=people, how=asked.how)
         for people, rows in labelled.items()
     ]
+
+
+def _named(name: str, version: str, column: str = "min_harmlessness") -> tuple[str, str, str]:
+    """Name, column and version of a judge; a published score has no version to name."""
+    return ("the published score", column, "") if name == PUBLISHED else (name, column, version)
+
+
+def _others(frame: pl.DataFrame, asked: Question) -> tuple[pl.DataFrame, list[Asked]]:
+    """The scorers after the first, each in a column of its own; nobody knows their lineage, but
+    that of the published one.
+    """
+    frame = frame.with_row_index("row")
+    scores = frame.select("row", "other_scores").explode("other_scores").drop_nulls()
+    if scores.is_empty():
+        return frame, []
+    found = []
+    by_scorer = scores.unnest("other_scores").group_by("scorer", "version", maintain_order=True)
+    for place, ((name, version), rows) in enumerate(by_scorer):
+        column = f"judge_{place}"
+        frame = frame.join(
+            rows.select("row", pl.col("minimum").alias(column)), on="row", how="left"
+        )
+        scorer = Scorer(name=str(name), version=str(version))
+        marks = {(a.model_type, a.num_params): default_mark(a, scorer) for a in asked.marks}
+        found.append(Asked(*_named(scorer.name, scorer.version, column), marks=marks))
+    return frame, found
 
 
 def _agreement(frame: pl.DataFrame, asked: Question) -> RatingsResult | None:

@@ -63,6 +63,18 @@ def analyze(
     database: Annotated[
         str | None, typer.Option(metavar="URL", help="Where the study is kept.")
     ] = None,
+    weighting: Annotated[
+        Literal["attack", "member"],
+        typer.Option(help="What counts once in an arm's numbers: every attack, or every member."),
+    ] = "attack",
+    tags_by: Annotated[
+        Literal["any", "majority", "all"],
+        typer.Option(help="How many of an attack's reviewers must give a tag, in a study."),
+    ] = "any",
+    earlier: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --texts: what is new against these attacks."),
+    ] = None,
     texts: Annotated[
         bool,
         typer.Option("--texts", help="Read the texts, too: what attacks cover, and refusals."),
@@ -89,7 +101,7 @@ def analyze(
         return
     from gadfly.analysis.questions import Texts
     from gadfly.analysis.report.write import write_report
-    from gadfly.run.report import read
+    from gadfly.run.report import descriptions, read
     from gadfly.settings import load_settings
 
     settings = load_settings()
@@ -102,7 +114,12 @@ def analyze(
             texts=texts or with_map,
             progress=tell,
         )
-    reads = Texts(map=with_map, terms=show_text, cache=out_folder / "cache")
+        reads = Texts(
+            map=with_map,
+            terms=show_text,
+            cache=out_folder / "cache",
+            earlier=() if earlier is None else descriptions(earlier, lenient=lenient),
+        )
     with progress("Analysing") as tell:
         results = found.results(
             ci=ci,
@@ -111,6 +128,8 @@ def analyze(
             success_threshold=success_threshold,
             attacker_kind=attacker_kind,
             texts=reads if texts or with_map else None,
+            weighting=weighting,
+            tag_rule=tags_by,
             progress=tell,
         )
     files = write_report(results, out_folder)

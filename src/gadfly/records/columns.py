@@ -27,6 +27,7 @@ _NEVER_PUBLISHED = (
     "started_at",
     "ended_at",
     "turn_scores",
+    "other_scores",
 )
 
 

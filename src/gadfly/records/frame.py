@@ -46,6 +46,9 @@ ATTACK_COLUMNS: dict[str, pl.DataType] = {
     "started_at": pl.Datetime("us", "UTC"),  # Attack.started_at
     "ended_at": pl.Datetime("us", "UTC"),  # Attack.ended_at
     "turn_scores": pl.List(pl.Float64()),  # first Scores.turns, a score for each reply
+    "other_scores": pl.List(  # Scores.minimum of the scorers after the first
+        pl.Struct({"scorer": pl.String(), "version": pl.String(), "minimum": pl.Float64()})
+    ),
 }
 TEXT_COLUMNS: dict[str, pl.DataType] = {
     "task_description": pl.String(),
@@ -98,6 +101,7 @@ def attack_frame(attacks: Sequence[Attack], *, text: bool = False) -> pl.DataFra
         "started_at": [a.started_at for a in attacks],
         "ended_at": [a.ended_at for a in attacks],
         "turn_scores": [None if s is None or s.turns is None else list(s.turns) for s in first],
+        "other_scores": [_others(a) for a in attacks],
     }
     if not text:
         return pl.DataFrame(columns, schema=ATTACK_COLUMNS)
@@ -118,6 +122,12 @@ def _probability(attack: Attack) -> float | None:
     if attack.assignment is None:
         return None
     return attack.assignment.probabilities.get(attack.arm.name)
+
+
+def _others(attack: Attack) -> list[dict[str, str | float | None]] | None:
+    return [
+        {"scorer": s.scorer, "version": s.version, "minimum": s.minimum} for s in attack.scores[1:]
+    ] or None
 
 
 def _is_upworker(platform: str | None) -> bool | None:

@@ -68,7 +68,11 @@ def _lines(records: Iterable[Record]) -> Iterable[bytes]:
 
 def _table(attacks: Sequence[Attack]) -> Iterable[bytes]:
     """The frame that analyses read, one line for each attack; lists are joined by semicolons."""
-    frame = attack_frame(attacks).select("number", "brief", pl.exclude("number", "brief"))
+    frame = (
+        attack_frame(attacks)
+        .drop("other_scores")
+        .select("number", "brief", pl.exclude("number", "brief"))
+    )
     shown = ([_cell(value) for value in row] for row in frame.rows())
     yield csv_text(frame.columns, shown).encode()
 

@@ -26,6 +26,7 @@ from gadfly.preference.lineage import Lineage, lineage_hash, mark
 from gadfly.records.frame import attack_frame
 from gadfly.records.reading import read_attack_frame
 from gadfly.records.values import Arm, Attack
+from gadfly.review.tags import read_taxonomy
 from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
 from gadfly.run.gather import gather, left_out
 from gadfly.run.models import lineage_of
@@ -44,7 +45,7 @@ from gadfly.study.protocol import load_study
 if TYPE_CHECKING:
     from gadfly.preference.protocol import Scorer
 
-__all__ = ["Analysable", "analysable_attacks", "read"]
+__all__ = ["Analysable", "analysable_attacks", "descriptions", "read"]
 
 Progress = Callable[[int, int], None]
 
@@ -121,7 +122,15 @@ def _file(path: Path, lenient: bool, texts: bool) -> Analysable:
         skipped=len(found.skipped),
         scorer=_scorer_of(path, found.frame),
     )
-    return Analysable(found.frame, source, None, "observational", tuple(notes), 3)
+    tagged = found.frame["tags"].null_count() < found.frame.height
+    beside = Beside(tags=read_taxonomy("ganguli2022", path.parent).names if tagged else ())
+    return Analysable(found.frame, source, None, "observational", tuple(notes), 3, beside=beside)
+
+
+def descriptions(path: Path, *, lenient: bool = False) -> tuple[str, ...]:
+    """The task descriptions of a file of attacks, those that are empty left out."""
+    frame = read_attack_frame(path, lenient=lenient, text=True).frame
+    return tuple(frame["task_description"].drop_nulls().to_list())
 
 
 def _scorer_of(path: Path, frame: pl.DataFrame) -> ScorerInfo | None:

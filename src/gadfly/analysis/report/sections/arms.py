@@ -30,9 +30,9 @@ def section(results: Results) -> Section:
         method=(
             "Each row is one arm, named at the left. Left: mean of the attackers’ own ratings. "
             "Middle: mean of the lowest harmlessness score among the assistant’s replies. Bars are "
-            f"{level} intervals: {_methods(results)}; a hollow point has none. Faint lines join the "
-            "sizes of one type. Right: Gaussian kernel "
-            f"densities of equal area, cut at the lowest and highest score. {signs(results)}"
+            f"{level} intervals: {_methods(results)}; a hollow point has none. Faint lines join "
+            "the sizes of one type. Right: Gaussian kernel densities of equal area, cut at the "
+            f"lowest and highest score. {signs(results)}"
         ),
         n=f"{_range(arms, 'rating')} rated and {_range(arms, 'min_harmlessness')} scored by arm",
         csv=figure1_csv(results),
