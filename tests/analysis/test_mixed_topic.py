@@ -183,9 +183,11 @@ def test_attacks_that_lack_a_variable_are_counted() -> None:
     assert any("leave out 100 attacks" in note for note in section(found).notes)
 
 
-def test_few_members_are_a_doubt() -> None:
+def test_few_members_have_estimates_without_intervals() -> None:
     terms = the(mixed_models(attacks(members=6)), "rating", "arms").terms
-    assert {term.estimate.reason for term in terms} == {"likely too narrow: only 6 members"}
+    why = "interval not estimable: 6 members, Wald's takes 10"
+    assert {(term.estimate.low, term.estimate.reason) for term in terms} == {(None, why)}
+    assert all(term.estimate.estimate is not None and term.se > 0 for term in terms)
 
 
 def test_the_section_tells_each_model_and_hides_hostile_names() -> None:

@@ -25,7 +25,7 @@ smallest. A λ that the data chose is a slope that was fitted: V grows by (M −
 The interval is θ ± z √V by attack, and by member with Student's t, degrees of freedom the effective
 number of members with labels, less one, less one more for λ. It is approximate: from 12 equal
 members on it held 93.8-94.8% in studies with planted rates; below ten effective members there is
-none. With few labels of one kind it is too narrow, and the reason says so.
+none. With few labels of one kind it would be too narrow, and there is none.
 
 References: Angelopoulos, Bates, Fannjiang, Jordan & Zrnic 2023, "Prediction-powered inference",
 *Science* 382; Angelopoulos, Duchi & Zrnic 2023, "PPI++: Efficient Prediction-Powered Inference",
@@ -173,9 +173,9 @@ def _found(y: Floats, value: float, half: float, level: float, method: str, few:
         reason = f"interval not estimable: members with labels count as {few}, it takes {_FEW}"
     elif not half > 0:
         reason = "no interval: every label is the same"
+    elif rare < _FEW:
+        reason = f"interval not estimable: only {rare} labels of one kind, it takes {_FEW}"
     there = reason is None
-    if there and rare < _FEW:
-        reason = f"likely too narrow: only {rare} labels of one kind"
     return Estimate(
         estimate=value,
         low=value - half if there else None,

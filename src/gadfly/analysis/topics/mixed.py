@@ -13,7 +13,7 @@ Decisions:
   a type differs from the reference type.
 - All models rest on the same attacks: those with every variable that is used. A covariate that was
   never recorded, or is the same for all, is left out, and ``left_out`` says so.
-- Intervals are Wald's: with few members they are likely too narrow, and say so.
+- Intervals are Wald's: with few members they would be too narrow, and there is none.
 - A model that cannot be fitted has its reason and no number.
 """
 
@@ -61,7 +61,7 @@ COVARIATES = ("task_description_harmlessness", "is_mturk")
 """Covariates of the paper; ``is_mturk`` is 1 for members of Mturk, 0 for Upwork."""
 _VERSIONS: tuple[Version, ...] = ("arms", "covariates", "other metric")
 _OF_ARMS = ("size", "type", "interaction")
-_FEW = 10  # members below which Wald intervals are known to be narrow
+_FEW = 10  # members that a Wald interval takes
 _PLAIN = "plain lm"
 
 
@@ -334,18 +334,19 @@ def _refused(used: Complete, outcome: Outcome, version: Version, other: Outcome)
 
 def _terms(found: _Fitted, used: Complete, level: float, method: str) -> tuple[Term, ...]:
     members = len(np.unique(used.members))
-    doubt = f"likely too narrow: only {members} members" if members < _FEW else None
+    sound = members >= _FEW
+    why = None if sound else f"interval not estimable: {members} members, Wald's takes {_FEW}"
     width = float(norm.ppf((1 + level) / 2))
     terms = []
     for name, kind, value, se in zip(found.names, found.kinds, found.values, found.se, strict=True):
         estimate = Estimate(
             estimate=float(value),
-            low=float(value - width * se),
-            high=float(value + width * se),
+            low=float(value - width * se) if sound else None,
+            high=float(value + width * se) if sound else None,
             level=level,
             n=used.frame.height,
             method=method,
-            reason=doubt,
+            reason=why,
         )
         term = Term(
             name=name, kind=kind, estimate=estimate, se=float(se), statistic=float(value / se)
