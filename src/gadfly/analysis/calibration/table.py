@@ -29,8 +29,8 @@ lines, so it comes out the same again.
   look at once. A claim is kept where coverage is within two Monte Carlo errors of it.
 - What is not in the table was not measured: other intervals (CVaR of the worst 1%, AUC, rank
   correlation, other agreement coefficients, judge corrections by sensitivity) rest on the same
-  bootstraps but have no line of their own. For means, rates, quantiles and CVaR of one arm there is
-  no interval outside of the regime; other methods may give one and state a doubt.
+  bootstraps but have no line of their own. Outside of its regime
+  a method gives no interval, and says why.
 - Methods and regimes were chosen by earlier runs of this same simulation, in part with the same
   seeds (the degrees of freedom of Korn-Graubard after a first run missed at 20 members), and with
   efficacy of one spread. It shows that they work in studies like these, not in all.
