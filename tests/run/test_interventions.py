@@ -70,9 +70,9 @@ def test_each_intervention_runs_on_a_real_socket(
     assert filtered.startswith(f"chat at {stub.url} + hhh@1 + best 2 of 16 by ")
     assert names["rlhf"] == {f"rlhf at {stub.url}"}
     assert all(r.filter_score is not None and r.samples for r in by_arm["rejection sampling"])
-    read = {body["model"]: body for _, body, _ in stub.asked if len(str(body)) > 20_000}
-    assert len(read["chat"]["messages"]) > 28
-    assert read["base"]["prompt"].count("\n\nHuman:") > 14
+    sent = {body["model"]: body for _, body, _ in stub.asked if len(str(body)) > 20_000}
+    assert len(sent["chat"]["messages"]) > 28
+    assert sent["base"]["prompt"].count("\n\nHuman:") > 14
     marks = read(path).marks
     assert marks is not None
     assert {arm.model_type: mark for arm, mark in marks.items()} == {
