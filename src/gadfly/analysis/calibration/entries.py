@@ -18,17 +18,31 @@ from gadfly.analysis.bootstrap import Bootstrap, bootstrap
 from gadfly.analysis.calibration.measure import Entry
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.simulate import Quantity, Settings, truth
-from gadfly.analysis.statistics import korn_graubard, quantile, wild
-from gadfly.analysis.statistics.confidence_sequence import bounded_sequence, running_sequence
+from gadfly.analysis.statistics import (
+    agreement,
+    jackknife,
+    joint,
+    korn_graubard,
+    ppi,
+    quantile,
+    wild,
+)
+from gadfly.analysis.statistics.confidence_sequence import (
+    BOUNDED,
+    RUNNING,
+    bounded_sequence,
+    running_sequence,
+)
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.jackknife import difference
 from gadfly.analysis.statistics.krippendorff_alpha import krippendorff_alpha
 from gadfly.analysis.statistics.mean import Mean
 from gadfly.analysis.statistics.mixed_linear import fit_linear
 from gadfly.analysis.statistics.ppi import prediction_powered
-from gadfly.analysis.statistics.protocol import Regime, Statistic
+from gadfly.analysis.statistics.protocol import PERCENTILES, Statistic
 from gadfly.analysis.statistics.quantile import Quantile
 from gadfly.analysis.statistics.success_rate import SuccessRate
+from gadfly.analysis.topics import mixed
 from gadfly.analysis.topics.contrasts import contrasts
 from gadfly.records.estimate import Estimate
 
@@ -36,11 +50,6 @@ __all__ = ["ENTRIES"]
 
 _HOW = Bootstrap(resamples=499)  # fewer than an analysis takes: the studies are many
 _IID = replace(_HOW, ci="iid")
-_PERCENTILE = Regime("approximate", members=10)
-_SEQUENCE = Regime("anytime", members=10, assumes="members do not change while they attack")
-_JACKKNIFE = Regime("conservative", members=2)
-_BOUNDED = Regime("anytime", assumes="one value a member, in the order in which they came")
-
 _EVEN = Settings(members=40, attacks=800)
 _UNEVEN = Settings(members=80, attacks=1600, activity_sd=1.3)
 _PAPER = Settings(members=300, attacks=2400, activity_sd=1.3)
@@ -230,7 +239,7 @@ def _statistics() -> list[Entry]:
             many,
             _MEAN,
             _RATING,
-            _PERCENTILE,
+            PERCENTILES,
             "150 even members",
         ),
         Entry(
@@ -295,9 +304,6 @@ def _comparisons() -> list[Entry]:
     few = replace(_PAIRED, members=8, attacks=320)
     labelled = replace(_EVEN, members=60, attacks=2400)
     items = Settings(members=60, attacks=60)
-    alpha = Regime("approximate", members=10, assumes="items are a random draw")
-    ppi = Regime("approximate", members=10, assumes="labelled attacks are a random draw")
-    linear = Regime("approximate", members=10, assumes="the model holds")
     return [
         Entry(
             "contrast within members",
@@ -306,7 +312,7 @@ def _comparisons() -> list[Entry]:
             _PAIRED,
             rating,
             _contrast,
-            _PERCENTILE,
+            joint.REGIME,
             paired,
         ),
         Entry(
@@ -316,7 +322,7 @@ def _comparisons() -> list[Entry]:
             between,
             rating,
             _contrast,
-            _PERCENTILE,
+            joint.REGIME,
             "30 members, one arm each",
         ),
         Entry(
@@ -336,7 +342,7 @@ def _comparisons() -> list[Entry]:
             few,
             rating,
             _jackknife,
-            _JACKKNIFE,
+            jackknife.REGIME,
             "8 members, every arm each",
         ),
         Entry(
@@ -346,7 +352,7 @@ def _comparisons() -> list[Entry]:
             within,
             score,
             _mixed,
-            linear,
+            mixed.REGIME,
             paired,
         ),
         Entry(
@@ -356,7 +362,7 @@ def _comparisons() -> list[Entry]:
             labelled,
             _RATE_OF,
             _powered,
-            ppi,
+            ppi.REGIME,
             "60 even members, 30% labelled",
         ),
         Entry(
@@ -366,7 +372,7 @@ def _comparisons() -> list[Entry]:
             items,
             _agreement,
             _reviewed,
-            alpha,
+            agreement.REGIME,
             "60 items, 3 reviewers",
         ),
         Entry(
@@ -376,7 +382,7 @@ def _comparisons() -> list[Entry]:
             replace(_EVEN, members=200, attacks=1000),
             _RATE_OF,
             _first_attacks,
-            _BOUNDED,
+            BOUNDED,
             "200 even members, a look after each",
         ),
         Entry(
@@ -386,7 +392,7 @@ def _comparisons() -> list[Entry]:
             _EVEN,
             _MEAN,
             _looks,
-            _SEQUENCE,
+            RUNNING,
             "40 even members, 20 looks",
         ),
         Entry(
@@ -396,7 +402,7 @@ def _comparisons() -> list[Entry]:
             _PAPER,
             _MEAN,
             _looks,
-            _SEQUENCE,
+            RUNNING,
             "as the paper, 20 looks",
         ),
     ]

@@ -29,10 +29,12 @@ from scipy.special import ndtr, stdtrit
 
 from gadfly.analysis.bootstrap import Bootstrap, resample, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
 __all__ = [
     "OVER_ITEMS",
+    "REGIME",
     "SAME",
     "Of",
     "Patterns",
@@ -56,6 +58,12 @@ OVER_ITEMS = Bootstrap(ci="iid", unit="item")
 SAME = "every rating is the same, so agreement cannot be told from chance"
 _ITEMS = 40  # from which intervals hold their level
 _VARIED = 12  # items' worth of ratings that are not the commonest
+REGIME = Regime(
+    "approximate",
+    assumes=f"items are a random draw of {_ITEMS} or more, and {_VARIED} items' worth of ratings "
+    "are not the commonest",
+)
+"""Where intervals over items hold their level."""
 _LOST = 0.01  # share of resamples that may be undefined
 _CHEAPER = 8  # items drawn one by one in the time that a pattern takes at once
 _CELLS = 500_000  # weights held at once

@@ -48,8 +48,14 @@ from __future__ import annotations
 import numpy as np
 
 from gadfly.analysis.sample import Floats
+from gadfly.analysis.statistics.protocol import Regime
 
-__all__ = ["bounded_sequence", "running_sequence"]
+__all__ = ["BOUNDED", "RUNNING", "bounded_sequence", "running_sequence"]
+
+BOUNDED = Regime("anytime", assumes="one value a member, in the order in which they came")
+"""Where :func:`bounded_sequence` holds its level."""
+RUNNING = Regime("anytime", members=10, assumes="members do not change while they attack")
+"""Where :func:`running_sequence` holds its level."""
 
 _BOLDEST = 0.5  # c: the largest stake
 

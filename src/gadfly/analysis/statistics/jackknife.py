@@ -36,12 +36,14 @@ from scipy.stats import t
 
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
-__all__ = ["METHOD", "difference", "mean_errors", "standard_errors", "within_slope"]
+__all__ = ["METHOD", "REGIME", "difference", "mean_errors", "standard_errors", "within_slope"]
 
 METHOD = "member jackknife (CV3), Student t with effective members less one"
-_LEAST = 2.0  # effective members below which there is no interval
+REGIME = Regime("conservative", members=2)
+"""Where intervals hold their level."""
 _FLAT = 1e-9  # of x's variance that the other columns must leave
 
 
@@ -158,8 +160,10 @@ def _slopes(crossed: Floats) -> Floats:
 
 def _estimate(what: str, n: int, level: float, found: float, error: float, df: float) -> Estimate:
     worth = df + 1
-    if worth < _LEAST or not np.isfinite(error):
-        reason = f"no interval: it rests on {worth:.1f} effective members, it takes {_LEAST:g}"
+    if worth < REGIME.members or not np.isfinite(error):
+        reason = (
+            f"no interval: it rests on {worth:.1f} effective members, it takes {REGIME.members:g}"
+        )
         return _made(what, n, level, found, None, reason)
     if error == 0:
         return _made(what, n, level, found, None, "no interval: no member differs from another")

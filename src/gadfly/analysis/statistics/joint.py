@@ -41,9 +41,11 @@ from scipy.special import ndtr, stdtr, stdtrit
 from gadfly.analysis.bootstrap import Bootstrap, resample
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
 __all__ = [
+    "REGIME",
     "Contrasted",
     "Robust",
     "Totals",
@@ -54,7 +56,8 @@ __all__ = [
     "side",
 ]
 
-_FEW = 5  # effective members below which neither interval nor t holds its level
+REGIME = Regime("approximate", members=5)
+"""Where intervals and t hold their level."""
 _EMPTY = 0.05  # share of resamples without a group from which there is no interval
 _MISSING = "not estimable: a side of the difference has no value"
 
@@ -130,7 +133,7 @@ class Robust:
         """Two-sided p-values; NaN where nothing can be said."""
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(self.value / self.error)
-        return np.where(self.members >= _FEW, 2 * stdtr(self.members - 1, -t), np.nan)
+        return np.where(self.members >= REGIME.members, 2 * stdtr(self.members - 1, -t), np.nan)
 
 
 @dataclass(frozen=True)
@@ -237,9 +240,9 @@ def percentile(
     low = high = None
     if np.isnan(value):
         reason: str | None = missing
-    elif members < _FEW:
+    elif members < REGIME.members:
         unit = "member" if how.ci == "cluster" else how.unit
-        reason = f"no interval: {unit}s count as {members:.1f}, it takes {_FEW}"
+        reason = f"no interval: {unit}s count as {members:.1f}, it takes {REGIME.members:g}"
     elif empty > _EMPTY * len(drawn):
         reason = (
             f"no interval: in {empty:,} of {len(drawn):,} resamples something that is compared "

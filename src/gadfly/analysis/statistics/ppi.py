@@ -49,11 +49,14 @@ from scipy import stats
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.ordering import Flags
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
-__all__ = ["Powered", "cut", "prediction_powered"]
+__all__ = ["REGIME", "Powered", "cut", "prediction_powered"]
 
-_FEW = 10  # effective members with labels, or labels of one kind
+REGIME = Regime("approximate", members=10, assumes="labelled attacks are a random draw")
+"""Where intervals hold their level; they take as many labels of either kind, too."""
+_FEW = REGIME.members
 
 
 @dataclass(frozen=True)
@@ -170,11 +173,11 @@ def _found(y: Floats, value: float, half: float, level: float, method: str, few:
     rare = min(int((y != y.min()).sum()), int((y != y.max()).sum()))
     reason = None
     if few:
-        reason = f"interval not estimable: members with labels count as {few}, it takes {_FEW}"
+        reason = f"interval not estimable: members with labels count as {few}, it takes {_FEW:g}"
     elif not half > 0:
         reason = "no interval: every label is the same"
     elif rare < _FEW:
-        reason = f"interval not estimable: only {rare} labels of one kind, it takes {_FEW}"
+        reason = f"interval not estimable: only {rare} labels of one kind, it takes {_FEW:g}"
     there = reason is None
     return Estimate(
         estimate=value,

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from gadfly.analysis.sample import Draws, Floats, Sample
 
-__all__ = ["Interval", "Kind", "Regime", "Resampler", "Statistic"]
+__all__ = ["PERCENTILES", "Interval", "Kind", "Regime", "Resampler", "Statistic"]
 
 Resampler = Callable[[Draws], Floats]
 Kind = Literal["approximate", "conservative", "anytime"]
@@ -49,6 +49,10 @@ class Regime:
         if members >= self.members:
             return None
         return f"interval not estimable: {members:.3g} effective {unit}s, it takes {self.members:g}"
+
+
+PERCENTILES = Regime("approximate", members=10)
+"""Where percentiles of resampled members hold their level."""
 
 
 @dataclass(frozen=True)
@@ -104,4 +108,4 @@ class Statistic(Protocol):
     @property
     def regime(self) -> Regime:
         """Where the bootstrap's intervals of it hold their level."""
-        return Regime("approximate", members=10)
+        return PERCENTILES

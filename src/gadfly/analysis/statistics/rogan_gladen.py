@@ -43,11 +43,13 @@ from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.ordering import Flags
 from gadfly.analysis.statistics.ppi import cut
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
-__all__ = ["rogan_gladen"]
+__all__ = ["REGIME", "rogan_gladen"]
 
-_FEW = 5  # effective members, on either side
+REGIME = Regime("approximate", members=5, assumes="the judge errs in every arm alike")
+"""Where intervals hold their level: as many effective members on either side."""
 
 
 def rogan_gladen(
@@ -96,16 +98,16 @@ def rogan_gladen(
         )
     theta = (p + c - 1) / j
     half = reach * float(np.sqrt(grow * ((u @ [1.0, -theta, 1 - theta]) ** 2).sum())) / j
-    few = f"interval not estimable: members count as {worth:.1f}, it takes {_FEW}"
+    few = f"interval not estimable: members count as {worth:.1f}, it takes {REGIME.members:g}"
     return cut(
         Estimate(
             estimate=theta,
-            low=None if worth < _FEW else theta - half,
-            high=None if worth < _FEW else theta + half,
+            low=None if worth < REGIME.members else theta - half,
+            high=None if worth < REGIME.members else theta + half,
             level=level,
             n=n,
             method=method,
-            reason=few if worth < _FEW else None,
+            reason=few if worth < REGIME.members else None,
         )
     )
 

@@ -34,12 +34,14 @@ from gadfly.analysis.order import arms_in_order, size_value
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.mixed_linear import NotFitted, fit_linear
 from gadfly.analysis.statistics.mixed_ordinal import fit_ordinal
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
 __all__ = [
     "COVARIATES",
     "OUTCOMES",
+    "REGIME",
     "Change",
     "Design",
     "MixedModel",
@@ -61,7 +63,8 @@ COVARIATES = ("task_description_harmlessness", "is_mturk")
 """Covariates of the paper; ``is_mturk`` is 1 for members of Mturk, 0 for Upwork."""
 _VERSIONS: tuple[Version, ...] = ("arms", "covariates", "other metric")
 _OF_ARMS = ("size", "type", "interaction")
-_FEW = 10  # members that a Wald interval takes
+REGIME = Regime("approximate", members=10, assumes="the model holds")
+"""Where Wald's intervals hold their level."""
 _PLAIN = "plain lm"
 
 
@@ -334,8 +337,12 @@ def _refused(used: Complete, outcome: Outcome, version: Version, other: Outcome)
 
 def _terms(found: _Fitted, used: Complete, level: float, method: str) -> tuple[Term, ...]:
     members = len(np.unique(used.members))
-    sound = members >= _FEW
-    why = None if sound else f"interval not estimable: {members} members, Wald's takes {_FEW}"
+    sound = members >= REGIME.members
+    why = (
+        None
+        if sound
+        else f"interval not estimable: {members} members, Wald's takes {REGIME.members:g}"
+    )
     width = float(norm.ppf((1 + level) / 2))
     terms = []
     for name, kind, value, se in zip(found.names, found.kinds, found.values, found.se, strict=True):
