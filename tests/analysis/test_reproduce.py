@@ -488,6 +488,8 @@ def test_the_command(small: Path, tmp_path: Path) -> None:
         assert not [text for text in said if text in content], path.name
     raw = (tmp_path / "results.json").read_bytes()
     Draft202012Validator(json.loads(REPRODUCTION.read_bytes())).validate(json.loads(raw))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<details class="excerpt">' not in page
     kept = Reproduction.model_validate_json(raw, strict=False)
     assert kept.map is None
     assert len(kept.comparisons) == sum(len(group.values) for group in published().groups)
@@ -524,3 +526,39 @@ def test_a_study_is_refused(tmp_path: Path) -> None:
     study.write_text("{}")
     done = CliRunner().invoke(app, ["reproduce", str(study), "--out", str(tmp_path)])
     assert "got a study" in str(done.exception)
+
+
+def test_words_of_members_are_shown_only_where_asked_for_and_folded(tmp_path: Path) -> None:
+    evil = "<b>bold</b>\x1b[1m \u202e"
+    rows = [
+        {
+            "transcript": f"\n\nHuman: a question {k} {evil}\n\nAssistant: an answer {k}",
+            "min_harmlessness_score_transcript": float(k),
+            "num_params": "2.7B",
+            "model_type": "rlhf",
+            "rating": 1.0,
+            "task_description": f"an aim {k}",
+            "task_descripton_harmlessness_score": 0.5,
+            "red_team_member_id": k,
+            "is_upworker": False,
+            "tags": None,
+        }
+        for k in range(12)
+    ]
+    file = tmp_path / "few.jsonl"
+    file.write_text(json.dumps(rows), encoding="utf-8")
+    for options in ([], ["--show-text"]):
+        out = tmp_path / f"out{len(options)}"
+        asked = ["reproduce", str(file), "--out", str(out), "--resamples", "100", "--no-map"]
+        done = CliRunner().invoke(app, [*asked, *options])
+        assert done.exit_code == 0, done.output
+        page = (out / "report.html").read_text(encoding="utf-8")
+        number = json.loads((out / "results.json").read_text())["one_attack"]["record"] - 1
+        shown = [f"an aim {number}", f"a question {number}", f"an answer {number}"]
+        assert [text in page for text in shown] == [bool(options)] * 3
+        assert "<b>" not in page
+        assert "\x1b" not in page
+        assert "\u202e" not in page
+        assert ('<details class="excerpt">' in page) is bool(options)  # folded: without "open"
+        for path in (out / "report.md", out / "results.json"):
+            assert "an answer" not in path.read_text(encoding="utf-8")

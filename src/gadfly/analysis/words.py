@@ -13,12 +13,31 @@ from collections.abc import Iterable
 from gadfly.analysis.results import ArmResult, Mark
 from gadfly.records.estimate import Estimate
 
-__all__ = ["MARKS", "arm_label", "arm_name", "arm_names", "interval", "marked", "number", "safe"]
+__all__ = [
+    "MARKS",
+    "arm_label",
+    "arm_name",
+    "arm_names",
+    "interval",
+    "marked",
+    "number",
+    "printable",
+    "safe",
+]
 
 MARKS: dict[Mark, str] = {"circular": "†", "unverified": "‡", "independent": ""}
 """The sign beside an arm, explained under every table and figure that shows one."""
 
 _LONGEST = 40
+
+
+def printable(text: str) -> str:
+    """Hostile text of any length, its line breaks kept and other unprintable characters escaped.
+
+    >>> printable("a\\x1b[31m\\nb")
+    'a\\\\x1b[31m\\nb'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def safe(text: str, *, longest: int = _LONGEST) -> str:

@@ -41,7 +41,11 @@ def reproduce(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the map.")] = 0,
     show_text: Annotated[
-        bool, typer.Option("--show-text", help="Name the map's clusters by members' words.")
+        bool,
+        typer.Option(
+            "--show-text",
+            help="Show words of members: clusters' names, and Figure 6's text, folded.",
+        ),
     ] = False,
     lenient: Lenient = False,
     json: Json = False,
@@ -51,7 +55,7 @@ def reproduce(
     from gadfly.analysis.reproduce.reproduce import MapOptions
     from gadfly.analysis.reproduce.reproduce import reproduce as reproduced
     from gadfly.analysis.reproduce.write import write_reproduction
-    from gadfly.run.reproduce import reproducible, vectors_of
+    from gadfly.run.reproduce import reproducible, said_in, vectors_of
 
     with progress(f"Reading {file.name}"):
         given = reproducible(file, lenient=lenient)
@@ -68,7 +72,8 @@ def reproduce(
             map_options=options,
             progress=tell,
         )
-    written = write_reproduction(found, out_folder, show_text=show_text)
+    said = said_in(given.frame, found) if show_text else ()
+    written = write_reproduction(found, out_folder, show_text=show_text, said=said)
     if json:
         print_json(found)
     else:

@@ -12,13 +12,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from gadfly.analysis.embedding import read_embedding
+from gadfly.analysis.reproduce.reproduce import Reproduction
 from gadfly.errors import PersonError
 from gadfly.records.output import beside
 from gadfly.records.reading import read_attack_frame
 from gadfly.records.transcript import parse
 from gadfly.run.report import Analysable, read
 
-__all__ = ["reproducible", "vectors_of"]
+__all__ = ["reproducible", "said_in", "vectors_of"]
 
 
 def reproducible(path: Path, *, lenient: bool = False) -> Analysable:
@@ -60,3 +61,14 @@ def vectors_of(frame: pl.DataFrame, source: Path, *, cache: Path) -> NDArray[Any
     with beside(kept) as file:
         np.save(file, vectors)
     return vectors
+
+
+def said_in(frame: pl.DataFrame, found: Reproduction) -> tuple[tuple[str, str], ...]:
+    """Who said what in the attack of Figure 6, its task description first; empty without one."""
+    if found.one_attack is None:
+        return ()
+    analysed = frame.filter(pl.col("attacker_kind") == found.results.attacker_kind)
+    row = analysed.row(found.one_attack.record - 1, named=True)
+    messages = parse(row["transcript"]).messages
+    said = [(message.role.capitalize(), message.text) for message in messages]
+    return (("Task description", row["task_description"] or ""), *said)

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gadfly.analysis.report.markdown import escape
-from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.report.section import Excerpt, Figure, Section
 from gadfly.analysis.report.tables import Table
 from gadfly.analysis.results import Provenance, Scorer
 from gadfly.analysis.words import safe
@@ -143,6 +143,7 @@ def _environment(*, html: bool) -> Environment:
     )
     environment.filters |= {"md": escape, "tight": _tight, "csv": _csv}
     environment.tests["figure"] = lambda part: isinstance(part, Figure)
+    environment.tests["excerpt"] = lambda part: isinstance(part, Excerpt)
     return environment
 
 

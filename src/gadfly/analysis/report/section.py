@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gadfly.analysis.report.tables import Table
 
-__all__ = ["Figure", "Section"]
+__all__ = ["Excerpt", "Figure", "Section"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,18 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """Text of an attack: only where it was asked for, and folded away until somebody opens it."""
+
+    name: str
+    """Its anchor."""
+    caption: str
+    """Which text, and what to expect."""
+    said: tuple[tuple[str, str], ...]
+    """Who said what, in order; hostile."""
+
+
+@dataclass(frozen=True)
 class Section:
     """One part of a report."""
 
@@ -42,7 +54,7 @@ class Section:
     """Its heading."""
     lead: str
     """What it asks, in one or two sentences."""
-    parts: tuple[Figure | Table, ...]
+    parts: tuple[Figure | Table | Excerpt, ...]
     """What it shows, in order."""
     findings: tuple[str, ...] = ()
     """Sentences for the head of the report, computed; empty where nothing stands out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,12 +31,18 @@ from gadfly.records.output import beside
 __all__ = ["document", "write_reproduction"]
 
 
-def write_reproduction(found: Reproduction, out: Path, *, show_text: bool = False) -> Written:
+def write_reproduction(
+    found: Reproduction,
+    out: Path,
+    *,
+    show_text: bool = False,
+    said: Sequence[tuple[str, str]] = (),
+) -> Written:
     """Write report.html, report.md, results.json, comparison.csv and the figures into a folder.
 
     :raises OperatorError: the folder cannot be written to.
     """
-    written = write_document(document(found, show_text=show_text), out)
+    written = write_document(document(found, show_text=show_text, said=said), out)
     try:
         with beside(out / "comparison.csv") as file:
             file.write(comparison_csv(found.comparisons).encode())
@@ -47,8 +53,14 @@ def write_reproduction(found: Reproduction, out: Path, *, show_text: bool = Fals
     return written
 
 
-def document(found: Reproduction, *, show_text: bool = False) -> Document:
-    """The report; ``show_text``: with members' words that name clusters."""
+def document(
+    found: Reproduction, *, show_text: bool = False, said: Sequence[tuple[str, str]] = ()
+) -> Document:
+    """The report.
+
+    :param show_text: with members' words that name clusters.
+    :param said: the text of the attack of Figure 6, folded away; none where it was not asked for.
+    """
     results = found.results
     verdict = found.identity.no_verdict
     banner = (f"{verdict}: no verdict.", found.identity.sentence) if verdict else None
@@ -59,7 +71,7 @@ def document(found: Reproduction, *, show_text: bool = False) -> Document:
             f"The figures and tables of Ganguli et al. 2022 from {results.n_attacks:,} attacks by "
             f"{results.n_members:,} members, beside the published numbers."
         ),
-        sections=tuple(s for s in _sections(found, show_text=show_text) if s is not None),
+        sections=tuple(s for s in _sections(found, show_text, said) if s is not None),
         provenance=results.provenance,
         results=pretty_json(found),
         banner=banner,
@@ -69,7 +81,9 @@ def document(found: Reproduction, *, show_text: bool = False) -> Document:
     )
 
 
-def _sections(found: Reproduction, *, show_text: bool) -> Iterator[Section | None]:
+def _sections(
+    found: Reproduction, show_text: bool, said: Sequence[tuple[str, str]]
+) -> Iterator[Section | None]:
     marks = {(arm.model_type, arm.num_params): arm.lineage_mark for arm in found.results.arms}
     yield comparison.section(found.comparisons, found.identity)
     yield counts.section(found.counts)
@@ -79,7 +93,7 @@ def _sections(found: Reproduction, *, show_text: bool) -> Iterator[Section | Non
     yield figure1.section(found.results.arms, found.paper_arms, panels)
     yield None if found.map is None else map_section.section(found.map, show_text=show_text)
     yield efficacy.section(found.efficacy)
-    yield None if found.one_attack is None else one_attack.section(found.one_attack)
+    yield None if found.one_attack is None else one_attack.section(found.one_attack, said=said)
     yield scores.section(found.scores)
     yield None if found.tags is None else tags.section(found.tags)
     yield mixed.section(found.mixed, marks=marks)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gadfly.analysis.figures.one_attack import one_attack_svg
-from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.report.section import Excerpt, Figure, Section
 from gadfly.analysis.topics.one_attack import OneAttack
-from gadfly.analysis.words import number, safe
+from gadfly.analysis.words import number, printable, safe
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
 
 
-def section(attack: OneAttack) -> Section:
-    """Its scores, its text hidden."""
+def section(attack: OneAttack, *, said: Sequence[tuple[str, str]] = ()) -> Section:
+    """Its scores, its text hidden.
+
+    :param said: who said what, where the text was asked for; folded away until it is opened.
+    """
+    excerpt = Excerpt(
+        name="one-attack-text",
+        caption="The text of this attack, which may offend",
+        said=tuple((who, printable(text)) for who, text in said),
+    )
     numbers: list[list[object]] = [
         ["task description", attack.task_description_harmlessness],
         *([f"reply {k}", score] for k, score in enumerate(attack.turn_scores or (), start=1)),
@@ -41,6 +51,7 @@ def section(attack: OneAttack) -> Section:
     return Section(
         name="one-attack",
         title="Figure 6. How an attack is quantified",
-        lead="One typical attack: what is measured where. Its text is not shown.",
-        parts=(figure,),
+        lead="One typical attack: what is measured where."
+        + ("" if said else " Its text is not shown."),
+        parts=(figure, excerpt) if said else (figure,),
     )
