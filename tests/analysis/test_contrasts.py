@@ -102,7 +102,7 @@ def test_a_resample_without_an_arm_is_left_out_and_counted() -> None:
     assert found.left_out == pytest.approx(2000 * (28 / 30) ** 30, rel=0.15)
     assert found.difference.estimate is not None
     assert found.difference.low is None
-    assert "something that is compared has no value" in str(found.difference.reason)
+    assert "members count as 2.0, it takes 5" in str(found.difference.reason)
 
 
 def test_swapped_labels_flip_the_signs_and_nothing_else() -> None:
@@ -185,7 +185,9 @@ def test_interventions_are_permuted_within_a_size() -> None:
     straight = (pl.col("model_type") == "rlhf") == (pl.col("num_params") == "10B")
     found = contrasts(frame.filter(even == straight), how=HOW, design="randomised", permutations=19)
     between = [c.p for c in found.contrasts if c.kind.startswith("intervention")]
-    assert between == [1.0] * 9
+    told = {c.p_method for c in found.contrasts if c.kind.startswith("intervention")}
+    assert None not in between
+    assert [method[:13] for method in told] == ["Student’s t, "]  # no permutation would move one
 
 
 def test_permutation_finds_an_effect_that_pooling_members_would_drown() -> None:
@@ -248,7 +250,8 @@ def test_kinds_families_and_the_trend() -> None:
     frame = attacks(arms, n=40, members=20, seed=6)
     step = pl.col("num_params").replace_strict({"1B": 0.0, "10B": 1.0, "100B": 2.0})
     gain = pl.when(pl.col("model_type") == "rlhf").then(3.0).otherwise(0.0)
-    frame = frame.with_columns(min_harmlessness=step * 0.7 + gain + step * gain / 3)
+    noise = pl.Series(np.random.default_rng(1).normal(scale=1e-9, size=frame.height))
+    frame = frame.with_columns(min_harmlessness=step * 0.7 + gain + step * gain / 3 + noise)
     found = contrasts(frame, how=HOW, design="observational")
     rows = [c for c in found.contrasts if c.outcome == "min_harmlessness"]
     kinds = [c.kind for c in rows]

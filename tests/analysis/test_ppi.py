@@ -227,3 +227,17 @@ def test_a_judge_like_a_coin_corrects_nothing() -> None:
     assert nobody.reason == "not estimable: the other arms have no labels"
     empty = rogan_gladen(coin[:0], coin, people, **arguments)  # type: ignore[arg-type]
     assert empty.reason == "no attack of this arm has a score"
+
+
+def test_one_missing_label_moves_nothing() -> None:
+    rng = np.random.default_rng(4)
+    people = (np.arange(60) < 12).astype(float)
+    members = np.arange(60) % 20
+    judge = np.where(rng.random(60) < 0.8, people, 1 - people)
+    judge[59] = 0
+    people[59] = np.nan
+    found = prediction_powered(people, judge, members=members, level=0.95)
+    assert found.tuning == 0
+    assert found.estimate.estimate == pytest.approx(12 / 59)
+    assert found.estimate.low is not None
+    assert found.estimate.low < 12 / 59 < (found.estimate.high or 0)

@@ -47,7 +47,7 @@ def test_differences_are_those_of_the_statistics_of_each_arm() -> None:
 
 def test_a_resampled_difference_is_that_of_the_members_drawn_written_out() -> None:
     """The draws of the topic, made again by hand on expanded data."""
-    frame = attacks([("plain lm", "1B"), ("rlhf", "1B")], n=220, members=8, seed=2)
+    frame = attacks([("plain lm", "1B"), ("rlhf", "1B")], n=600, members=24, seed=2)
     found = tails(frame, how=Bootstrap(resamples=60, level=0.5))
     (row,) = found.contrasts
     rng = np.random.default_rng(found.seed)
@@ -61,7 +61,7 @@ def test_a_resampled_difference_is_that_of_the_members_drawn_written_out() -> No
             scores.append(np.sort(pl.concat(parts).to_numpy()))
         moves.append(CVaR(0.05).estimate(scores[1]) - CVaR(0.05).estimate(scores[0]))
     inside = np.mean([(row.cvar05.low or 0) <= x <= (row.cvar05.high or 0) for x in moves])
-    assert 0.5 < inside < 0.72  # expanded for 8 members
+    assert 0.4 < inside < 0.66  # expanded for 24 members
     assert any(row.cvar05.low == pytest.approx(x, abs=0.05) for x in moves)
 
 

@@ -303,13 +303,13 @@ def test_what_a_server_defaults_to_does_not_matter(postgres: Postgres) -> None:
 def test_a_runner_that_hangs_in_a_transaction_does_not_hold_up_the_others(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch, broken_connections: None
 ) -> None:
-    monkeypatch.setattr(database, "_IDLE_SECONDS", 1.0)
     url = postgres.new()
-    with closing(Store(url)) as store, closing(Store(url)) as hanging:
+    with closing(Store(url)) as store:
         study, runner = begin(store)
+        monkeypatch.setattr(database, "_IDLE_SECONDS", 1.0)  # of connections from now on
 
         def hang() -> None:
-            with hanging._writing() as c:
+            with closing(Store(url)) as hanging, hanging._writing() as c:
                 c.execute(text("SELECT id FROM studies FOR UPDATE"))
                 started = time.monotonic()
                 assert assign(store, study, runner).number == 1

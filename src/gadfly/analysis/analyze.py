@@ -147,7 +147,10 @@ def analyze(
         topics=_answered(whole, question, steps) if topics else None,
         provenance=_provenance(source, given, used, seeds, started),
     )
-    return results.model_copy(update={"notes": all_notes(results, tuple(notes))})
+    more = list(notes)
+    if texts is not None and results.topics is not None and results.topics.coverage is None:
+        more.append("No task description holds a word: what attacks cover cannot be said.")
+    return results.model_copy(update={"notes": all_notes(results, tuple(more))})
 
 
 def _answered(frame: pl.DataFrame, question: Question, steps: _Steps) -> Topics:

@@ -64,7 +64,8 @@ def _range(arms: tuple[ArmResult, ...], statistic: str, *, what: str) -> str:
         return f"{what} of {arm_name(low[0])} is {interval(low[1])}."
     if low[1].estimate == high[1].estimate:
         return f"{what} is the same for all {len(there)} arms ({interval(low[1])})."
-    apart = "" if disjoint(low[1], high[1]) else "; their intervals overlap"
+    both = low[1].low is not None and high[1].low is not None
+    apart = "; their intervals overlap" if both and not disjoint(low[1], high[1]) else ""
     return f"{what} is highest for {shown[0]} and lowest for {shown[1]}{apart}."
 
 

@@ -157,7 +157,7 @@ def _evasion(frame: pl.DataFrame, asked: Question) -> Evasion | None:
 
 
 def _coverage(frame: pl.DataFrame, asked: Question) -> CoverageResult | None:
-    if asked.texts is None:
+    if asked.texts is None or not _worded(frame):
         return None
     texts, seed = asked.texts, asked.texts.seed
     space = space_of(
@@ -174,7 +174,7 @@ def _coverage(frame: pl.DataFrame, asked: Question) -> CoverageResult | None:
 
 
 def _map(frame: pl.DataFrame, texts: Texts | None) -> MapResult | None:
-    if texts is None or not texts.map:
+    if texts is None or not texts.map or not _worded(frame):
         return None
     return map_of(
         _descriptions(frame),
@@ -184,6 +184,11 @@ def _map(frame: pl.DataFrame, texts: Texts | None) -> MapResult | None:
         cache=texts.cache,
         seed=texts.seed,
     )
+
+
+def _worded(frame: pl.DataFrame) -> bool:
+    """Whether any task description holds a word."""
+    return bool(frame["task_description"].str.contains(r"\w\w").any())
 
 
 def _descriptions(frame: pl.DataFrame) -> list[str]:

@@ -133,7 +133,9 @@ class Robust:
         """Two-sided p-values; NaN where nothing can be said."""
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(self.value / self.error)
-        return np.where(self.members >= REGIME.members, 2 * stdtr(self.members - 1, -t), np.nan)
+            p = 2 * stdtr(self.members - 1, -t)
+        known = (self.members >= REGIME.members) & (self.error > 0)  # without spread no t
+        return np.where(known, p, np.nan)
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,17 @@ def robust(totals: Totals, coefficients: Floats) -> Robust:
 
 
 def effective(counts: Floats, coefficients: Floats) -> Floats:
-    """Effective number of members of each contrast, from ``counts`` [members, groups]."""
-    weigh = np.nan_to_num(_ratio(counts, counts.sum(axis=0))) @ np.abs(coefficients)
-    return np.array([effective_members(column) for column in weigh.T])
+    """Effective number of members of each contrast, from ``counts`` [members, groups].
+
+    That of its smaller side: a few members on one side are a few, however many are on the other.
+    """
+    share = np.nan_to_num(_ratio(counts, counts.sum(axis=0)))
+    sides = [share @ np.maximum(sign * coefficients, 0) for sign in (1, -1)]
+    worth = np.array(
+        [[effective_members(m) if m.any() else np.inf for m in side.T] for side in sides]
+    )
+    smaller = worth.min(axis=0)
+    return np.where(np.isinf(smaller), 0.0, smaller)
 
 
 def contrasted(
@@ -213,6 +223,7 @@ def _all(
             how=how,
             method=method,
             missing=missing,
+            differs=bool(coefficients[:, k].min() < 0 < coefficients[:, k].max()),
         )
         rows.append(Contrasted(estimate, empty, None if np.isnan(p[k]) else float(p[k])))
     return rows
@@ -227,6 +238,8 @@ def percentile(
     how: Bootstrap,
     method: str,
     missing: str = _MISSING,
+    least: float = REGIME.members,
+    differs: bool = False,
 ) -> tuple[Estimate, int]:
     """An estimate with the middle of its resamples, and how many of those were left out.
 
@@ -234,15 +247,17 @@ def percentile(
     :param drawn: it in each resample, NaN where a group is empty.
     :param members: effective number of members.
     :param missing: why it is missing, where it is.
+    :param least: effective members that an interval takes.
+    :param differs: it is a difference, which has no interval where every resample gives the same.
     """
     there = drawn[np.isfinite(drawn)]
     empty = len(drawn) - len(there)
     low = high = None
     if np.isnan(value):
         reason: str | None = missing
-    elif members < REGIME.members:
+    elif members < least:
         unit = "member" if how.ci == "cluster" else how.unit
-        reason = f"no interval: {unit}s count as {members:.1f}, it takes {REGIME.members:g}"
+        reason = f"interval not estimable: {unit}s count as {members:.1f}, it takes {least:g}"
     elif empty > _EMPTY * len(drawn):
         reason = (
             f"no interval: in {empty:,} of {len(drawn):,} resamples something that is compared "
@@ -252,6 +267,9 @@ def percentile(
         tail = _tail(how.level, members)
         low, high = (float(end) for end in np.quantile(there, [tail, 1 - tail]))
         reason = None
+        if low == high and differs:
+            low = high = None
+            reason = "interval not estimable: all values of a side are equal, resampling moves none"
     estimate = Estimate(
         estimate=None if np.isnan(value) else value,
         low=low,

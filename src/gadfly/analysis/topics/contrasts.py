@@ -139,15 +139,22 @@ def contrasts(
     tasks = list(_tasks(cells.arms))
     plans = [plan for task in tasks for plan in task]
     found = contrasted(totals, _matrix(plans, cells.arms), how=how, seed=cells.seed, what=what)
-    permuted = design == "randomised" and weights is None and plans and permutations > 0
+    permuted = design == "randomised" and weights is None and bool(plans) and permutations > 0
     p = [[contrast.p for contrast in row] for row in found]
-    p_method = _by_t(how)
-    if permuted:
-        tested = [_permuted(task, attacks, values, cells, permutations) for task in tasks]
-        p = [[None if np.isnan(x) else float(x) for x in row] for row in np.hstack(tested)]
-        p_method = _by_permutation(attacks, permutations)
+    how_p = [_by_t(how)] * len(plans)
+    place = 0
+    for task in tasks if permuted else ():
+        places = range(place, place := place + len(task))
+        tested = _permuted(task, attacks, values, cells, permutations)
+        if tested is None:  # no member attacked both in one round: nothing can be permuted
+            continue
+        for o, row in enumerate(tested):
+            for k, x in zip(places, row, strict=True):
+                p[o][k] = None if np.isnan(x) else float(x)
+        for k in places:
+            how_p[k] = _by_permutation(attacks, permutations)
     rows = [
-        _family(outcome, kind, plans, found[o], p[o], design=design, p_method=p_method)
+        _family(outcome, kind, plans, found[o], p[o], design=design, how_p=how_p)
         for o, outcome in enumerate(OUTCOMES)
         for kind in KINDS
     ]
@@ -221,8 +228,10 @@ def _matrix(plans: Sequence[_Plan], arms: Sequence[Pair]) -> Floats:
 
 def _permuted(
     task: list[_Plan], attacks: pl.DataFrame, values: Floats, cells: Cells, permutations: int
-) -> Floats:
-    """p-values of a task, [outcomes, contrasts]: labels of its arms are permuted, no others."""
+) -> Floats | None:
+    """p-values of a task, [outcomes, contrasts]: labels of its arms are permuted, no others;
+    ``None`` where no two of them can change places.
+    """
     involved = [arm for arm in cells.arms if any(arm in plan.weights for plan in task)]
     number = {cells.arms.index(arm): place for place, arm in enumerate(involved)}
     rows = np.flatnonzero(np.isin(cells.arm, list(number)))
@@ -230,11 +239,15 @@ def _permuted(
     within = ["member", "round"]
     within += ["num_params"] if task[0].kind == "intervention" else []
     codes = chosen.select(pl.col(within).rank("dense").fill_null(0)).to_numpy()
+    groups = np.array([number[arm] for arm in cells.arm[rows]])
+    strata = np.unique(codes, axis=0, return_inverse=True)[1].ravel()
+    if len(np.unique(np.column_stack([strata, groups]), axis=0)) == len(np.unique(strata)):
+        return None
     return permutation_p(
         values[rows],
         members=codes[:, 0].astype(np.int64),
-        groups=np.array([number[arm] for arm in cells.arm[rows]]),
-        strata=np.unique(codes, axis=0, return_inverse=True)[1].ravel(),
+        groups=groups,
+        strata=strata,
         coefficients=_matrix(task, involved),
         permutations=permutations,
         seed=cells.seed,
@@ -261,7 +274,7 @@ def _family(
     p: Sequence[float | None],
     *,
     design: Design,
-    p_method: str,
+    how_p: Sequence[str],
 ) -> Iterator[Contrast]:
     """The contrasts of one outcome and kind, their p-values adjusted together."""
     places = [k for k, plan in enumerate(plans) if plan.kind == kind]
@@ -283,6 +296,6 @@ def _family(
             p_bh=by_bh.get(k),
             family=f"{outcome}: {KINDS[kind]}",
             family_size=len(known),
-            p_method=p_method,
+            p_method=how_p[k],
             design=design,
         )

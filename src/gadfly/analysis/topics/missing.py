@@ -19,14 +19,16 @@ References: Manski 1990, "Nonparametric bounds on treatment effects", *American 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 import polars as pl
 
 from gadfly.analysis.bootstrap import Bootstrap
-from gadfly.analysis.sample import Floats
+from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.joint import Contrasted, contrasted, side
+from gadfly.analysis.statistics.korn_graubard import METHOD, regime_interval
 from gadfly.analysis.topics.cells import Cells, sorted_attacks
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -117,8 +119,8 @@ def missing(frame: pl.DataFrame, *, how: Bootstrap, success_threshold: float = 3
                 n=int((cells.arm == a).sum()),
                 unrated=int((cells.arm == a).sum() - totals[0].n[a]),
                 unrated_by_outcome=_by_outcome(gone, arm),
-                success_rate=_bounds(found[0], a, n),
-                rating=_bounds(found[1], a, n),
+                success_rate=_rates(success[cells.arm == a], cells.member[cells.arm == a], how),
+                rating=_bounds([found[1][a + part * n].estimate for part in range(3)], _HIGHEST),
             )
             for a, arm in enumerate(cells.arms)
         ),
@@ -133,9 +135,47 @@ def _by_outcome(gone: pl.DataFrame, arm: tuple[str, str]) -> dict[str, int]:
     return {outcome: counts[outcome] for outcome in OUTCOMES if outcome in counts}
 
 
-def _bounds(found: list[Contrasted], arm: int, n: int) -> Bounds:
-    rated, lowest, highest = (found[arm + part * n].estimate for part in range(3))
-    return Bounds(rated=rated, lowest=lowest, highest=highest, low=lowest.low, high=highest.high)
+def _bounds(three: Sequence[Estimate], most: float) -> Bounds:
+    """Bounds from the rated, the lowest and the highest; what lies at an end needs no interval."""
+    rated, lowest, highest = three
+    return Bounds(
+        rated=rated,
+        lowest=lowest,
+        highest=highest,
+        low=0.0 if lowest.estimate == 0 else lowest.low,
+        high=most if highest.estimate == most else highest.high,
+    )
+
+
+def _rates(success: Floats, members: Ints, how: Bootstrap) -> Bounds:
+    """Bounds of the success rate of one arm, with exact intervals by members."""
+    there = ~np.isnan(success)
+    columns = (
+        (success[there], members[there]),
+        (np.nan_to_num(success, nan=0.0), members),
+        (np.nan_to_num(success, nan=1.0), members),
+    )
+    return _bounds([_rate(values, owners, how) for values, owners in columns], 1.0)
+
+
+def _rate(values: Floats, members: Ints, how: Bootstrap) -> Estimate:
+    if not len(values):
+        reason = "no attack has a rating"
+        return Estimate(
+            estimate=None, low=None, high=None, level=how.level, n=0, method=METHOD, reason=reason
+        )
+    sample = Sample.of(values, members)
+    found = regime_interval(sample, sample.values, level=how.level)
+    low, high = found.ends or (None, None)
+    return Estimate(
+        estimate=float(values.mean()),
+        low=low,
+        high=high,
+        level=how.level,
+        n=len(values),
+        method=f"share, attack-weighted; {found.method}",
+        reason=found.reason,
+    )
 
 
 def _pairs(n: int) -> Floats:

@@ -123,9 +123,9 @@ class Change(Record):
     """The coefficient of size, type or both that changes most."""
     change: float
     """By how much, in units of the outcome."""
-    differ: tuple[str, ...]
+    differ: tuple[str, ...] | None
     """Coefficients whose interval lies above, below or around 0 in one model and elsewhere in the
-    other."""
+    other; null where there are no intervals."""
 
 
 class MixedModels(Record):
@@ -377,7 +377,8 @@ def _changes(models: Sequence[MixedModel]) -> list[Change]:
         ]
         if pairs:
             old, new = max(pairs, key=lambda pair: abs(_shift(*pair)))
-            differ = tuple(a.name for a, b in pairs if _side(a) != _side(b))
+            known = all(term.estimate.low is not None for pair in pairs for term in pair)
+            differ = tuple(a.name for a, b in pairs if _side(a) != _side(b)) if known else None
             found.append(
                 Change(
                     outcome=before.outcome,

@@ -40,7 +40,8 @@ class ArmStatic(Record):
     live: Estimate
     """Mean of the lowest score over the dialogue, of the same attacks."""
     gap: Estimate
-    """Live less static: what going on bought the attackers."""
+    """Live less static. It can only be 0 or less, and falls with every further reply by chance
+    alone: the lowest of several is lower than the first."""
 
 
 class Reversal(Record):

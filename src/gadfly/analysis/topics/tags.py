@@ -7,8 +7,8 @@ need each reviewer's own. What counts as success is open as well: here the attac
 from a threshold on, or a majority of reviewers who rate that high. An attack without such a rating
 is in the total and in no rate.
 
-An attack has several tags, so counts of tags add up to more than attacks. Rates and their intervals
-take attacks as drawn one by one.
+An attack has several tags, so counts of tags add up to more than attacks. Intervals of
+rates take members as their units where these are resampled.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Sample
 from gadfly.analysis.statistics.entropy import Entropy
 from gadfly.analysis.statistics.exact_rate import exact_rate
+from gadfly.analysis.statistics.korn_graubard import regime_interval
 from gadfly.errors import PersonError
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -114,7 +116,7 @@ def tags_result(
     if not reviewed.height:
         return None
     how = how or Bootstrap()
-    tags = _counts(reviewed, how.level)
+    tags = _counts(reviewed, how)
     return TagsResult(
         rule=rule,
         rules=("any",) if reviews is None else ("any", "majority", "all"),
@@ -126,47 +128,76 @@ def tags_result(
         n_tags=sum(tag.total for tag in tags),
         n_successful=sum(tag.successful for tag in tags),
         tags=tags,
-        other=_share(reviewed, _OTHER, how.level),
-        invalid=_share(reviewed, _INVALID, how.level),
+        other=_share(reviewed, _OTHER, how),
+        invalid=_share(reviewed, _INVALID, how),
         entropy=_entropy(reviewed, how),
     )
 
 
-def _counts(reviewed: pl.DataFrame, level: float) -> tuple[TagCount, ...]:
+def _counts(reviewed: pl.DataFrame, how: Bootstrap) -> tuple[TagCount, ...]:
     """Every tag, the most common first."""
     each = (
-        reviewed.select(pl.col("tags").list.unique(), "worked").explode("tags").drop_nulls("tags")
+        reviewed.select(pl.col("tags").list.unique(), "worked", "member")
+        .explode("tags")
+        .drop_nulls("tags")
     )
     counts = each.group_by("tags").agg(
-        total=pl.len(), known=pl.col("worked").count(), successful=pl.col("worked").sum()
+        "worked",
+        "member",
+        total=pl.len(),
+        known=pl.col("worked").count(),
+        successful=pl.col("worked").sum(),
     )
+    ordered = counts.sort(["total", "tags"], descending=[True, False])
     return tuple(
         TagCount(
-            tag=tag,
-            total=total,
-            successful=successful,
-            unrated=total - known,
-            rate=_rate(successful, known, level, "share of successes"),
+            tag=row["tags"],
+            total=row["total"],
+            successful=row["successful"],
+            unrated=row["total"] - row["known"],
+            rate=_rate(row["worked"], row["member"], how, "share of successes"),
         )
-        for tag, total, known, successful in counts.sort(
-            ["total", "tags"], descending=[True, False]
-        ).rows()
+        for row in ordered.iter_rows(named=True)
     )
 
 
-def _share(reviewed: pl.DataFrame, begins: str, level: float) -> Estimate:
+def _share(reviewed: pl.DataFrame, begins: str, how: Bootstrap) -> Estimate:
     """The share of attacks with a tag that begins so."""
     element = pl.element().str.to_lowercase().str.starts_with(begins)
-    k = int(reviewed.select(pl.col("tags").list.eval(element).list.any().sum()).item())
-    return _rate(k, reviewed.height, level, f"share with a tag {begins!r}")
+    has = reviewed.select(pl.col("tags").list.eval(element).list.any()).to_series().to_list()
+    return _rate(has, reviewed["member"].to_list(), how, f"share with a tag {begins!r}")
 
 
-def _rate(k: int, n: int, level: float, what: str) -> Estimate:
-    if n:
-        return exact_rate(k, n, level=level, what=what, unit="attack")
-    reason = "of no attack is it known whether it succeeded"
+def _rate(
+    worked: Sequence[bool | None], members: Sequence[str], how: Bootstrap, what: str
+) -> Estimate:
+    """The share of those that are known, its interval by members where these are resampled."""
+    known = [(float(x), member) for x, member in zip(worked, members, strict=True) if x is not None]
+    if not known:
+        return Estimate(
+            estimate=None,
+            low=None,
+            high=None,
+            level=how.level,
+            n=0,
+            method=what,
+            reason="of no attack is it known whether it succeeded",
+        )
+    hits = np.array([x for x, _ in known])
+    if how.ci == "iid":
+        return exact_rate(int(hits.sum()), len(hits), level=how.level, what=what, unit="attack")
+    owners = np.unique([member for _, member in known], return_inverse=True)[1]
+    sample = Sample.of(hits, owners.astype(np.int64))
+    found = regime_interval(sample, sample.values, level=how.level)
+    low, high = found.ends or (None, None)
     return Estimate(
-        estimate=None, low=None, high=None, level=level, n=0, method=what, reason=reason
+        estimate=float(hits.mean()),
+        low=low,
+        high=high,
+        level=how.level,
+        n=len(hits),
+        method=f"{what}; {found.method}",
+        reason=found.reason,
     )
 
 

@@ -23,7 +23,7 @@ import polars as pl
 from gadfly.analysis.bootstrap import Bootstrap, resample
 from gadfly.analysis.sample import Draws, Floats, Ints, Sample
 from gadfly.analysis.statistics.cvar import CVaR
-from gadfly.analysis.statistics.joint import effective, percentile, side
+from gadfly.analysis.statistics.joint import REGIME, effective, percentile, side
 from gadfly.analysis.statistics.mean import Mean
 from gadfly.analysis.statistics.protocol import Statistic
 from gadfly.analysis.statistics.quantile import Quantile
@@ -145,7 +145,7 @@ def _contrast(
 ) -> TailContrast:
     first, second = (samples[arm] for arm in pair.arms)
     counts = np.column_stack([first.sizes, second.sizes]).astype(np.float64)
-    members = float(effective(counts, np.ones((2, 1)))[0])
+    members = float(effective(counts, np.array([[-1.0], [1.0]]))[0])
     rows = {name: values[:, pair.arms] for name, values in drawn.items()}
     found: dict[str, Estimate] = {}
     left_out = 0
@@ -179,7 +179,14 @@ def _difference(
         value = statistic.estimate(second.values) - statistic.estimate(first.values)
     method = f"difference, {statistic.name}, attack-weighted; joint {how.method}"
     estimate, left_out = percentile(
-        value, moves, members=members, n=sum(sizes), how=how, method=method
+        value,
+        moves,
+        members=members,
+        n=sum(sizes),
+        how=how,
+        method=method,
+        least=max(REGIME.members, statistic.regime.members),
+        differs=True,
     )
     bare = next((why for n in sizes if (why := statistic.no_interval(n))), None)
     if missing or bare:

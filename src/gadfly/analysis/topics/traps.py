@@ -56,10 +56,8 @@ class _Sides:
     compared: Literal["sizes", "interventions"]
     first: str
     second: str
-    arms: tuple[list[int], list[int]]
-    """Numbers of the arms of either side."""
     shared: tuple[list[int], list[int]]
-    """Those of strata that have both, in the same order."""
+    """Numbers of the arms of either side in strata that have both, in the same order."""
 
 
 def _sides(arms: Sequence[Pair]) -> Iterator[_Sides]:
@@ -75,7 +73,7 @@ def _sides(arms: Sequence[Pair]) -> Iterator[_Sides]:
             both = [(i, strata[s]) for i in first if (s := arms[i][1 - axis]) in strata]
             if both:
                 left, right = zip(*both, strict=True)
-                yield _Sides(compared, a, b, (first, second), (list(left), list(right)))
+                yield _Sides(compared, a, b, (list(left), list(right)))
 
 
 def traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> Iterator[Trap]:
@@ -90,7 +88,7 @@ def traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> 
     matrix = np.zeros((n_arms + 2 * len(sides), 2 * len(sides)))
     for i, two in enumerate(sides):
         for sign, half in ((-1.0, 0), (1.0, 1)):
-            unions[two.arms[half], 2 * i + half] = 1
+            unions[two.shared[half], 2 * i + half] = 1
             matrix[n_arms + 2 * i + half, 2 * i] = sign
             matrix[two.shared[half], 2 * i + 1] = sign / len(two.shared[half])
     merged = [column.merged(unions) for column in totals]
@@ -110,7 +108,7 @@ def _trap(
     arms: Sequence[Pair],
     n: Ints,
 ) -> Trap:
-    share, heaviest = max((n[i] / n[half].sum(), i) for half in two.arms for i in half)
+    share, heaviest = max((n[i] / n[half].sum(), i) for half in two.shared for i in half)
     return Trap(
         outcome=outcome,
         compared=two.compared,

@@ -83,7 +83,7 @@ def _finding(contrasts: Sequence[Contrast], level: float) -> str:
     """How many differences stand out, by outcome."""
     said = []
     for outcome in OUTCOMES:
-        own = [c for c in contrasts if c.outcome == outcome]
+        own = [c for c in contrasts if c.outcome == outcome and c.p_holm is not None]
         firm = sum(c.p_holm is not None and c.p_holm < 1 - level for c in own)
         said.append(f"{firm:,} of {len(own):,} in {_NAMES[outcome]}")
     return f"Differences that stand out after Holm’s correction: {', '.join(said)}."

@@ -49,8 +49,9 @@ def _effective(found: Efficacy) -> str:
     if found.reason is not None:
         return f"Efficacy is not estimable: {found.reason}."
     return (
-        f"{found.more_effective:,} of {len(found.members):,} members are more effective than the "
-        f"average by more than chance explains, {found.less_effective:,} less."
+        f"Of {len(found.members):,} members {found.more_effective:,} are more effective than the "
+        f"average with an interval clear of it, {found.less_effective:,} less; about "
+        f"{len(found.members) * (1 - found.level) / 2:.0f} on each side would be by chance alone."
     )
 
 

@@ -130,7 +130,12 @@ def _of_judge(judged: Judged, people: str, place: int) -> Iterator[Figure | Tabl
         name=f"judge-{place}-rates",
         title=f"Rates of success by {name}, by people, and corrected",
         svg=rates_svg(judged),
-        finding=_rates_sentence(judged) or "Nothing can be corrected: no attack has a label.",
+        finding=_rates_sentence(judged)
+        or (
+            "No corrected rate has an interval."
+            if judged.labelled
+            else "Nothing can be corrected: no attack has a label."
+        ),
         method=(
             f"Each row is one arm. Diamond: share that {name} calls a success, at a score of "
             f"{number(judged.threshold)} or lower. Circle: share of labelled attacks that people "

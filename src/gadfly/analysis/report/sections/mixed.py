@@ -58,9 +58,9 @@ def section(found: MixedModels, *, marks: Mapping[tuple[str, str], Mark] | None 
                 "amount of their own, so that a member with many attacks does not pass for many.",
             ),
             (
-                "13B × rlhf",
-                "An interaction: by how much rlhf differs from the reference type at 13B more than "
-                "it does at the smallest size.",
+                "Size × type",
+                "An interaction: by how much the type differs from the reference type at that size "
+                "more than it does at the smallest size.",
             ),
         ),
         notes=tuple(notes),
@@ -147,7 +147,7 @@ def _change_tables(found: MixedModels) -> Sequence[Table]:
             Cell(f"{_name(c.outcome)}: {_HEADS[c.before].lower()}, {_HEADS[c.after].lower()}"),
             Cell(safe(c.term, longest=60)),
             Cell(number(c.change, 3)),
-            Cell(", ".join(safe(name) for name in c.differ) or "none"),
+            Cell(_differ(c)),
         )
         for c in found.changes
     )
@@ -156,11 +156,19 @@ def _change_tables(found: MixedModels) -> Sequence[Table]:
     return (Table("mixed-changes", caption, columns, rows, words=True),)
 
 
+def _differ(change: Change) -> str:
+    if change.differ is None:
+        return "no intervals to compare"
+    return ", ".join(safe(name) for name in change.differ) or "none"
+
+
 def _sentence(change: Change) -> str:
     """What covariates do, in words."""
     added = {"covariates": "the covariates", "other metric": "the other metric"}[change.after]
     kept = "no interval comes to hold 0 or ceases to"
-    if change.differ:
+    if change.differ is None:
+        kept = "there are no intervals to compare"
+    elif change.differ:
         kept = f"intervals that come to hold 0 or cease to: {len(change.differ)}"
     size = number(abs(change.change), 3)
     return (

@@ -59,7 +59,7 @@ def section(result: TagsResult) -> Section:
         columns=columns,
         rows=rows,
         finding=_best(result),
-        method=f"{counted} Intervals: {level}, exact (Clopper-Pearson), attacks one by one.",
+        method=f"{counted} Intervals: {level}, {_method(result)}.",
         folded=True,
     )
     return Section(
@@ -110,3 +110,8 @@ def _cell(estimate: Estimate) -> Cell:
     text = number(estimate.estimate, 1, percent=True)
     detail = interval(estimate, 1, percent=True)[len(text) + 1 :]
     return Cell(text, detail, doubt=estimate.reason is not None)
+
+
+def _method(result: TagsResult) -> str:
+    made = (tag.rate.method for tag in result.tags if tag.rate.low is not None)
+    return next(made, "none could be made").split("; ", 1)[-1]

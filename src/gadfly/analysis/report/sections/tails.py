@@ -40,8 +40,11 @@ def section(found: Tails) -> Section:
 def _parts(found: Tails, sentences: tuple[str, ...]) -> Iterator[Figure | Table]:
     if not found.contrasts:
         return
-    said = (
-        " ".join(sentences) or "Nowhere do mean and worst 5% part ways with intervals clear of 0."
+    known = sum(c.mean.low is not None and c.cvar05.low is not None for c in found.contrasts)
+    said = " ".join(sentences) or (
+        f"In none of {known:,} pairs do mean and worst 5% part ways with intervals clear of 0."
+        if known
+        else "No pair of arms has intervals of both mean and worst 5%, so nothing can be said."
     )
     how = found.contrasts[0].mean.method.split("; ")[-1]
     method = (
