@@ -24,7 +24,8 @@ smallest. A λ that the data chose is a slope that was fitted: V grows by (M −
 
 The interval is θ ± z √V by attack, and by member with Student's t, degrees of freedom the effective
 number of members with labels, less one, less one more for λ. It is approximate (docs/calibration.md
-has its coverage, 92.4% of 95 where 30% are labelled); below ten effective members there is none. With few labels of one kind it would be too narrow, and there is none.
+has its coverage, 92.4% of 95 where 30% are labelled); below ten effective members there is none.
+With few labels of one kind it would be too narrow, and there is none.
 
 References: Angelopoulos, Bates, Fannjiang, Jordan & Zrnic 2023, "Prediction-powered inference",
 *Science* 382; Angelopoulos, Duchi & Zrnic 2023, "PPI++: Efficient Prediction-Powered Inference",
