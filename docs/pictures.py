@@ -53,8 +53,8 @@ def main() -> None:
         demo = Path(folder) / "demo"
         subprocess.run([GADFLY, "demo", "--out", demo, "--no-open", "--no-serve"], check=True)
         browser = driver.chromium.launch(executable_path=program, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1060, "height": 2440})
-        page.goto((demo / "report.html").as_uri())
+        page = browser.new_page(viewport={"width": 1060, "height": 760})
+        page.goto((demo / "report.html").as_uri() + "#arms")
         keep(page, "report")
         with served(demo) as (url, shown):
             attack(browser, url, shown)
