@@ -37,6 +37,9 @@ def test_tells_tables_pictures_and_json(study: Path, tmp_path: Path) -> None:
         (["--effect", "1", "--icc", "2"], "--icc: got 2"),
         (["--effect", "1", "--gini", "1"], "gini"),
         (["--effect", "1", "--power", "80"], "power: got 80"),
+        (["--effect", "1", "--sd", "100"], "less than or equal to 2"),
+        (["--effect", "1", "--members", "10000000"], "100000"),
+        (["--effect", "1", "--seed", "99999999999999999999999"], "--seed"),
     ],
 )
 def test_says_what_is_wrong(study: Path, options: list[str], word: str) -> None:

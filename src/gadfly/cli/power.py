@@ -36,7 +36,8 @@ def power(
     ] = 0.8,
     alpha: Annotated[float, typer.Option(help="Two-sided error of each contrast.")] = 0.05,
     members: Annotated[
-        int | None, typer.Option(min=2, help="Members, if not as many as the study file says.")
+        int | None,
+        typer.Option(min=2, max=100_000, help="Members, if not as many as the study file says."),
     ] = None,
     gini: Annotated[
         float | None,
@@ -57,13 +58,15 @@ def power(
         ),
     ] = None,
     sd: Annotated[
-        float | None, typer.Option(help="Standard deviation of ratings within an arm; 1.5.")
+        float | None, typer.Option(max=2, help="Standard deviation of ratings within an arm; 1.5.")
     ] = None,
     base: Annotated[float | None, typer.Option(help="Success rate of the first arm; 0.34.")] = None,
     simulations: Annotated[
         int, typer.Option(min=100, help="Simulated studies behind every number.")
     ] = 2000,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed; the study's if left out.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**63 - 1, help="Seed; the study's if left out.")
+    ] = None,
     out_folder: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for power.svg, power.json.")
     ] = None,

@@ -39,7 +39,7 @@ def reproduce(
             help="For the map: vectors of the attacks (.npy), or a language model's folder.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the map.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the map.")] = 0,
     show_text: Annotated[
         bool,
         typer.Option(
