@@ -76,11 +76,11 @@ def test_killed_fifty_times_it_loses_nothing_and_asks_nothing_twice(
     tmp_path: Path,
 ) -> None:
     path = study_of(make_study, logged_stub, 600)
-    draw, kills, at = random.Random(11), 0, 0
+    draw, kills, at, reach = random.Random(11), 0, 0, 0.45
     before: dict[int, list[tuple[int, str]]] = {}
     while kills < KILLS:
         runner = runners.start(path, database_url)
-        time.sleep(draw.uniform(0.0, 0.45))
+        time.sleep(draw.uniform(0.0, reach))
         if runners.ended(runner):
             assert runners.wait(runner) == 0
             break
@@ -93,6 +93,8 @@ def test_killed_fifty_times_it_loses_nothing_and_asks_nothing_twice(
         again = completed_calls(before) & set(logged_stub.asked()[at:mark])
         assert not again, "a completed turn was asked for again"
         before, at = now, mark
+        if not completed_calls(before):  # a busy machine: it has not come to its first call yet
+            reach = min(reach * 1.1, 3.0)
     assert kills >= KILLS, f"the study was over after {kills} kills"
     done = completed_calls(before)
     assert 0 < len(done) < 0.95 * 900 * 3, "the kills did not fall within the run"
