@@ -9,6 +9,8 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from gadfly.run.assemble import make_scorer
 from gadfly.run.live import Live, Picture
 from gadfly.run.progress import pace_of, progress_of
