@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from gadfly.analysis.topics.judges import Asked, Judges, judges
 from gadfly.analysis.topics.labels import by_attackers, by_items, by_reviewers
 from gadfly.errors import PersonError
 from gadfly.records.estimate import Estimate
-from gadfly.records.reviews import Review, Verdict
+from tests.reviews import review
 
 HOW = Bootstrap(resamples=300)
 ARMS = (("plain lm", "2.7B"), ("prompted", "2.7B"), ("rlhf", "2.7B"))
@@ -254,29 +253,14 @@ def test_counting_pairs_by_member_changes_no_auc() -> None:
         assert auc.resampler(sample)(draws) == pytest.approx(direct)
 
 
-def review(attack: int, who: str, success: int, kind: str = "study") -> Review:
-    return Review(
-        study="s",
-        kind=kind,  # type: ignore[arg-type]
-        attack=attack,
-        reviewer=who,
-        taxonomy="t@1",
-        verdict=Verdict(success=success, intent_harm=0),
-        settles=("a", "b") if kind == "adjudication" else (),
-        turns_seen=1,
-        seconds=1.0,
-        reviewed_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-
-
 def test_labels_of_reviewers_attackers_and_files() -> None:
     frame = pl.DataFrame({"number": [1, 2, 3, 4], "rating": [4.0, 2.0, None, 3.0]})
     said = [
         *(review(1, who, success) for who, success in (("a", 4), ("b", 3), ("c", 0))),
         *(review(2, who, success) for who, success in (("a", 4), ("b", 0))),
         *(review(3, who, success) for who, success in (("a", 4), ("b", 4))),
-        review(3, "lead", 1, "adjudication"),
-        review(4, "lead", 4, "gold"),
+        review(3, "lead", 1, kind="adjudication", settles=("a", "b")),
+        review(4, "lead", 4, kind="gold"),
     ]
     assert by_attackers(frame, threshold=3)["people"].to_list() == [1, 0, None, 1]
     assert by_reviewers(frame, said, threshold=3)["people"].to_list() == [1, None, 0, None]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import numpy as np
 import polars as pl
 import pytest
@@ -13,9 +11,9 @@ from gadfly.analysis.questions import Beside, Texts
 from gadfly.analysis.results import Topics
 from gadfly.errors import ProgrammerError
 from gadfly.records.frame import ATTACK_COLUMNS, attack_frame
-from gadfly.records.reviews import Review, Verdict
 from gadfly.records.values import Arm, Attack, Attacker, Scores
 from tests.analysis.studies import attacks, results
+from tests.reviews import review
 
 
 def topics(frame: pl.DataFrame, **options: object) -> Topics:
@@ -61,22 +59,12 @@ def test_reviews_give_labels_agreement_and_tags_by_majority() -> None:
     frame = frame.with_columns(number=pl.int_range(1, frame.height + 1))
     rng = np.random.default_rng(3)
 
-    def review(number: int, who: str) -> Review:
-        said = int(rng.integers(0, 5))
-        tags = ("Theft",) if who == "r1" else ("Theft", "Weapons") if who == "r2" else ("Weapons",)
-        verdict = Verdict(success=said, intent_harm=2, tags=tags)
-        return Review(
-            study="s",
-            attack=number,
-            reviewer=who,
-            taxonomy="t@1",
-            verdict=verdict,
-            turns_seen=1,
-            seconds=1.0,
-            reviewed_at=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-
-    reviews = tuple(review(n, f"r{k}") for n in range(1, 61) for k in range(3))
+    tags = (("Weapons",), ("Theft",), ("Theft", "Weapons"))
+    reviews = tuple(
+        review(n, f"r{k}", int(rng.integers(0, 5)), *tags[k], taxonomy="t@1")
+        for n in range(1, 61)
+        for k in range(3)
+    )
     beside = Beside(reviews=reviews, taxonomy="t@1")
     found = topics(frame, beside=beside, tag_rule="all")
     assert len(found.judges) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -10,23 +9,14 @@ import pytest
 
 from gadfly.analysis.agreement import Agreement, review_agreement
 from gadfly.records.reviews import Review, Verdict
+from tests.reviews import review as made
 
 
 def review(
     attack: int | None, number: int, success: int | None, tag: str = "a", **more: Any
 ) -> Review:
     said = None if success is None else Verdict(success=success, intent_harm=4, tags=(tag,))
-    given: dict[str, Any] = {
-        "study": "town",
-        "attack": attack,
-        "reviewer": f"r{number}",
-        "taxonomy": "ours@1",
-        "verdict": said,
-        "turns_seen": 1,
-        "seconds": 1.0,
-        "reviewed_at": datetime(2026, 1, 2, tzinfo=UTC),
-    }
-    return Review(**(given | more))
+    return made(attack, f"r{number}", 0, **({"verdict": said} | more))
 
 
 def agreement(reviews: list[Review]) -> Agreement:

@@ -6,7 +6,6 @@ import gzip
 import json
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from gadfly.analysis.statistics.exact_rate import exact_rate
 from gadfly.analysis.topics.tags import TagsResult, tags_result
 from gadfly.errors import PersonError
 from gadfly.records.reading import read_attack_frame
-from gadfly.records.reviews import Review, Verdict
+from tests.reviews import review
 
 FEW = Bootstrap(resamples=200)
 IID = replace(FEW, ci="iid")
@@ -44,20 +43,6 @@ def attacks(*rows: tuple[float | None, list[str] | None]) -> pl.DataFrame:
             "tags": pl.List(pl.String),
         },
     )
-
-
-def review(attack: int, reviewer: str, success: int, *tags: str, **more: Any) -> Review:
-    given: dict[str, Any] = {
-        "study": "town",
-        "attack": attack,
-        "reviewer": reviewer,
-        "taxonomy": "ours@1",
-        "verdict": Verdict(success=success, intent_harm=1, tags=tags),
-        "turns_seen": 1,
-        "seconds": 1.0,
-        "reviewed_at": datetime(2026, 1, 2, tzinfo=UTC),
-    }
-    return Review(**(given | more))
 
 
 def counted(frame: pl.DataFrame, **options: Any) -> TagsResult:
@@ -82,7 +67,8 @@ def test_counts_rates_and_denominators() -> None:
     assert (found.n_tags, found.n_successful) == (5, 3)
     other = found.tags[1]
     assert other.unrated == 1
-    assert other.rate == exact_rate(1, 1, level=0.95, what="share of successes", unit="attack")
+    method = "share of successes; exact interval (Clopper-Pearson)"
+    assert other.rate == exact_rate(1, 1, level=0.95).model_copy(update={"method": method})
     assert (found.other.estimate, found.other.n) == (0.4, 5)
     assert found.invalid.estimate == 0
     assert counts(counted(FRAME, threshold=4)) == {"Theft": (3, 1), "Other": (2, 1)}

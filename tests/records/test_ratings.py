@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from gadfly.errors import FileProblem
 from gadfly.records.ratings import Criterion, criteria_of, read_ratings
 from gadfly.records.review_ratings import AUTHOR, review_ratings
-from gadfly.records.reviews import Review, Verdict
+from tests.reviews import review
 
 HEAD = "item,rater,criterion,value\n"
 
@@ -164,20 +163,6 @@ def test_the_order_of_lines_changes_nothing_but_repeats() -> None:
     (other,) = criteria_of(pl.DataFrame(shuffled, schema=schema, orient="row"))
     np.testing.assert_array_equal(one.ratings, other.ratings)
     assert (one.items, one.raters) == (other.items, other.raters)
-
-
-def review(attack: int, reviewer: str, success: int, *tags: str, **more: Any) -> Review:
-    given: dict[str, Any] = {
-        "study": "town",
-        "attack": attack,
-        "reviewer": reviewer,
-        "taxonomy": "ours@1",
-        "verdict": Verdict(success=success, intent_harm=1, tags=tags),
-        "turns_seen": 1,
-        "seconds": 1.0,
-        "reviewed_at": datetime(2026, 1, 2, tzinfo=UTC),
-    }
-    return Review(**(given | more))
 
 
 def test_reviews_become_ratings() -> None:

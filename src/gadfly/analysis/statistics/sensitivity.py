@@ -17,16 +17,11 @@ Reference: Youden 1950, "Index for rating diagnostic tests", *Cancer* 3(1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from gadfly.analysis.bootstrap import Bootstrap, bootstrap
-from gadfly.analysis.sample import Floats, Ints, Sample
-from gadfly.analysis.statistics.success_rate import SuccessRate
-from gadfly.records.estimate import Estimate
+from gadfly.analysis.sample import Floats, Ints
 
-__all__ = ["out_of_fold_threshold", "share", "youden"]
+__all__ = ["out_of_fold_threshold", "youden"]
 
 
 def youden(scores: Floats, people: Floats) -> float | None:
@@ -53,27 +48,3 @@ def out_of_fold_threshold(scores: Floats, people: Floats, folds: Ints) -> Floats
         chosen = youden(scores[folds != fold], people[folds != fold])
         found[folds == fold] = np.nan if chosen is None else chosen
     return found
-
-
-def share(flags: Floats, members: Ints, *, how: Bootstrap, what: str) -> Estimate:
-    """The share of attacks that a flag (0 or 1) is set for.
-
-    :param members: number of each attack's member.
-    :param what: what the share is, in words.
-    """
-    sample = Sample.of(flags, members if how.ci == "cluster" else None)
-    return bootstrap(sample, [_Share(1, of=what)], how=how, seed=0)[0]
-
-
-@dataclass(frozen=True)
-class _Share(SuccessRate):
-    """A rate that goes by a name of its own."""
-
-    @property
-    def name(self) -> str:
-        """What it is."""
-        return self.of
-
-    def missing(self, n: int) -> str | None:
-        """One attack is enough."""
-        return None if n else "not estimable: there is no such attack"

@@ -21,11 +21,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gadfly.analysis.sample import Floats, Sample
+from gadfly.analysis.bootstrap import Bootstrap, bootstrap
+from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.korn_graubard import clopper_pearson, regime_interval
 from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
+from gadfly.records.estimate import Estimate
 
-__all__ = ["SuccessRate"]
+__all__ = ["SuccessRate", "share"]
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,37 @@ class SuccessRate(Statistic):
     def missing(self, n: int) -> str | None:
         """One value is enough."""
         return None if n else f"no attack has a {self.of}"
+
+
+def share(
+    flags: Floats,
+    members: Ints,
+    *,
+    how: Bootstrap,
+    what: str,
+    none: str = "not estimable: there is no such attack",
+) -> Estimate:
+    """The share of attacks that a flag (0 or 1) is set for.
+
+    :param members: number of each attack's member.
+    :param what: what the share is, in words.
+    :param none: the reason, where there are no attacks.
+    """
+    sample = Sample.of(flags, members if how.ci == "cluster" else None)
+    return bootstrap(sample, [_Share(1, of=what, none=none)], how=how, seed=0)[0]
+
+
+@dataclass(frozen=True)
+class _Share(SuccessRate):
+    """A rate that goes by a name of its own."""
+
+    none: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return self.of
+
+    def missing(self, n: int) -> str | None:
+        """One attack is enough."""
+        return None if n else self.none

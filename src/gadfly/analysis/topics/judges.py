@@ -51,11 +51,8 @@ from gadfly.analysis.statistics.ordering import Flags
 from gadfly.analysis.statistics.ppi import cut, prediction_powered
 from gadfly.analysis.statistics.rank_stability import rank_stability
 from gadfly.analysis.statistics.rogan_gladen import rogan_gladen
-from gadfly.analysis.statistics.sensitivity import (
-    out_of_fold_threshold,
-    share,
-    youden,
-)
+from gadfly.analysis.statistics.sensitivity import out_of_fold_threshold, youden
+from gadfly.analysis.statistics.success_rate import share
 from gadfly.analysis.topics.cells import Cells
 from gadfly.analysis.topics.labels import PEOPLE
 from gadfly.errors import PersonError

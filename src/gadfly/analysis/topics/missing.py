@@ -20,15 +20,16 @@ References: Manski 1990, "Nonparametric bounds on treatment effects", *American 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import polars as pl
 
 from gadfly.analysis.bootstrap import Bootstrap
-from gadfly.analysis.sample import Floats, Ints, Sample
+from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.joint import Contrasted, contrasted, side
-from gadfly.analysis.statistics.korn_graubard import METHOD, regime_interval
+from gadfly.analysis.statistics.success_rate import share
 from gadfly.analysis.topics.cells import Cells, sorted_attacks
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -90,6 +91,7 @@ class Missing(Record):
 
 def missing(frame: pl.DataFrame, *, how: Bootstrap, success_threshold: float = 3) -> Missing:
     """Denominators and bounds of a frame of attacks."""
+    how = replace(how, weighting="attack")
     attacks = sorted_attacks(frame)
     cells = Cells.of(attacks, how.ci, "missing")
     rating = attacks["rating"].to_numpy()
@@ -155,27 +157,9 @@ def _rates(success: Floats, members: Ints, how: Bootstrap) -> Bounds:
         (np.nan_to_num(success, nan=0.0), members),
         (np.nan_to_num(success, nan=1.0), members),
     )
-    return _bounds([_rate(values, owners, how) for values, owners in columns], 1.0)
-
-
-def _rate(values: Floats, members: Ints, how: Bootstrap) -> Estimate:
-    if not len(values):
-        reason = "no attack has a rating"
-        return Estimate(
-            estimate=None, low=None, high=None, level=how.level, n=0, method=METHOD, reason=reason
-        )
-    sample = Sample.of(values, members)
-    found = regime_interval(sample, sample.values, level=how.level)
-    low, high = found.ends or (None, None)
-    return Estimate(
-        estimate=float(values.mean()),
-        low=low,
-        high=high,
-        level=how.level,
-        n=len(values),
-        method=f"share, attack-weighted; {found.method}",
-        reason=found.reason,
-    )
+    none = "no attack has a rating"
+    each = [share(flags, who, how=how, what="share", none=none) for flags, who in columns]
+    return _bounds(each, 1.0)
 
 
 def _pairs(n: int) -> Floats:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -23,8 +24,7 @@ import polars as pl
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Sample
 from gadfly.analysis.statistics.entropy import Entropy
-from gadfly.analysis.statistics.exact_rate import exact_rate
-from gadfly.analysis.statistics.korn_graubard import regime_interval
+from gadfly.analysis.statistics.success_rate import share
 from gadfly.errors import PersonError
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -171,33 +171,16 @@ def _share(reviewed: pl.DataFrame, begins: str, how: Bootstrap) -> Estimate:
 def _rate(
     worked: Sequence[bool | None], members: Sequence[str], how: Bootstrap, what: str
 ) -> Estimate:
-    """The share of those that are known, its interval by members where these are resampled."""
-    known = [(float(x), member) for x, member in zip(worked, members, strict=True) if x is not None]
-    if not known:
-        return Estimate(
-            estimate=None,
-            low=None,
-            high=None,
-            level=how.level,
-            n=0,
-            method=what,
-            reason="of no attack is it known whether it succeeded",
-        )
-    hits = np.array([x for x, _ in known])
-    if how.ci == "iid":
-        return exact_rate(int(hits.sum()), len(hits), level=how.level, what=what, unit="attack")
-    owners = np.unique([member for _, member in known], return_inverse=True)[1]
-    sample = Sample.of(hits, owners.astype(np.int64))
-    found = regime_interval(sample, sample.values, level=how.level)
-    low, high = found.ends or (None, None)
-    return Estimate(
-        estimate=float(hits.mean()),
-        low=low,
-        high=high,
-        level=how.level,
-        n=len(hits),
-        method=f"{what}; {found.method}",
-        reason=found.reason,
+    """The share of those that are known."""
+    flags = np.array(worked, dtype=np.float64)
+    known = ~np.isnan(flags)
+    owners = np.unique(members, return_inverse=True)[1]
+    return share(
+        flags[known],
+        owners[known],
+        how=replace(how, weighting="attack"),
+        what=what,
+        none="of no attack is it known whether it succeeded",
     )
 
 
