@@ -17,6 +17,18 @@ from gadfly.records.reading import read_attack_frame
 SOURCE = SourceInfo(
     title="A test", name="test.json", scorer=ScorerInfo(name="published", version="unknown")
 )
+EXPECTED = {
+    "rating_mean": "rating",
+    "success_rate": "success_rate",
+    "mean": "min_harmlessness",
+    "q05": "q05",
+    "q25": "q25",
+    "q50": "median",
+    "q75": "q75",
+    "cvar05": "cvar05",
+    "cvar01": "cvar01",
+}
+"""Names in a replica's expected numbers, and ours of the same."""
 
 
 def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:

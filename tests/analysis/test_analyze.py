@@ -24,19 +24,7 @@ from gadfly.analysis.results import Results, results_json
 from gadfly.analysis.schema import SCHEMA
 from gadfly.errors import PersonError
 from gadfly.records.reading import read_attack_frame
-from tests.analysis.conftest import SOURCE, frame, study
-
-NAMES = {
-    "rating_mean": "rating",
-    "success_rate": "success_rate",
-    "mean": "min_harmlessness",
-    "q05": "q05",
-    "q25": "q25",
-    "q50": "median",
-    "q75": "q75",
-    "cvar05": "cvar05",
-    "cvar01": "cvar01",
-}
+from tests.analysis.conftest import EXPECTED, SOURCE, frame, study
 
 
 def run(data: pl.DataFrame, **options: Any) -> Results:
@@ -53,7 +41,7 @@ def test_a_replica_gives_what_is_expected(replica: Path, expected: dict[str, Any
     for arm in expected["arms"]:
         mine = by_name[arm["model_type"], arm["num_params"]]
         assert mine.n == arm["n"]
-        for theirs, name in NAMES.items():
+        for theirs, name in EXPECTED.items():
             estimate = getattr(mine, name)
             assert estimate.estimate == pytest.approx(arm[theirs], abs=1e-9), (name, arm)
             assert estimate.low <= estimate.estimate <= estimate.high

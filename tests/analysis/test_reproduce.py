@@ -36,6 +36,7 @@ from gadfly.analysis.results import Scorer, SourceInfo
 from gadfly.analysis.schema import REPRODUCTION
 from gadfly.cli.main import app
 from gadfly.records.reading import read_attack_frame
+from tests.analysis.conftest import EXPECTED
 from tests.analysis.studies import attacks
 
 SOURCE = SourceInfo(title="A file", name="file", scorer=Scorer(name="published", version="unknown"))
@@ -287,21 +288,10 @@ def test_every_expected_number(found: Reproduction, expected: dict[str, Any]) ->
     arms = {(arm.model_type, arm.num_params): arm for arm in found.results.arms}
     counts = {(arm.model_type, arm.num_params): arm.n for arm in found.counts}
     assert len(expected["arms"]) == len(arms) == 12
-    names = {
-        "rating_mean": "rating",
-        "success_rate": "success_rate",
-        "mean": "min_harmlessness",
-        "q05": "q05",
-        "q25": "q25",
-        "q50": "median",
-        "q75": "q75",
-        "cvar05": "cvar05",
-        "cvar01": "cvar01",
-    }
     for row in expected["arms"]:
         key = (row["model_type"], row["num_params"])
         assert arms[key].n == counts[key] == row["n"]
-        for theirs, name in names.items():
+        for theirs, name in EXPECTED.items():
             assert getattr(arms[key], name).estimate == pytest.approx(row[theirs], abs=1e-9)
     # The same numbers as they stand in the comparison.
     cells, left = ours(found, "released_cells"), ours(found, "figure1_left")

@@ -36,9 +36,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import stdtr
 
-from gadfly.analysis.bootstrap import Bootstrap, resample
+from gadfly.analysis.bootstrap import Bootstrap, expanded_tail, resample
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.protocol import Regime
@@ -264,7 +264,7 @@ def percentile(
             "has no value"
         )
     else:
-        tail = _tail(how.level, members)
+        tail = expanded_tail(how.level, members)
         low, high = (float(end) for end in np.quantile(there, [tail, 1 - tail]))
         reason = None
         if low == high and differs:
@@ -280,12 +280,6 @@ def percentile(
         reason=reason,
     )
     return estimate, empty
-
-
-def _tail(level: float, members: float) -> float:
-    """Share of resamples beyond each end."""
-    reach = stdtrit(members - 1, (1 + level) / 2) * np.sqrt(members / (members - 1))
-    return float(ndtr(-reach))
 
 
 def side(difference: Estimate) -> int:

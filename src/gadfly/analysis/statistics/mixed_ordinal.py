@@ -166,11 +166,13 @@ class _Terms:
         """Sum over the terms of each member, along the first axis."""
         return np.add.reduceat(values, self.starts, axis=0)
 
-    def at(self, place: Floats) -> _Point | None:
-        """Value and exact gradient; ``None`` where the thresholds are out of order."""
+    def ordered(self, place: Floats) -> bool:
+        """Whether every threshold lies above the one before, without which there is no value."""
+        return bool((np.diff(place[: self.levels]) > 0).all())
+
+    def at(self, place: Floats) -> _Point:
+        """Value and exact gradient, at thresholds in order."""
         gaps = np.diff(place[: self.levels])
-        if (gaps <= 0).any():
-            return None
         q, t = self.z @ place[:-1], float(place[-1])
         modes = self._modes(q, t)
         up = _expit(q - t * modes[self.group])
@@ -253,7 +255,6 @@ def _expit(values: Floats) -> Floats:
 def _climb(terms: _Terms, start: Floats) -> _Point:
     """The maximum."""
     point = terms.at(start)
-    assert point is not None  # noqa: S101
     first = np.diag(terms.information(point)[0])
     for _ in range(_ROUNDS):
         info, of_variance = terms.information(point)
@@ -279,8 +280,7 @@ def _uphill(terms: _Terms, point: _Point, step: Floats, moved: float) -> _Point:
         place = np.append(
             point.place[:-1] + part * step, np.sqrt(point.place[-1] ** 2 + part * moved)
         )
-        found = terms.at(place)
-        if found is not None and found.value >= point.value - 1e-9:
+        if terms.ordered(place) and (found := terms.at(place)).value >= point.value - 1e-9:
             return found
     raise NotFitted("the likelihood cannot be raised, yet its gradient is not 0")
 
@@ -296,10 +296,9 @@ def _covariance(terms: _Terms, point: _Point) -> tuple[Floats, bool]:
     for j in range(size):
         beside = point.place.copy()
         beside[j] += _STEP * scale[j]
-        moved = terms.at(beside)
-        if moved is None:
+        if not terms.ordered(beside):
             raise NotFitted("two thresholds are the same")
-        observed[j] = (point.gradient - moved.gradient)[:size] / (_STEP * scale[j])
+        observed[j] = (point.gradient - terms.at(beside).gradient)[:size] / (_STEP * scale[j])
     observed = (observed + observed.T) / 2
     factor = cho_factor(observed)
     gradient = point.gradient[:size]
