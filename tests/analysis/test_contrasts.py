@@ -199,6 +199,20 @@ def test_permutation_finds_an_effect_that_pooling_members_would_drown() -> None:
     assert found.design == "randomised"
 
 
+def test_a_large_family_can_be_found_by_permutation() -> None:
+    """Of 45 contrasts none could be with 199 permutations: 45 / 200 is more than 0.05."""
+    arms = [(f"arm {k}", "1B") for k in range(10)]
+    frame = attacks(arms, n=20, members=10, seed=3).with_columns(round=pl.lit(1, pl.Int64))
+    other = (pl.col("model_type") == "arm 9").cast(pl.Float64)
+    frame = frame.with_columns(min_harmlessness=pl.col("min_harmlessness") + 40 * other)
+    found = contrasts(frame, how=Bootstrap(resamples=20), design="randomised", permutations=199)
+    rows = [c for c in found.contrasts if c.outcome == "min_harmlessness"]
+    sure = [{c.first, c.second} for c in rows if c.p_holm is not None and c.p_holm <= 0.05]
+    assert len(sure) == 9
+    assert all("arm 9" in pair for pair in sure)
+    assert "(1,799 for p below 0.01)" in rows[0].p_method
+
+
 @pytest.mark.parametrize(("design", "permutations"), [("observational", 99), ("randomised", 0)])
 def test_where_nothing_is_permuted_p_is_by_t(design: Any, permutations: int) -> None:
     found = contrasts(paired(7), how=HOW, design=design, permutations=permutations)

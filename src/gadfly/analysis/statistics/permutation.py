@@ -37,8 +37,10 @@ import numpy as np
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.joint import Totals, robust
 
-__all__ = ["permutation_p", "shuffles"]
+__all__ = ["TIE", "permutation_p", "permuted", "shuffles"]
 
+TIE = 1e-9
+"""Share of |T| below which two of them are equal."""
 _CELLS = 200_000  # sums held at once
 
 
@@ -55,6 +57,52 @@ def shuffles(strata: Ints, permutations: int, seed: int) -> Iterator[Ints]:
         mixed = rng.permutation(len(strata))
         order[place] = mixed[np.argsort(small[mixed], kind="stable")]
         yield order
+
+
+def permuted(
+    values: Floats,
+    *,
+    members: Ints,
+    groups: Ints,
+    strata: Ints,
+    coefficients: Floats,
+    permutations: int,
+    seed: int,
+) -> tuple[Floats, Iterator[Floats]]:
+    """|T| as observed, [columns, contrasts], and in portions as permuted, [portion, ...] likewise.
+
+    Infinite where it cannot be computed. Parameters are those of :func:`permutation_p`.
+    """
+    n_groups = len(coefficients)
+    member = np.unique(members, return_inverse=True)[1]
+    cells = member * n_groups + groups
+    rows = np.argsort(cells, kind="stable")
+    starts = np.flatnonzero(np.diff(cells[rows], prepend=-1))
+    there = ~np.isnan(values[rows])
+    table = np.hstack([np.where(there, values[rows], 0.0), there])
+    shape = (int(member.max(initial=0)) + 1, n_groups)
+    filled = cells[rows][starts]
+
+    def statistic(parts: list[Floats]) -> Floats:
+        dense = np.zeros((len(parts), shape[0] * shape[1], table.shape[1]))
+        dense[:, filled] = np.stack(parts)
+        sums, counts = np.split(np.moveaxis(dense, 1, 2).reshape(len(parts), -1, *shape), 2, axis=1)
+        found = robust(Totals(sums, counts, np.empty(0, dtype=np.int64)), coefficients)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.abs(found.value / found.error)
+        t[(found.value == 0) & (found.error == 0)] = 0.0
+        return np.where(np.isnan(t), np.inf, t)
+
+    def chance() -> Iterator[Floats]:
+        chunk = max(1, _CELLS // (shape[0] * shape[1] * table.shape[1]))
+        parts: list[Floats] = []
+        for number, order in enumerate(shuffles(strata[rows], permutations, seed), start=1):
+            parts.append(np.add.reduceat(table.take(order, axis=0), starts, axis=0))
+            if len(parts) == chunk or number == permutations:
+                yield statistic(parts)
+                parts = []
+
+    return statistic([np.add.reduceat(table, starts, axis=0)])[0], chance()
 
 
 def permutation_p(
@@ -74,34 +122,14 @@ def permutation_p(
     :param groups: each attack's group, from 0; what is permuted within ``strata``.
     :param coefficients: [groups, contrasts].
     """
-    n_groups = len(coefficients)
-    member = np.unique(members, return_inverse=True)[1]
-    cells = member * n_groups + groups
-    rows = np.argsort(cells, kind="stable")
-    starts = np.flatnonzero(np.diff(cells[rows], prepend=-1))
-    there = ~np.isnan(values[rows])
-    table = np.hstack([np.where(there, values[rows], 0.0), there])
-    shape = (int(member.max(initial=0)) + 1, n_groups)
-    filled = cells[rows][starts]
-
-    def statistic(parts: list[Floats]) -> Floats:
-        """|T|, [variants, columns, contrasts]; infinite where it cannot be computed."""
-        dense = np.zeros((len(parts), shape[0] * shape[1], table.shape[1]))
-        dense[:, filled] = np.stack(parts)
-        sums, counts = np.split(np.moveaxis(dense, 1, 2).reshape(len(parts), -1, *shape), 2, axis=1)
-        found = robust(Totals(sums, counts, np.empty(0, dtype=np.int64)), coefficients)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.abs(found.value / found.error)
-        t[(found.value == 0) & (found.error == 0)] = 0.0
-        return np.where(np.isnan(t), np.inf, t)
-
-    observed = statistic([np.add.reduceat(table, starts, axis=0)])[0]
-    reached = np.zeros(observed.shape, dtype=np.int64)
-    chunk = max(1, _CELLS // (shape[0] * shape[1] * table.shape[1]))
-    parts: list[Floats] = []
-    for number, order in enumerate(shuffles(strata[rows], permutations, seed), start=1):
-        parts.append(np.add.reduceat(np.take(table, order, axis=0), starts, axis=0))
-        if len(parts) == chunk or number == permutations:
-            reached += (statistic(parts) >= observed * (1 - 1e-9)).sum(axis=0)
-            parts = []
+    observed, chance = permuted(
+        values,
+        members=members,
+        groups=groups,
+        strata=strata,
+        coefficients=coefficients,
+        permutations=permutations,
+        seed=seed,
+    )
+    reached = sum((t >= observed * (1 - TIE)).sum(axis=0) for t in chance)
     return np.where(np.isinf(observed), np.nan, (1 + reached) / (1 + permutations))

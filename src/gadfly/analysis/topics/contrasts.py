@@ -17,6 +17,7 @@ Reference: Hájek 1971, comment on Basu, "An essay on the logical foundations of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -37,7 +38,17 @@ from gadfly.errors import PersonError
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
-__all__ = ["KINDS", "Contrast", "Contrasts", "contrasts"]
+__all__ = [
+    "KINDS",
+    "PERMUTATIONS",
+    "Contrast",
+    "Contrasts",
+    "Kind",
+    "Planned",
+    "contrasts",
+    "enough",
+    "planned",
+]
 
 Design = Literal["observational", "randomised"]
 Kind = Literal["intervention", "intervention_pooled", "size", "trend"]
@@ -49,6 +60,9 @@ KINDS: dict[Kind, str] = {
     "trend": "trend in log size of each intervention, conditional on these models",
 }
 """What each kind of contrast compares, in words."""
+PERMUTATIONS = 999
+"""Permutations behind a p-value, unless it is small and its family large (:func:`enough`)."""
+_SMALL = 0.0105  # p-values below are permuted again where their family is large
 
 
 class Contrast(Record):
@@ -102,14 +116,15 @@ class Contrasts(Record):
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """One contrast before it is computed."""
+class Planned:
+    """One contrast before it is computed; its names are those of :class:`Contrast`."""
 
     kind: Kind
     first: str
     second: str
     within: str | None
     weights: dict[Pair, float]
+    """What each arm's mean is multiplied by."""
 
 
 def contrasts(
@@ -119,7 +134,7 @@ def contrasts(
     design: Design,
     success_threshold: float = 3,
     weighting: Weighting = "none",
-    permutations: int = 999,
+    permutations: int = PERMUTATIONS,
 ) -> Contrasts:
     """Every contrast of a frame of attacks, and its Simpson traps.
 
@@ -136,23 +151,25 @@ def contrasts(
         "" if weights is None else " by 1/probability (Hájek)"
     )
 
-    tasks = list(_tasks(cells.arms))
+    tasks = list(planned(cells.arms))
     plans = [plan for task in tasks for plan in task]
     found = contrasted(totals, _matrix(plans, cells.arms), how=how, seed=cells.seed, what=what)
     permuted = design == "randomised" and weights is None and bool(plans) and permutations > 0
     p = [[contrast.p for contrast in row] for row in found]
     how_p = [_by_t(how)] * len(plans)
     place = 0
+    families = Counter(plan.kind for plan in plans)
     for task in tasks if permuted else ():
         places = range(place, place := place + len(task))
-        tested = _permuted(task, attacks, values, cells, permutations)
+        more = enough(permutations, max(families[plan.kind] for plan in task))
+        tested = _tested(task, attacks, values, cells, permutations, more)
         if tested is None:  # no member attacked both in one round: nothing can be permuted
             continue
         for o, row in enumerate(tested):
             for k, x in zip(places, row, strict=True):
                 p[o][k] = None if np.isnan(x) else float(x)
         for k in places:
-            how_p[k] = _by_permutation(attacks, permutations)
+            how_p[k] = _by_permutation(attacks, permutations, more)
     rows = [
         _family(outcome, kind, plans, found[o], p[o], design=design, how_p=how_p)
         for o, outcome in enumerate(OUTCOMES)
@@ -187,28 +204,34 @@ def _inverse(attacks: pl.DataFrame, design: Design) -> Floats:
     return np.asarray(1 / attacks["probability"].to_numpy())
 
 
-def _tasks(arms: Sequence[Pair]) -> Iterator[list[_Plan]]:
-    """Contrasts, together where they compare the same arms and one shuffle serves them all."""
+def enough(permutations: int, family: int) -> int:
+    """Permutations behind a small p-value: so many that Holm's can fall to 1/40 in its family."""
+    return max(permutations, 40 * family - 1)
+
+
+def planned(arms: Sequence[Pair]) -> Iterator[list[Planned]]:
+    """The contrasts of arms that are in order, together where one shuffle serves them all."""
     sizes: dict[str, list[str]] = {}
     for kind, size in arms:
         sizes.setdefault(kind, []).append(size)
     for a, b in combinations(sizes, 2):
         shared = [size for size in sizes[a] if size in sizes[b]]
         task = [
-            _Plan("intervention", a, b, size, {(a, size): -1.0, (b, size): 1.0}) for size in shared
+            Planned("intervention", a, b, size, {(a, size): -1.0, (b, size): 1.0})
+            for size in shared
         ]
         if len(shared) > 1:
             weights = {arm: x / len(shared) for plan in task for arm, x in plan.weights.items()}
-            task.append(_Plan("intervention_pooled", a, b, None, weights))
+            task.append(Planned("intervention_pooled", a, b, None, weights))
         if task:
             yield task
     for kind, own in sizes.items():
         for small, large in pairwise(own):
-            yield [_Plan("size", small, large, kind, {(kind, small): -1.0, (kind, large): 1.0})]
+            yield [Planned("size", small, large, kind, {(kind, small): -1.0, (kind, large): 1.0})]
         yield from _trend(kind, own)
 
 
-def _trend(kind: str, sizes: Sequence[str]) -> Iterator[list[_Plan]]:
+def _trend(kind: str, sizes: Sequence[str]) -> Iterator[list[Planned]]:
     """Least squares of arm means on log10 size, where two sizes or more are numbers."""
     known = {size: value for size in sizes if (value := size_value(size))}
     x = np.log10(list(known.values()))
@@ -217,17 +240,36 @@ def _trend(kind: str, sizes: Sequence[str]) -> Iterator[list[_Plan]]:
     slope = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
     weights = {(kind, size): float(c) for size, c in zip(known, slope, strict=True)}
     names = list(known)
-    yield [_Plan("trend", names[0], names[-1], kind, weights)]
+    yield [Planned("trend", names[0], names[-1], kind, weights)]
 
 
-def _matrix(plans: Sequence[_Plan], arms: Sequence[Pair]) -> Floats:
+def _matrix(plans: Sequence[Planned], arms: Sequence[Pair]) -> Floats:
     """Coefficients, [arms, contrasts]."""
     columns = [[plan.weights.get(arm, 0.0) for arm in arms] for plan in plans]
     return np.array(columns, dtype=np.float64).reshape(len(plans), len(arms)).T
 
 
+def _tested(
+    task: list[Planned],
+    attacks: pl.DataFrame,
+    values: Floats,
+    cells: Cells,
+    permutations: int,
+    more: int,
+) -> Floats | None:
+    """As :func:`_permuted`, small p-values by ``more`` permutations in place of the first ones.
+
+    Either has its level, so whoever is below a bound by both has it as well.
+    """
+    found = _permuted(task, attacks, values, cells, permutations)
+    if found is None or more == permutations or not (found < _SMALL).any():
+        return found
+    again = _permuted(task, attacks, values, cells, more)
+    return found if again is None else np.where(found < _SMALL, again, found)
+
+
 def _permuted(
-    task: list[_Plan], attacks: pl.DataFrame, values: Floats, cells: Cells, permutations: int
+    task: list[Planned], attacks: pl.DataFrame, values: Floats, cells: Cells, permutations: int
 ) -> Floats | None:
     """p-values of a task, [outcomes, contrasts]: labels of its arms are permuted, no others;
     ``None`` where no two of them can change places.
@@ -259,17 +301,18 @@ def _by_t(how: Bootstrap) -> str:
     return f"Student’s t, {unit} jackknife (CV3), degrees of freedom: effective {unit}s less 1"
 
 
-def _by_permutation(attacks: pl.DataFrame, permutations: int) -> str:
+def _by_permutation(attacks: pl.DataFrame, permutations: int, more: int) -> str:
     rounds = "member and round"
     if attacks["round"].null_count():
         rounds = "member and round (where a round was recorded)"
-    return f"permutation of arms within {rounds}, studentised, {permutations:,} permutations"
+    small = f" ({more:,} for p below {_SMALL:.2f})" if more > permutations else ""
+    return f"permutation of arms within {rounds}, studentised, {permutations:,} permutations{small}"
 
 
 def _family(
     outcome: Outcome,
     kind: Kind,
-    plans: Sequence[_Plan],
+    plans: Sequence[Planned],
     found: Sequence[Contrasted],
     p: Sequence[float | None],
     *,
