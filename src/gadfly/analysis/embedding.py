@@ -126,7 +126,8 @@ def neighbours(vectors: NDArray[Any], queries: NDArray[Any], count: int) -> tupl
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=count, algorithm="brute", n_jobs=-1).fit(vectors)
-    return search.kneighbors(queries)  # type: ignore[no-any-return]
+    found: tuple[Any, Any] = search.kneighbors(queries)
+    return found
 
 
 def terms_of(texts: Sequence[str], clusters: NDArray[np.int64], count: int = 4) -> list[list[str]]:

@@ -49,6 +49,7 @@ __all__ = [
     "TeamType",
     "Turn",
     "Usage",
+    "VisitEnd",
 ]
 
 Role = Literal["human", "assistant"]
@@ -60,6 +61,9 @@ Ending = Literal["complete", "attacker_stopped", "target_error", "target_refused
 Outcome = Literal[
     "scored", "attacker_stopped", "target_error", "target_refused", "judge_error", "unrated"
 ]
+VisitEnd = Literal["complete", "early_exit", "no_consent", "failed_check"]
+"""How a person's visit ended: all work done, left early and paid for the time, said no to the
+consent, or failed a check on arrival."""
 ENDINGS: tuple[Ending, ...] = ("complete", "attacker_stopped", "target_error", "target_refused")
 OUTCOMES: tuple[Outcome, ...] = (
     "scored",

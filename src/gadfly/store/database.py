@@ -81,15 +81,14 @@ class Database:
     def scrub(self) -> None:
         """Overwrite what was deleted: SQLite's log, PostgreSQL's dead rows; as readers let."""
         with operator_errors(self._engine), self._writer:
+            if not self.one_host:
+                with self._reads.connect() as connection:  # outside of any transaction
+                    connection.exec_driver_sql("VACUUM people, events")
+                return
             raw = self._engine.raw_connection()
             raw.rollback()
             cursor = raw.cursor()
-            if self.one_host:
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            else:
-                raw.driver_connection.autocommit = True  # type: ignore[union-attr]
-                cursor.execute("VACUUM people, events")
-                raw.driver_connection.autocommit = False  # type: ignore[union-attr]
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             cursor.close()
             raw.close()
 

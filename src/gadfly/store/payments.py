@@ -15,6 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import insert, select, update
 
 from gadfly.errors import PersonError
+from gadfly.records.values import VisitEnd
 from gadfly.store.audit import SYSTEM, note, timestamp
 from gadfly.store.database import clock
 from gadfly.store.people import Person, lock_person, set_state
@@ -33,7 +34,7 @@ class Payment:
     id: int
     visit: int
     """Of :class:`~.arrivals.Visit`; 0 where the person came by no platform."""
-    outcome: str
+    outcome: VisitEnd
     seconds: float
     """That are paid."""
     amount: int
@@ -73,7 +74,7 @@ class Payments:
         self,
         person: Person,
         visit: int,
-        outcome: str,
+        outcome: VisitEnd,
         *,
         seconds: float,
         amount: int,

@@ -22,15 +22,10 @@ __all__ = [
     "ArrivalSpec",
     "CodeVariables",
     "ExternalQuestionSpec",
-    "Outcome",
     "ProlificSpec",
     "RedirectSpec",
     "ReturnAddresses",
 ]
-
-Outcome = Literal["complete", "early_exit", "no_consent", "failed_check"]
-"""How a visit ended: all work done, left early and paid for the time, said no to the consent, or
-failed a check on arrival."""
 
 Host = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$")]
 Parameter = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]

@@ -101,7 +101,6 @@ def allow(*roles: Role, anybody: bool = False) -> Callable[[Request], Awaitable[
             raise Refused(403, "This page is not for you.")
         return found
 
-    visitor.roles = None if anybody else frozenset(roles)  # type: ignore[attr-defined]
     return visitor
 
 

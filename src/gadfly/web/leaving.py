@@ -14,8 +14,9 @@ import orjson
 from fastapi import Response
 
 from gadfly.care.pay import Money
+from gadfly.records.values import VisitEnd
 from gadfly.store.payments import Payment
-from gadfly.study.arrival import ExternalQuestionSpec, Outcome, ProlificSpec, RedirectSpec
+from gadfly.study.arrival import ExternalQuestionSpec, ProlificSpec, RedirectSpec
 from gadfly.web.access import Visitor
 from gadfly.web.page import go, show
 from gadfly.web.paying import end_visit, way_of
@@ -27,7 +28,7 @@ from gadfly.web.standing import journey_of
 __all__ = ["farewell", "leave"]
 
 
-async def leave(visitor: Visitor, outcome: Outcome) -> Response:
+async def leave(visitor: Visitor, outcome: VisitEnd) -> Response:
     """End somebody's part with an outcome; asked again, the first one stands.
 
     :param outcome: as asked for; what was really done decides (no consent, no work).
@@ -44,7 +45,7 @@ async def farewell(visitor: Visitor) -> Response:
         if not (await journey_of(visitor)).over:
             return go(visitor)
         way = await way_of(serving, visitor.served, person)
-        asked: Outcome = "complete" if way.place == "between" else "early_exit"
+        asked: VisitEnd = "complete" if way.place == "between" else "early_exit"
         payment = await end_visit(serving, visitor.served, person, asked)
     back = await _back(visitor, payment)
     by_code = visitor.served.prolific is None or payment.visit == 0
@@ -75,12 +76,12 @@ async def _back(visitor: Visitor, payment: Payment) -> Leaving | None:
     ids, outcome = orjson.loads(visit.body), payment.outcome
     match spec:
         case RedirectSpec():
-            return redirect.finish(spec, outcome, subject=ids["subject"], code=payment.code)  # type: ignore[arg-type]
+            return redirect.finish(spec, outcome, subject=ids["subject"], code=payment.code)
         case ExternalQuestionSpec():
             try:
                 return external_question.finish(
                     spec,
-                    outcome,  # type: ignore[arg-type]
+                    outcome,
                     submission=ids["submission"],
                     submit_to=ids["submit_to"],
                     code=payment.code,

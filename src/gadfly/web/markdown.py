@@ -52,9 +52,13 @@ def _open_link(
     return renderer.renderToken(tokens, place, options, env)
 
 
+class _Parser(MarkdownIt):
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - the library's name
+        return bool(_LINK.match(url))
+
+
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    parser.validateLink = lambda url: bool(_LINK.match(url))  # type: ignore[method-assign]
+    parser = _Parser("commonmark", {"html": False}).enable("table").disable("image")
     parser.add_render_rule("link_open", _open_link)
     return parser
 

@@ -25,10 +25,10 @@ from gadfly.care.journey import Journey, Left, read_step, travelled
 from gadfly.care.limits import Piece
 from gadfly.care.pay import Money, money, owed, paid_seconds
 from gadfly.errors import GadflyError
+from gadfly.records.values import VisitEnd
 from gadfly.redteam.events import Abandoned
 from gadfly.store.payments import Due, Payment
 from gadfly.store.people import Person
-from gadfly.study.arrival import Outcome
 from gadfly.web.platforms.arrival import PlatformProblem, new_code
 from gadfly.web.platforms.prolific import NAME as PROLIFIC
 from gadfly.web.serving import Served, Serving
@@ -99,7 +99,12 @@ async def way_of(serving: Serving, served: Served, person: Person) -> Journey:
 
 
 async def end_visit(
-    serving: Serving, served: Served, person: Person, asked: Outcome, *, visit: int | None = None
+    serving: Serving,
+    served: Served,
+    person: Person,
+    asked: VisitEnd,
+    *,
+    visit: int | None = None,
 ) -> Payment:
     """End somebody's visit with what is owed for it; asked again, the first end stands.
 
@@ -132,7 +137,7 @@ async def end_visit(
     return await asyncio.to_thread(serving.payments.of, person) or payment
 
 
-async def _outcome(serving: Serving, served: Served, person: Person, asked: Outcome) -> Outcome:
+async def _outcome(serving: Serving, served: Served, person: Person, asked: VisitEnd) -> VisitEnd:
     """What a visit really was."""
     way = await way_of(serving, served, person)
     if not way.agreed:
@@ -145,7 +150,7 @@ async def _outcome(serving: Serving, served: Served, person: Person, asked: Outc
 
 
 async def _reckoned(
-    serving: Serving, served: Served, person: Person, outcome: Outcome
+    serving: Serving, served: Served, person: Person, outcome: VisitEnd
 ) -> tuple[float, Money]:
     floor, care = served.study.launch.pay_floor, served.study.care
     if outcome in ("no_consent", "failed_check"):
@@ -189,8 +194,7 @@ async def _tell(served: Served, due: Due) -> None:
     share, reward = 1.0, client.spec.reward
     if reward is not None:
         share = payment.amount / money(Decimal(repr(reward)), payment.currency).minor
-    outcome: Outcome = payment.outcome  # type: ignore[assignment]
-    await client.finish(orjson.loads(due.body)["submission"], outcome, share=share)
+    await client.finish(orjson.loads(due.body)["submission"], payment.outcome, share=share)
 
 
 async def end_lingering(serving: Serving, served: Served) -> None:

@@ -76,41 +76,32 @@ def test_in_a_platforms_frame(tmp_path: Path, tab: Opener, eyes: Eyes) -> None:
         eyes.look(page, "preview")
 
 
+BY_KEYS = (
+    ("#adult", "Space", "task"),
+    ("button[value=yes]", "Enter", "topics"),
+    ("input[name=avoid]", "Space", "topics"),
+    ("main form button", "Enter", "about-you"),
+    ("button[value=skip]", "Enter", "feel"),
+    ("input[type=range]", "ArrowRight", "feel"),
+    ("button[value=skip]", "Enter", "task"),
+    ("main form button", "Enter", "attack/1"),
+)
+"""What Tab leads to, the key that is pressed there, and the page that one is on then."""
+
+
 def test_from_the_consent_to_the_brief_by_keyboard_alone(tmp_path: Path, tab: Opener) -> None:
-    def tab_to(selector: str) -> None:
-        for _ in range(60):
-            page.keyboard.press("Tab")
-            if page.evaluate("(s) => document.activeElement.matches(s)", selector):
-                return
-        raise AssertionError(f"no Tab leads to {selector}")
-
-    def at(address: str) -> None:
-        page.wait_for_url(f"**{address}")
-
     with serve(write_study(tmp_path)) as site:
         page = tab(site, site.person())
         page.goto("/town/task")
-        tab_to("#adult")
-        page.keyboard.press("Space")
-        tab_to("button[value=yes]")
-        page.keyboard.press("Enter")
-        at("/town/topics")
-        tab_to("input[name=avoid]")
-        page.keyboard.press("Space")
-        tab_to("main form button")
-        page.keyboard.press("Enter")
-        at("/town/about-you")
-        tab_to("button[value=skip]")
-        page.keyboard.press("Enter")
-        at("/town/feel")
-        tab_to("input[type=range]")
-        page.keyboard.press("ArrowRight")
-        tab_to("button[value=skip]")
-        page.keyboard.press("Enter")
-        at("/town/task")
-        tab_to("main form button")
-        page.keyboard.press("Enter")
-        at("/town/attack/1")
+        for selector, key, address in BY_KEYS:
+            for _ in range(60):
+                page.keyboard.press("Tab")
+                if page.evaluate("(s) => document.activeElement.matches(s)", selector):
+                    break
+            else:
+                raise AssertionError(f"no Tab leads to {selector}")
+            page.keyboard.press(key)
+            page.wait_for_url(f"**/town/{address}")
 
 
 def test_what_a_lead_sees_of_a_dispute(tmp_path: Path, tab: Opener, eyes: Eyes) -> None:

@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from gadfly.study.arrival import ExternalQuestionSpec, Outcome
+from gadfly.records.values import VisitEnd
+from gadfly.study.arrival import ExternalQuestionSpec
 from gadfly.web.platforms.arrival import Arrival, ArrivalRefused, FormPost, Query, values
 
 __all__ = ["NAME", "arrive", "finish"]
@@ -48,7 +49,7 @@ def arrive(spec: ExternalQuestionSpec, query: Query) -> Arrival | None:
 
 
 def finish(
-    spec: ExternalQuestionSpec, outcome: Outcome, *, submission: str, submit_to: str, code: str
+    spec: ExternalQuestionSpec, outcome: VisitEnd, *, submission: str, submit_to: str, code: str
 ) -> FormPost | None:
     """The form that the browser posts; ``None`` where the person returns the assignment instead.
 

@@ -31,7 +31,8 @@ from typing import Any, get_args
 import httpx2
 
 from gadfly.errors import OperatorError, show
-from gadfly.study.arrival import Outcome, ProlificSpec
+from gadfly.records.values import VisitEnd
+from gadfly.study.arrival import ProlificSpec
 from gadfly.web.platforms.arrival import (
     Arrival,
     ArrivalRefused,
@@ -71,18 +72,18 @@ class Submission:
     """The completion code used, if any."""
 
 
-def read_codes(spec: ProlificSpec, environ: Mapping[str, str]) -> dict[Outcome, str]:
+def read_codes(spec: ProlificSpec, environ: Mapping[str, str]) -> dict[VisitEnd, str]:
     """The completion codes by outcome.
 
     :raises OperatorError: one is absent, short enough to be guessed, or used for two outcomes.
     """
-    codes: dict[Outcome, str] = {
+    codes: dict[VisitEnd, str] = {
         outcome: secret(
             getattr(spec.code_variables, outcome),
             environ,
             what=f"Prolific's completion code for {outcome}",
         )
-        for outcome in get_args(Outcome)
+        for outcome in get_args(VisitEnd)
     }
     if len(set(codes.values())) < len(codes):
         raise OperatorError(
@@ -182,7 +183,7 @@ class ProlificClient:
             )
         return _read(found)
 
-    async def finish(self, submission: str, outcome: Outcome, *, share: float = 1.0) -> Redirect:
+    async def finish(self, submission: str, outcome: VisitEnd, *, share: float = 1.0) -> Redirect:
         """Complete a visit with the code of its outcome; asking again is harmless.
 
         :param share: part of the reward earned, 0 to 1; counts for an early exit where the study

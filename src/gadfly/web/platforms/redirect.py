@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from gadfly.study.arrival import Outcome, RedirectSpec
+from gadfly.records.values import VisitEnd
+from gadfly.study.arrival import RedirectSpec
 from gadfly.web.platforms.arrival import Arrival, ArrivalRefused, Query, Redirect, values
 
 __all__ = ["arrive", "finish"]
@@ -29,7 +30,7 @@ def arrive(spec: RedirectSpec, query: Query) -> Arrival:
     return Arrival(spec.name, found[spec.id_parameter], study=None, submission=None)
 
 
-def finish(spec: RedirectSpec, outcome: Outcome, *, subject: str, code: str) -> Redirect:
+def finish(spec: RedirectSpec, outcome: VisitEnd, *, subject: str, code: str) -> Redirect:
     """Where the browser goes.
 
     :param subject: the platform's id of the person.
