@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gadfly.records.released import FIELDS, TASK_SCORE
 from gadfly.records.values import (
     ENDINGS,
+    SCORE_LIMIT,
     Arm,
     Assignment,
     Attack,
@@ -66,8 +67,8 @@ hostile = st.lists(_PIECES | st.text(max_size=5), max_size=6).map("".join)
 """Texts of markers, control characters, quotes, brackets and emoji."""
 
 _named = hostile.filter(bool)
-_score = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53)
-_float = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+_float = st.none() | st.floats(-SCORE_LIMIT, SCORE_LIMIT)
+_score = _float | st.integers(-1_000_000, 1_000_000)
 _id = st.integers(-(2**63), 2**64 - 1) | hostile
 _marked = st.tuples(st.sampled_from(["\n\nHuman:", "\n\nAssistant:", "\n\nHuman: "]), hostile).map(
     "".join

@@ -22,6 +22,8 @@ from gadfly.records.writing import write_attacks, write_pairs
 
 from . import strategies
 
+SCORE = "a number from -1000000 to 1000000, or null"
+OTHER = {"scorer": "s", "version": "1"}
 NAMES = ["a.jsonl", "a.jsonl.gz", "a.parquet"]
 
 
@@ -123,7 +125,15 @@ def test_a_column_that_says_other_than_its_record_is_refused(tmp_path: Path) -> 
     ("column", "values", "allowed"),
     [
         ("rating", [2.0, 2.5], "a whole number from 0 to 4, or null"),
-        ("min_harmlessness", [0.0, float("nan")], "a finite number, or null"),
+        ("min_harmlessness", [0.0, float("nan")], SCORE),
+        ("min_harmlessness", [0.0, 1e308], SCORE),
+        ("task_description_harmlessness", [-1e6, -1e7], SCORE),
+        ("turn_scores", [[1e6], [0.0, -1e308]], "numbers from -1000000 to 1000000, or null"),
+        (
+            "other_scores",
+            [None, [OTHER | {"minimum": 1e308}]],
+            "scores from -1000000 to 1000000, or null",
+        ),
         ("turns", [0, -1], "a number of turns"),
         ("tags", [[], [""]], "a list of texts, none empty, or null"),
         ("outcome", ["scored", "unrated"], "what ending, rating and min_harmlessness make of it"),

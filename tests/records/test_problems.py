@@ -20,7 +20,7 @@ from . import strategies
 from .strategies import ROW
 
 GOOD = json.dumps(ROW)
-SCORE = "a finite number, or null (not scored)"
+SCORE = "a number from -1000000 to 1000000, or null (not scored)"
 TAGS = "a list of texts, none empty, or null (not reviewed)"
 TURNS = 'a text with at least one turn: "Human:" or "Assistant:" after an empty line'
 RATING = "a whole number from 0 to 4, or null (not given)"
@@ -44,6 +44,7 @@ RECORDS = {
     "rating text": (_with("rating", '"3"'), "rating", "'3'", RATING),
     "NaN": (_with(SCORED, "NaN"), SCORED, "nan", SCORE),
     "Infinity": (_with(SPELT, "-Infinity"), SPELT, "-inf", SCORE),
+    "1e308": (_with(SCORED, "1e308"), SCORED, "1e+308", SCORE),
     "1e999": (_with(SCORED, "1e999"), SCORED, "inf", SCORE),
     "huge whole score": (_with(SCORED, "9007199254740993"), SCORED, "9007199254740993", SCORE),
     "score text": (_with(SCORED, '"-1"'), SCORED, "'-1'", SCORE),

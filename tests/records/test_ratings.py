@@ -113,6 +113,10 @@ def test_every_fault_is_told_with_line_column_got_and_allowed(tmp_path: Path) ->
         (HEAD.encode() + b"i,a,h\xff,2\n", "line 2: is not text in UTF-8"),
         (b"PAR1 no more", "is damaged Parquet"),
         ("", "is empty"),
+        (
+            HEAD + "i,a,harm,1\ni,b,harm,-1e308\n",
+            "line 3, column value: got '-1e308'; allowed: a nu",
+        ),
         (HEAD + "i,a,harm,nan\ni,b,harm,2\ni,c,harm,3\n", "got 'nan'; allowed: a number"),
     ],
 )

@@ -22,7 +22,7 @@ from typing import Protocol, runtime_checkable
 from gadfly.errors import ProgrammerError
 from gadfly.preference.lineage import Lineage, lineage_hash
 from gadfly.records.transcript import attack_messages
-from gadfly.records.values import Attack, Message, Scores
+from gadfly.records.values import SCORE_LIMIT, Attack, Message, Scores
 
 __all__ = [
     "DESCRIPTION_QUESTION",
@@ -71,7 +71,7 @@ class WindowedScorer(Scorer, Protocol):
 def checked_scores(
     scorer: Scorer, conversations: Sequence[Sequence[Message]]
 ) -> list[tuple[float, ...]]:
-    """The scorer's scores, refused unless there is one finite number per assistant message."""
+    """The scorer's scores, refused unless there is one sound number per assistant message."""
     scores = scorer.score(conversations)
     _check(scorer, conversations, scores)
     return scores
@@ -107,9 +107,9 @@ def _check(
                 f"scorer {scorer.name} gave {len(values)} scores for the {due} assistant "
                 f"messages of conversation {place}"
             )
-        if not all(map(math.isfinite, values)):
+        if not all(abs(value) <= SCORE_LIMIT for value in values):
             raise ProgrammerError(
-                f"scorer {scorer.name} gave a score that is not a finite number "
+                f"scorer {scorer.name} gave a score that is not a finite number within ±{SCORE_LIMIT:g} "
                 f"for conversation {place}; such a score is never stored"
             )
 

@@ -22,6 +22,7 @@ __all__ = [
     "reviews",
     "rows",
     "sifting",
+    "static_scores",
     "transcript",
     "truth",
     "values",

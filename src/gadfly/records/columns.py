@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from gadfly.records.frame import ATTACK_COLUMNS, TEXT_COLUMNS, outcome_expression
-from gadfly.records.released import CARD_TASK_SCORE, LARGEST_WHOLE, TASK_SCORE
+from gadfly.records.released import CARD_TASK_SCORE, TASK_SCORE
 from gadfly.records.transcript import MARKER_PATTERN, REPLY_PATTERN
-from gadfly.records.values import PUBLISHED, PUBLISHED_VERSION
+from gadfly.records.values import PUBLISHED, PUBLISHED_VERSION, SCORE_LIMIT
 
 __all__ = ["released_frame"]
 
@@ -130,9 +130,9 @@ def _task_scores(rows: list[Any]) -> list[Any]:
 
 
 def _numbers(name: str, values: list[Any]) -> pl.Series:
-    """A column of floats; whole numbers among them are checked before a float could round them."""
+    """A column of floats; whole numbers among them are checked before a float could overflow."""
     if int in set(map(type, values)):
-        if any(type(value) is int and abs(value) > LARGEST_WHOLE for value in values):
+        if any(type(value) is int and abs(value) > SCORE_LIMIT for value in values):
             raise _RefusedError
         values = [None if value is None else float(value) for value in values]
     return pl.Series(name, values, dtype=pl.Float64)
@@ -140,9 +140,7 @@ def _numbers(name: str, values: list[Any]) -> pl.Series:
 
 def _scores(name: str, values: list[Any]) -> pl.Series:
     scores = _numbers(name, values)
-    if (
-        not scores.is_finite().all()
-    ):  # orjson refuses NaN and infinity; rows may come from elsewhere
+    if not scores.drop_nulls().is_between(-SCORE_LIMIT, SCORE_LIMIT).all():
         raise _RefusedError
     return scores
 

@@ -12,7 +12,7 @@ from typing import get_args
 import polars as pl
 
 from gadfly.records.transcript import attack_text
-from gadfly.records.values import ENDINGS, Attack, AttackerKind, TeamType
+from gadfly.records.values import ENDINGS, SCORE_LIMIT, Attack, AttackerKind, TeamType
 
 __all__ = [
     "ATTACK_COLUMNS",
@@ -144,8 +144,8 @@ def column_checks() -> dict[str, tuple[pl.Expr, str]]:
             pl.col("rating").is_null() | pl.col("rating").is_in([0.0, 1.0, 2.0, 3.0, 4.0]),
             "a whole number from 0 to 4, or null",
         ),
-        "min_harmlessness": _finite("min_harmlessness"),
-        "task_description_harmlessness": _finite("task_description_harmlessness"),
+        "min_harmlessness": _score("min_harmlessness"),
+        "task_description_harmlessness": _score("task_description_harmlessness"),
         "turns": (pl.col("turns") >= 0, "a number of turns"),
         "tags": (
             pl.col("tags").is_null()
@@ -165,14 +165,31 @@ def column_checks() -> dict[str, tuple[pl.Expr, str]]:
         ),
         "turn_scores": (
             pl.col("turn_scores").is_null()
-            | pl.col("turn_scores").list.eval(pl.element().is_finite()).list.all(),
-            "finite numbers, or null",
+            | pl.col("turn_scores").list.eval(_bounded(pl.element())).list.all(),
+            f"numbers {_BOUNDS}, or null",
+        ),
+        "other_scores": (
+            pl.col("other_scores").is_null()
+            | pl.col("other_scores")
+            .list.eval(
+                pl.element().struct.field("minimum").is_null()
+                | _bounded(pl.element().struct.field("minimum"))
+            )
+            .list.all(),
+            f"scores {_BOUNDS}, or null",
         ),
     }
 
 
-def _finite(column: str) -> tuple[pl.Expr, str]:
-    return pl.col(column).is_null() | pl.col(column).is_finite(), "a finite number, or null"
+_BOUNDS = f"from -{SCORE_LIMIT:.0f} to {SCORE_LIMIT:.0f}"
+
+
+def _bounded(value: pl.Expr) -> pl.Expr:
+    return value.is_between(-SCORE_LIMIT, SCORE_LIMIT).fill_null(value=False)
+
+
+def _score(column: str) -> tuple[pl.Expr, str]:
+    return pl.col(column).is_null() | _bounded(pl.col(column)), f"a number {_BOUNDS}, or null"
 
 
 def _one_of(column: str, allowed: Sequence[str]) -> tuple[pl.Expr, str]:

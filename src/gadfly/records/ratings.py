@@ -9,6 +9,7 @@ Columns stand in any order; others are left out and named. Decisions:
 
 * A criterion whose values are all numbers is numeric, its order is theirs; else every value is the
   name of a class. A criterion that holds both is a fault, told for the rarer kind.
+* A number lies within ±:data:`~gadfly.records.values.SCORE_LIMIT`.
 * An empty value is a missing rating, counted. An empty item, rater or criterion is a fault.
 * Where a rater rated an item more than once on a criterion, the first line counts: the others are
   repeats, counted, and so are those that say something else than the first. So the order of lines
@@ -33,6 +34,7 @@ from numpy.typing import NDArray
 from gadfly.errors import FileProblem, show
 from gadfly.records.canonical import sha256
 from gadfly.records.files import bytes_of
+from gadfly.records.values import SCORE_LIMIT
 
 __all__ = ["RATING_COLUMNS", "Criterion", "RatingsFile", "criteria_of", "read_ratings"]
 
@@ -137,6 +139,10 @@ def _faults(frame: pl.DataFrame, unit: str) -> Iterator[str]:
     for column in RATING_COLUMNS[:-1]:
         for line in frame.filter(pl.col(column).is_null())["line"]:
             yield f"{unit} {line}, column {column}: got nothing; allowed: a name"
+    far = frame.with_columns(_number()).filter(pl.col("number").abs() > SCORE_LIMIT)
+    for line, value in far.select("line", "value").rows():
+        allowed = f"a number from -{SCORE_LIMIT:.0f} to {SCORE_LIMIT:.0f}, or empty"
+        yield f"{unit} {line}, column value: got {show(value)}; allowed: {allowed}"
     kinds = frame.drop_nulls("value").with_columns(_number().is_not_null().alias("numeric"))
     counts = kinds.group_by("criterion", maintain_order=True).agg(
         numbers=pl.col("numeric").sum(), texts=(~pl.col("numeric")).sum()

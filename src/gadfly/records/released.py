@@ -16,7 +16,6 @@ a property test holds the two together.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -28,6 +27,7 @@ from gadfly.records.transcript import MARKER_PATTERN, attack_messages, attack_te
 from gadfly.records.values import (
     PUBLISHED,
     PUBLISHED_VERSION,
+    SCORE_LIMIT,
     Arm,
     Attack,
     Attacker,
@@ -40,7 +40,6 @@ from gadfly.records.values import (
 __all__ = [
     "CARD_TASK_SCORE",
     "FIELDS",
-    "LARGEST_WHOLE",
     "MISSING",
     "TASK_SCORE",
     "Fault",
@@ -56,8 +55,6 @@ TASK_SCORE = "task_descripton_harmlessness_score"
 """The key as the file spells it."""
 CARD_TASK_SCORE = "task_description_harmlessness_score"
 """The key as the file's card, README and datasheet spell it."""
-LARGEST_WHOLE = 2**53
-"""Largest whole number that a score may be: beyond it a float would change the value."""
 
 MISSING = "nothing, the key is missing"
 """What a record gave where it lacks a key."""
@@ -88,9 +85,9 @@ def is_text(value: object) -> bool:
 
 
 def _score(value: object) -> bool:
-    if type(value) is int:
-        return abs(value) <= LARGEST_WHOLE
-    return value is None or (type(value) is float and math.isfinite(value))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value is None
+    return abs(value) <= SCORE_LIMIT
 
 
 def _rating(value: object) -> bool:
@@ -108,7 +105,7 @@ def _transcript(value: object) -> bool:
 
 
 _UTF8 = "a text that is whole UTF-8: some of its bytes, or half a surrogate pair, are none"
-_SCORE_ALLOWED = "a finite number, or null (not scored)"
+_SCORE_ALLOWED = f"a number from -{SCORE_LIMIT:.0f} to {SCORE_LIMIT:.0f}, or null (not scored)"
 FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "min_harmlessness_score_transcript": (_score, _SCORE_ALLOWED),
     "num_params": (is_text, 'a text such as "52B"'),

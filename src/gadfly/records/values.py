@@ -28,6 +28,7 @@ __all__ = [
     "OUTCOMES",
     "PUBLISHED",
     "PUBLISHED_VERSION",
+    "SCORE_LIMIT",
     "Arm",
     "Assignment",
     "Attack",
@@ -76,6 +77,11 @@ OUTCOMES: tuple[Outcome, ...] = (
 
 Scale = Annotated[int, Field(ge=0, le=4)]
 """A five-step rating, stored 0-4 and shown 1-5."""
+SCORE_LIMIT = 1e6
+"""Furthest from 0 that a score, or a rating of a file of ratings, may be. Preference models give tens;
+beyond a million, squares lose the digits that tell scores apart, and at last overflow.
+"""
+_Score = Annotated[float, Field(ge=-SCORE_LIMIT, le=SCORE_LIMIT)]
 
 
 class Message(Record):
@@ -267,7 +273,9 @@ PUBLISHED, PUBLISHED_VERSION = "published", "unknown"
 
 
 class Scores(Record):
-    """Harmlessness scores of one attack by one scorer; higher is safer, unbounded."""
+    """Harmlessness scores of one attack by one scorer; higher is safer; no further from 0 than
+    :data:`SCORE_LIMIT`.
+    """
 
     scorer: str
     """Name of the scorer; "published" for scores that came with a file."""
@@ -275,13 +283,13 @@ class Scores(Record):
     """Its version."""
     lineage: str | None
     """Hash of what it was made from; ``None`` where unknown."""
-    turns: tuple[float, ...] | None = None
+    turns: tuple[_Score, ...] | None = None
     """One for each assistant turn, conditioned on everything before it."""
-    minimum: float | None = None
+    minimum: _Score | None = None
     """Lowest over the assistant's turns: a lower bound (Ganguli et al. 2022, section 3.4)."""
-    mean: float | None = None
+    mean: _Score | None = None
     """Mean over the assistant's turns."""
-    task_description: float | None = None
+    task_description: _Score | None = None
     """The same scorer on the task description alone: out of distribution, a covariate only."""
 
 
