@@ -109,8 +109,8 @@ def _check(
             )
         if not all(abs(value) <= SCORE_LIMIT for value in values):
             raise ProgrammerError(
-                f"scorer {scorer.name} gave a score that is not a finite number within ±{SCORE_LIMIT:g} "
-                f"for conversation {place}; such a score is never stored"
+                f"scorer {scorer.name} gave a score that is not a finite number within "
+                f"±{SCORE_LIMIT:g} for conversation {place}; such a score is never stored"
             )
 
 

@@ -78,8 +78,8 @@ OUTCOMES: tuple[Outcome, ...] = (
 Scale = Annotated[int, Field(ge=0, le=4)]
 """A five-step rating, stored 0-4 and shown 1-5."""
 SCORE_LIMIT = 1e6
-"""Furthest from 0 that a score, or a rating of a file of ratings, may be. Preference models give tens;
-beyond a million, squares lose the digits that tell scores apart, and at last overflow.
+"""Furthest from 0 that a score, or a rating in a file of ratings, may be. Preference models give
+tens; beyond a million, squares lose the digits that tell scores apart, and at last overflow.
 """
 _Score = Annotated[float, Field(ge=-SCORE_LIMIT, le=SCORE_LIMIT)]
 
