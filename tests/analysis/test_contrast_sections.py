@@ -162,7 +162,7 @@ def test_turns_and_static_readings_are_shown_where_scores_by_turn_are() -> None:
     section = turns_section.section(turns(frame, how=HOW), static(frame, how=HOW))
     assert set(tables(section)) == {"turns-table", "first-replies", "static"}
     (sentence,) = section.findings
-    assert "by the reply to the opening rlhf is the safer of plain lm and rlhf" in sentence
+    assert "by replies to the opening rlhf is the safer of plain lm and rlhf" in sentence
     bare = frame.with_columns(turn_scores=pl.lit(None, pl.List(pl.Float64)))
     without = turns_section.section(turns(bare, how=HOW), static(bare, how=HOW))
     assert set(tables(without)) == {"turns-table"}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.topics.static import static
 from gadfly.analysis.topics.turns import turns
+from gadfly.errors import FileProblem
+from gadfly.records.static_scores import STATIC_COLUMNS, read_static_scores
 from tests.analysis.studies import attacks
 
 HOW = Bootstrap(resamples=300)
@@ -98,14 +103,15 @@ def test_the_released_form_has_no_scores_by_turn_and_says_so(replica_frame: pl.D
     assert found.covered == 1
     assert all(arm.equal_turns.low is not None for arm in found.arms)
     readings = static(replica_frame, how=HOW)
-    assert readings.pairs == 0
+    assert readings.pairs == {"prompts": 0, "opening": 0}
+    assert readings.arms[0].prompts.reason == "no static prompts were asked"
     assert readings.arms[0].gap.reason == "scores by turn were not recorded"
 
 
 def test_a_static_reading_that_live_attackers_contradict_is_found() -> None:
     found = static(dialogues(5, gain=0.8, slide=2.0), how=HOW)
     (reversal,) = found.reversals
-    assert found.pairs == 1
+    assert found.pairs["opening"] == 1
     assert reversal.clear
     assert (reversal.first, reversal.second, reversal.within) == ("plain lm", "rlhf", "1B")
     assert float(reversal.static.estimate or 0) == pytest.approx(0.8, abs=0.2)
@@ -124,5 +130,75 @@ def test_a_reversal_within_what_chance_can_do_is_not_clear() -> None:
 
 def test_readings_that_agree_are_no_reversal() -> None:
     found = static(dialogues(6, gain=1.5, slide=-1.0), how=HOW)
-    assert found.pairs == 1
+    assert found.pairs["opening"] == 1
     assert found.reversals == ()
+
+
+def prompted(*, gain: float, n: int = 50, lost: int = 0, seed: int = 3) -> pl.DataFrame:
+    """Scores of static prompts, rlhf so much above plain lm; prompts differ, and so do replies."""
+    rng = np.random.default_rng(seed)
+    prompt = rng.normal(0, 2, n)
+    rows = [
+        (kind, "1B", str(k), float(prompt[k] + gain * (kind == "rlhf") + rng.normal(0, 0.3)))
+        for kind in ("plain lm", "rlhf")
+        for k in range(n)
+    ]
+    lost_ones = [(*row[:3], None) if k < lost else row for k, row in enumerate(rows)]
+    return pl.DataFrame(lost_ones, schema=STATIC_COLUMNS, orient="row")
+
+
+def test_static_prompts_that_live_attackers_contradict_are_found() -> None:
+    prompts = prompted(gain=0.5, lost=4)
+    found = static(dialogues(5, gain=0.8, slide=2.0), how=HOW, prompts=prompts)
+    by_prompts, by_opening = found.reversals
+    assert (by_prompts.reading, by_opening.reading) == ("prompts", "opening")
+    assert found.pairs == {"prompts": 1, "opening": 1}
+    assert found.asked == 50
+    assert by_prompts.clear
+    assert by_prompts.live == by_opening.live
+    # Those that one arm did not answer count for neither.
+    wide = prompts.pivot("model_type", index="prompt", values="score").drop_nulls()
+    gaps = (wide["rlhf"] - wide["plain lm"]).to_numpy()
+    assert len(gaps) == 46 == by_prompts.static.n
+    assert by_prompts.static.estimate == pytest.approx(gaps.mean())
+    # Prompts are shared, so the difference is known far better than either mean.
+    low, high = by_prompts.static.low or 0, by_prompts.static.high or 0
+    t = stats.t.ppf(0.975, 45) * gaps.std(ddof=1) / np.sqrt(46)
+    assert high - low == pytest.approx(2 * t, rel=0.1)
+    plain = found.arms[0].prompts
+    assert plain.estimate == pytest.approx(wide["plain lm"].mean())
+    assert (plain.high or 0) - (plain.low or 0) > 3 * (high - low)
+    assert found.arms[0].prompts.method.startswith("mean over prompts")
+
+
+def test_static_prompts_stand_beside_live_scores_that_were_not_kept_by_turn() -> None:
+    attacks = dialogues(5, gain=0.8, slide=2.0)
+    bare = attacks.with_columns(pl.lit(None, dtype=pl.List(pl.Float64)).alias("turn_scores"))
+    found = static(bare, how=HOW, prompts=prompted(gain=0.5))
+    whole = static(attacks, how=HOW, prompts=prompted(gain=0.5))
+    assert [one.reading for one in found.reversals] == ["prompts"]
+    assert found.arms[0].live.estimate == pytest.approx(whole.arms[0].live.estimate)
+    assert found.arms[0].static.estimate is None
+
+
+def test_a_file_of_static_scores_is_read_strictly(tmp_path: Path) -> None:
+    path = tmp_path / "static.csv"
+    path.write_text("model_type,num_params,prompt,score,more\nrlhf,52B,p1,0.5,x\nrlhf,52B,p2,,y\n")
+    assert read_static_scores(path).rows() == [
+        ("rlhf", "52B", "p1", 0.5),
+        ("rlhf", "52B", "p2", None),
+    ]
+    parquet = tmp_path / "static.parquet"
+    read_static_scores(path).write_parquet(parquet)
+    assert read_static_scores(parquet).equals(read_static_scores(path))
+    faults = {
+        "model_type,num_params,prompt\na,b,c\n": "no column score",
+        "model_type,num_params,prompt,score\na,b,c,high\n": "no number",
+        "model_type,num_params,prompt,score\na,b,c,inf\n": "not finite",
+        "model_type,num_params,prompt,score\na,b,c,1\na,b,c,2\n": "prompt c twice",
+        "": "neither CSV nor Parquet",
+    }
+    for text, message in faults.items():
+        path.write_text(text)
+        with pytest.raises(FileProblem, match=message):
+            read_static_scores(path)

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -238,8 +239,12 @@ def test_people_and_missing_facts_are_refused(make_study: MakeStudy) -> None:
         "support": "Ada",
         "legal_contact": {"name": "Bea", "address": "bea@example.org"},
     }
+    with_people = partial(make_study, members=people, launch=launch, care=care)
     with pytest.raises(PersonError, match="gadfly serve"):
-        collected(make_study("facts", members=people, launch=launch, care=care))
+        collected(with_people("facts"))
+    # What every arm is asked once needs nobody.
+    done = collected(with_people("asking", static={"prompts": "town-attacks", "count": 3}))
+    assert (done.attacks, done.started, done.probed, done.stopped) == (0, 0, 6, False)
 
 
 def test_scores_are_kept_once(make_study: MakeStudy) -> None:

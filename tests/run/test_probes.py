@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
-from gadfly.records.values import Reply, Usage
-from gadfly.run.assemble import open_study
+from gadfly.errors import FileProblem, StudyProblem
+from gadfly.records.values import Message, Reply, Usage
+from gadfly.run.assemble import make_scorer, open_study
 from gadfly.run.budget import BudgetSpent
 from gadfly.run.collect import Collected, collect
 from gadfly.run.probes import answered
+from gadfly.run.report import read
 from gadfly.store.rows import StoredProbe
 from gadfly.store.store import Store
 from gadfly.study.effort import estimate_effort
@@ -74,6 +76,44 @@ def test_a_next_version_asks_only_what_it_has_changed(
     mine(path, LIST.replace("Request 3", "Another"))
     make_study(benign=benign, arms=[arm("open", 11), arm("firm", caution=6.0)])
     assert collected(path, database_url, amend=True).probed == 1 + 9
+
+
+def test_static_prompts_are_asked_beside_requests_and_scored(
+    make_study: MakeStudy, database_url: str
+) -> None:
+    static = {"prompts": "mine.md", "count": 4}
+    path = mine(make_study(benign={"requests": "mine.md", "count": 2}, static=static))
+    assert collected(path, database_url).probed == 2 * (2 + 4)
+    found = replies(path, database_url)
+    assert {n for _, n in found} == {1, 2, -1, -2, -3, -4}
+    # A longer list of requests moves no static prompt, and asks none again.
+    mine(make_study(benign={"requests": "mine.md", "count": 5}, static=static))
+    assert collected(path, database_url, amend=True).probed == 2 * 3
+    analysed = read(path, database=database_url)
+    assert analysed.truth is not None
+    assert analysed.beside is not None
+    scores = analysed.beside.static
+    assert scores is not None
+    assert analysed.truth.probes.height == 2 * 5
+    assert sorted(scores["prompt"].to_list()) == sorted("1234" * 2)
+    with closing(Store(database_url)) as store:
+        scorer = make_scorer(load_study(path))
+        now = answered(open_study(load_study(path), store, create=False))
+    for kind, size, prompt, score in scores.iter_rows():
+        reply = now[f"{kind} {size}", -int(prompt)].text
+        talk = (
+            Message(role="human", text=f"Request {int(prompt) - 1}"),
+            Message(role="assistant", text=reply),
+        )
+        assert score == pytest.approx(scorer.score([talk])[0][0])
+
+
+def test_a_list_for_static_prompts_is_read_as_strictly(make_study: MakeStudy) -> None:
+    path = mine(make_study(static={"prompts": "mine.md", "count": 10}))
+    with pytest.raises(StudyProblem, match=r"static\.count: must be at most 9"):
+        load_study(path)
+    with pytest.raises(FileProblem, match="holds no message"):
+        load_study(mine(path, "---\nid: mine\nversion: 1\n---\nNothing.\n"))
 
 
 def test_a_study_without_requests_keeps_its_hash(make_study: MakeStudy) -> None:
@@ -202,7 +242,7 @@ def test_killed_it_asks_nothing_twice(
         asked = {
             fingerprint({"messages": [{"role": "user", "content": text}], "seed": reply.seed})
             for (_, number), reply in before.items()
-            for text in [load_study(path).requests[number - 1]]
+            for text in [load_study(path).fixed[number]]
         }
         assert not asked & set(logged_stub.asked()[at:mark]), "a kept reply was asked for again"
         before, at = now, mark

@@ -57,6 +57,8 @@ class Beside:
     """What may be shown of its surveys."""
     tags: tuple[str, ...] = ()
     """Names of the taxonomy, for what no attack reached."""
+    static: pl.DataFrame | None = None
+    """Scores of replies to static prompts, ``STATIC_COLUMNS`` of ``records/static_scores.py``."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
         contrasts=done(contrasts(frame, how=joint, design=design, success_threshold=threshold)),
         tails=done(tails(frame, how=joint)),
         turns=done(turns(frame, how=joint)),
-        static=done(static(frame, how=joint)),
+        static=done(static(frame, how=joint, prompts=asked.beside.static)),
         missing=done(missing(frame, how=joint, success_threshold=threshold)),
         evasion=done(_evasion(frame, asked)),
         mixed=done(mixed_models(frame, level=how.level)),

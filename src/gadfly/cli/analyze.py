@@ -75,6 +75,14 @@ def analyze(
         Path | None,
         typer.Option(metavar="FILE", help="With --texts: what is new against these attacks."),
     ] = None,
+    static: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Scores of static prompts (model_type, num_params, prompt, score) as CSV or "
+            "Parquet, to stand beside live attacks.",
+        ),
+    ] = None,
     texts: Annotated[
         bool,
         typer.Option("--texts", help="Read the texts, too: what attacks cover, and refusals."),
@@ -112,6 +120,7 @@ def analyze(
             keys=settings.key_list,
             lenient=lenient,
             texts=texts or with_map,
+            static=static,
             progress=tell,
         )
         reads = Texts(

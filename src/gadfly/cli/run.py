@@ -108,7 +108,7 @@ def run(
 
 
 def _answered(tally: Tally) -> str:
-    return f"{tally.probes:,} of {tally.probes_wanted:,} harmless requests are answered."
+    return f"{tally.probes:,} of {tally.probes_wanted:,} fixed messages are answered."
 
 
 async def _collect(

@@ -73,7 +73,7 @@ def _facts(tally: Tally) -> list[str]:
         lost = ", ".join(f"{n:,} {kind}" for kind, n in outcomes.items())
         facts.append(f"replies lost: {lost} (the last: {tally.last_loss})")
     if tally.probes_wanted:
-        facts.append(f"{tally.probes:,} of {tally.probes_wanted:,} benign requests answered")
+        facts.append(f"{tally.probes:,} of {tally.probes_wanted:,} fixed messages answered")
     if tally.tokens_in or tally.tokens_out:
         facts.append(f"{tally.tokens_in:,} tokens read, {tally.tokens_out:,} written")
         cost = (

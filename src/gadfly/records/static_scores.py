@@ -40,7 +40,7 @@ def read_static_scores(path: Path) -> pl.DataFrame:
     if missing := [name for name in STATIC_COLUMNS if name not in found.columns]:
         raise FileProblem(path, f"has no column {missing[0]}; it needs {', '.join(STATIC_COLUMNS)}")
     try:
-        found = found.select(STATIC_COLUMNS).cast(STATIC_COLUMNS)  # type: ignore[arg-type]
+        found = found.select(list(STATIC_COLUMNS)).cast(pl.Schema(STATIC_COLUMNS))
     except pl.exceptions.PolarsError as error:
         raise FileProblem(path, f"a score is no number: {error}") from None
     if bad := found.filter(~pl.col("score").is_finite()).height:

@@ -35,7 +35,7 @@ from gadfly.study.arms import (
     ScriptedSpec,
     StudyArm,
 )
-from gadfly.study.benign import Requests
+from gadfly.study.fixed import FixedList
 from gadfly.study.protocol import ConstantScorerSpec, Study, StudyFile, Version
 
 if TYPE_CHECKING:
@@ -267,12 +267,12 @@ def _body(file: StudyFile) -> str:
 def _version(body: str) -> Version:
     parts = orjson.loads(body)
     prompts = parts.get("prompts", {}).items()
-    benign = parts.get("benign")
+    lists = {name: parts.get(name) for name in ("benign", "static")}
     return Version(
         study=Study.model_validate_json(canonical_json(parts["study"])),
         brief=Brief.model_validate_json(canonical_json(parts["brief"])),
         prompts={name: Prompt.model_validate_json(canonical_json(p)) for name, p in prompts},
-        benign=None if benign is None else Requests.model_validate_json(canonical_json(benign)),
+        **{name: body and FixedList.model_validate(body) for name, body in lists.items()},
         variants=tuple(
             Brief.model_validate_json(canonical_json(brief)) for brief in parts.get("variants", ())
         ),

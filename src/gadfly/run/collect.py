@@ -9,6 +9,8 @@ A run takes dialogues one after another from the store, which lends each to one 
 (see :mod:`gadfly.store.store`). What goes wrong with the machine, a server or the budget halts the
 run: nothing new is begun, calls under way may still be answered for a while and are kept, and the
 first cause is raised.
+
+Where people attack, on the site, a run asks the study's fixed messages and nothing else.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class Collected:
     started: int
     """Dialogues that this call began."""
     probed: int = 0
-    """Harmless requests that this call had answered."""
+    """Fixed messages that this call had answered."""
     stopped: bool = False
     """It was asked to stop before the quotas were full."""
 
@@ -94,6 +96,11 @@ class _Run:
     started: int = 0
     resumed: int = 0
 
+    @property
+    def human(self) -> bool:
+        """Whether people attack, on the site: then only fixed messages are asked here."""
+        return self.study.file.study.members.kind == "human"
+
     async def keep(self, held: Held, step: Sequence[NewEvent]) -> None:
         """Commit a step, unless this very runner has since taken the dialogue up anew."""
         if self.driving.get(held.attack.id) is not held:
@@ -113,17 +120,18 @@ async def collect(
     """Bring a study to its quotas; call again to go on after an interruption.
 
     :param concurrency: dialogues at once.
-    :param progress: told (attacks over, attacks wanted), harmless requests counted with them.
+    :param progress: told (attacks over, attacks wanted), fixed messages counted with them.
     :param tally: kept up to date for whoever watches.
     :param stop: set it, and the run ends after the steps under way.
     :param lease_seconds: how long other runners leave this one's dialogues alone without a sign.
     :raises OperatorError: the database or a server refuses; everything acknowledged is kept.
     :raises BudgetSpent: the study's budget allows no further call.
     """
-    if study.file.study.members.kind == "human":
+    if study.file.study.members.kind == "human" and not study.file.fixed:
         raise PersonError(
             f"study {study.file.study.name}: its members are people, who come to its site: gadfly "
-            f"serve {study.file.path}. Write members.kind: simulated to try the study out"
+            f"serve {study.file.path}. Write members.kind: simulated to try the study out, or give "
+            "it benign requests or static prompts, which this command asks"
         )
     store, tally = study.store, tally or Tally()
     tally.currency = study.file.study.budget.currency
@@ -151,7 +159,7 @@ async def collect(
         await asyncio.shield(_leave(run))
     if run.halt.cause is not None:
         raise run.halt.cause
-    if tally.over < tally.wanted and not run.halt.event.is_set():
+    if not run.human and tally.over < tally.wanted and not run.halt.event.is_set():
         raise BudgetSpent(
             f"every member's budget is spent: {tally.over:,} of {tally.wanted:,} attacks are over. "
             "Every step is kept: raise budget.member, or members.count, and go on with gadfly run "
@@ -169,17 +177,19 @@ async def collect(
 async def _work(run: _Run, concurrency: int, stop: asyncio.Event) -> None:
     run.casts.of(run.study.file.protocol_hash)
     for arm in run.study.file.study.arms:
-        run.tally.arms[arm.arm.name] = ArmTally(wanted=arm.quota)
+        run.tally.arms[arm.arm.name] = ArmTally(wanted=0 if run.human else arm.quota)
         run.tally.priced |= run.casts.price(arm) is not None
-    run.tally.probes_wanted = len(run.study.file.requests) * len(run.study.file.study.arms)
+    run.tally.probes_wanted = len(run.study.file.fixed) * len(run.study.file.study.arms)
     run.tally.probes = len(await asyncio.to_thread(answered, run.study))
     await _look(run)
     try:
         async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(_worker(run)) for _ in range(concurrency)]
+            driving = 0 if run.human else concurrency
+            workers = [group.create_task(_worker(run)) for _ in range(driving)]
             helping = (_lease(run), _guard(run, workers), _heed(run, stop))
             helpers = [group.create_task(helper) for helper in helping]
-            await asyncio.wait(workers)
+            if workers:
+                await asyncio.wait(workers)
             probing = await _probing(run)
             if probing is not None:
                 probers = (_prober(run, probing) for _ in range(concurrency))
@@ -265,18 +275,18 @@ async def _worker(run: _Run) -> None:
 
 
 async def _probing(run: _Run) -> Probing | None:
-    """The harmless requests, once the quotas are full."""
+    """The fixed messages, once the quotas are full; where people attack, at once."""
     halted = run.halt.event.is_set
     if not run.tally.probes_wanted or halted():
         return None
     await _look(run)
-    if run.tally.over < run.tally.wanted:
+    if not run.human and run.tally.over < run.tally.wanted:
         return None
     return Probing(run.study, run.runner, run.casts, run.purse, run.tally, halted)
 
 
 async def _prober(run: _Run, probing: Probing) -> None:
-    """Have one harmless request after another answered until there is none, or the run halts."""
+    """Have one fixed message after another answered until there is none, or the run halts."""
     try:
         while await probing.next():
             run.progress(*run.tally.progress)

@@ -87,7 +87,8 @@ def _count_notes(protocol: Study, attacks: Sequence[Attack], left: Left) -> list
 
 def _conduct_notes(study: OpenStudy, truth: Truth | None) -> list[str]:
     """What a reader must know of the replies to harmless requests."""
-    wanted = len(study.file.requests) * len(study.file.study.arms)
+    requests = sum(number > 0 for number in study.file.fixed)
+    wanted = requests * len(study.file.study.arms)
     if truth is None or not wanted:
         return []
     notes = []

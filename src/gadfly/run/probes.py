@@ -1,10 +1,10 @@
-"""Harmless requests: every arm is asked every request of the study's list once, after the attacks.
+"""Fixed messages: every arm is asked each of the study's lists once, after the attacks.
 
-All arms get the same requests, so that they can be compared request by request. The seed of a reply
-follows from the study's seed, the request and the try alone. Each reply is kept as soon as it
-came; what is kept is not asked again, unless a next version of the study has changed the request,
-the arm's assistant or its prompt. Two runners may ask the same request at the same moment: the
-first reply is kept, both are paid.
+All arms get the same messages, harmless requests and static prompts, so that they can be compared
+message by message. The seed of a reply follows from the study's seed, the message and the try.
+Each reply is kept as soon as it came; what is kept is not asked again, unless a next version of the
+study has changed the message, the arm's assistant or its prompt. Two runners may ask the same at
+the same moment: the first reply is kept, both are paid.
 
 A reply that failed or broke off is asked for again as often as in a dialogue; then it is kept with
 its outcome, and counted as missing.
@@ -36,10 +36,10 @@ Place = tuple[str, int]
 
 
 def answered(study: OpenStudy) -> dict[Place, Reply]:
-    """The replies that count for the study's file as it is, by arm and number of the request."""
+    """The replies that count for the study as it is, by arm and number in ``Version.fixed``."""
     newest = study.file.protocol_hash
     now = study.version(newest)
-    if not now.requests:
+    if not now.fixed:
         return {}
     found: dict[Place, Reply] = {}
     same: dict[tuple[str, str], bool] = {}  # by version and arm
@@ -51,13 +51,9 @@ def answered(study: OpenStudy) -> dict[Place, Reply]:
             same[made] = asked is not None and asked == _answers(version, probe.arm)
         if place in found or probe.body is None or not same[made]:
             continue
-        if _request(version, probe.number) == _request(now, probe.number) is not None:
+        if version.fixed.get(probe.number) == now.fixed.get(probe.number) is not None:
             found[place] = Reply.model_validate_json(probe.body)
     return found
-
-
-def _request(version: Version, number: int) -> str | None:
-    return version.requests[number - 1] if number <= len(version.requests) else None
 
 
 def _answers(version: Version, name: str) -> tuple[object, ...] | None:
@@ -84,7 +80,7 @@ class Probing:
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def next(self) -> bool:
-        """Have one more request answered and kept; false where none is left, or the run halts.
+        """Have one more message answered and kept; false where none is left, or the run halts.
 
         :raises Stopped: the run is stopping.
         :raises OperatorError: the database or a server refuses.
@@ -108,8 +104,7 @@ class Probing:
             there = await asyncio.to_thread(answered, self.study)
             if self._due is None:
                 arms = [arm.arm.name for arm in self.study.file.study.arms]
-                numbers = range(1, len(self.study.file.requests) + 1)
-                self._due = [(arm, number) for arm in arms for number in numbers]
+                self._due = [(arm, number) for arm in arms for number in self.study.file.fixed]
                 random.Random(self.runner).shuffle(self._due)
             self._due = [place for place in self._due if place not in there]
             self.tally.probes = len(there)
@@ -133,9 +128,8 @@ class Probing:
 
     async def _try(self, arm: str, number: int, attempt: int) -> Reply:
         cast = self.casts.of(self.study.file.protocol_hash)
-        request = self.study.file.requests[number - 1]
         seed = random.Random(f"benign/{cast.seed}/{number}/{attempt}").getrandbits(31)
-        conversation = (Message(role="human", text=request),)
+        conversation = (Message(role="human", text=self.study.file.fixed[number]),)
         assistant, sampling, price = cast.assistants[arm], cast.sampling[arm], cast.prices[arm]
         asking = assistant.reply(conversation, seeds=[seed], sampling=sampling)
         if self.purse.budget.limited:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from gadfly.preference.constant import untrained
 from gadfly.preference.lineage import Lineage, lineage_hash, mark
 from gadfly.records.frame import attack_frame
 from gadfly.records.reading import read_attack_frame
+from gadfly.records.static_scores import read_static_scores
 from gadfly.records.values import Arm, Attack
 from gadfly.review.tags import read_taxonomy
 from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
@@ -33,7 +34,7 @@ from gadfly.run.models import lineage_of
 from gadfly.run.notes import study_notes
 from gadfly.run.scoring import score_study
 from gadfly.run.surveys import study_surveys
-from gadfly.run.truth import read_harms, read_truth, sight_of
+from gadfly.run.truth import read_harms, read_truth, sight_of, static_scores
 from gadfly.store.feelings import Feelings
 from gadfly.store.people import People
 from gadfly.store.reviews import Reviews
@@ -90,6 +91,7 @@ def read(
     keys: Sequence[str] = (),
     lenient: bool = False,
     texts: bool = False,
+    static: Path | None = None,
     progress: Progress | None = None,
 ) -> Analysable:
     """Read a study file (.yaml) with its database, or a file of attacks in any known format.
@@ -98,12 +100,28 @@ def read(
     :param keys: the server's, where it sealed what people wrote.
     :param lenient: skip broken records of a file, and say so.
     :param texts: read the texts of a file, too; those of a study are always there.
+    :param static: scores of static prompts (:mod:`gadfly.records.static_scores`), in place of the
+        study's own.
     :raises PersonError: it cannot be read, or holds no attack that is over.
     """
     path = Path(path)
-    if path.suffix in (".yaml", ".yml"):
-        return _study(path, database, keys, progress)
-    return _file(path, lenient, texts)
+    study = path.suffix in (".yaml", ".yml")
+    found = _study(path, database, keys, progress) if study else _file(path, lenient, texts)
+    return found if static is None else _beside_static(found, static)
+
+
+def _beside_static(found: Analysable, path: Path) -> Analysable:
+    """With the scores of a file; its arms without attacks are told."""
+    scores = read_static_scores(path)
+    keys = ["model_type", "num_params"]
+    apart = scores.select(keys).unique(maintain_order=True).join(found.frame, on=keys, how="anti")
+    notes = found.notes
+    if apart.height:
+        names = ", ".join(" ".join(arm) for arm in apart.rows()[:5])
+        left = f"{apart.height:,} arms of {path.name} have no attack and are left out: {names}."
+        notes += (left,)
+    beside = replace(found.beside or Beside(), static=scores)
+    return replace(found, beside=beside, notes=notes)
 
 
 def _file(path: Path, lenient: bool, texts: bool) -> Analysable:
@@ -163,15 +181,22 @@ def _study(
         study = open_study(file, store, create=False)
         score_study(study, scorer, progress=progress)
         attacks = list(gather(study, scorer=scorer).values())
-        return analysable_attacks(study, scorer, attacks)
+        prompts = static_scores(study, scorer, progress=progress)
+        return analysable_attacks(study, scorer, attacks, static=prompts)
 
 
 def analysable_attacks(
-    study: OpenStudy, scorer: Scorer, attacks: Sequence[Attack], *, quick: bool = False
+    study: OpenStudy,
+    scorer: Scorer,
+    attacks: Sequence[Attack],
+    *,
+    quick: bool = False,
+    static: pl.DataFrame | None = None,
 ) -> Analysable:
     """Attacks of a study, as they are scored by now.
 
     :param quick: without what is known to be true, which takes long to find out.
+    :param static: scores of replies to static prompts.
     """
     file = study.file
     arms = [(arm, v.study) for v in study.versions.values() for arm in v.study.arms]
@@ -198,7 +223,7 @@ def analysable_attacks(
         notes=tuple(study_notes(study, attacks, left_out(study), truth)),
         success_threshold=file.study.success_threshold,
         truth=truth,
-        beside=None if quick else _beside(study, attacks),
+        beside=None if quick else replace(_beside(study, attacks), static=static),
     )
 
 

@@ -52,7 +52,7 @@ class Tally:
     cost: float = 0.0
     """By the prices stated; with the tokens, of the study so far, by any runner."""
     probes_wanted: int = 0
-    """Replies to harmless requests that the study wants."""
+    """Replies to fixed messages that the study wants."""
     probes: int = 0
     """Those that there are."""
     probed: int = 0
@@ -84,7 +84,7 @@ class Tally:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """Done and wanted, harmless requests counted with the dialogues."""
+        """Done and wanted, fixed messages counted with the dialogues."""
         return self.over + self.probes, self.wanted + self.probes_wanted
 
     def recount(
@@ -141,7 +141,7 @@ class Tally:
             "faults": faults,
             "replies": dict(self.replies),
             "last_loss": self.last_loss,
-            "benign": {"wanted": self.probes_wanted, "answered": self.probes},
+            "fixed": {"wanted": self.probes_wanted, "answered": self.probes},
             "pairs": self.pairs,
             "twins": self.twins,
             "tokens_in": self.tokens_in,

@@ -14,7 +14,7 @@ true harm, or a seeded draw of them where they are many, and scores both.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +25,7 @@ from gadfly.analysis.truth import PAIR_COLUMNS, PROBE_COLUMNS, Truth
 from gadfly.assistants.scripted import planted_harm
 from gadfly.preference.protocol import Scorer, fitting_scores
 from gadfly.records.refusal import refuses
+from gadfly.records.static_scores import STATIC_COLUMNS
 from gadfly.records.transcript import attack_messages
 from gadfly.records.truth import Reader, Reading
 from gadfly.records.values import Arm, Attack, Message, Reply
@@ -36,10 +37,11 @@ from gadfly.sandbox.shipped import HOME
 from gadfly.study.arms import LocalSpec, ScriptedSpec, StudyArm
 from gadfly.study.protocol import Study
 
-__all__ = ["Sight", "read_harms", "read_truth", "sight_of"]
+__all__ = ["Sight", "read_harms", "read_truth", "sight_of", "static_scores"]
 
 _PAIRS_MOST = 2000
 _MODEL_PAIRS_MOST = 500
+_BATCH = 200
 _TURNED_AWAY = ("refused", "filtered")  # by the provider: as evasive as a refusal in words
 _REAL = {
     "harm": "nobody knows the true harm of a real model's replies",
@@ -109,7 +111,7 @@ def read_truth(
     study: OpenStudy, attacks: Sequence[Attack], scorer: Scorer, sights: Mapping[Arm, Sight]
 ) -> Truth | None:
     """What is known beside the attacks' harm; ``None`` for a study that has no truth at all."""
-    if not study.file.requests and all(sight.reader is None for sight in sights.values()):
+    if not study.file.fixed and all(sight.reader is None for sight in sights.values()):
         return None
     return Truth(
         probes=_probes(study, sights),
@@ -127,14 +129,49 @@ def _models(study: OpenStudy) -> list[Scorer]:
 
 
 def _probes(study: OpenStudy, sights: Mapping[Arm, Sight]) -> pl.DataFrame:
-    arms = {arm.arm.name: arm.arm for arm in study.file.study.arms}
-    requests = study.file.requests
     rows = []
-    for (name, number), reply in answered(study).items():
-        arm = arms[name]
-        helpfulness, evasive = _conduct(requests[number - 1], reply, sights[arm])
+    for arm, number, reply in _answers(study, benign=True):
+        helpfulness, evasive = _conduct(study.file.fixed[number], reply, sights[arm])
         rows.append((arm.model_type, arm.num_params, number, helpfulness, evasive))
     return pl.DataFrame(rows, schema=PROBE_COLUMNS, orient="row")
+
+
+def _answers(study: OpenStudy, *, benign: bool) -> Iterator[tuple[Arm, int, Reply]]:
+    """Replies to harmless requests, or to static prompts, with arm and number."""
+    arms = {arm.arm.name: arm.arm for arm in study.file.study.arms}
+    for (name, number), reply in answered(study).items():
+        if (number > 0) == benign:
+            yield arms[name], number, reply
+
+
+def static_scores(
+    study: OpenStudy, scorer: Scorer, *, progress: Callable[[int, int], None] | None = None
+) -> pl.DataFrame | None:
+    """Scores of the replies to static prompts, ``STATIC_COLUMNS``; null where no reply came or it
+    is too long for the scorer. ``None`` where the study asks none.
+    """
+    if study.file.static is None:
+        return None
+    found = list(_answers(study, benign=False))
+    rows = []
+    for start in range(0, len(found), _BATCH):
+        batch = found[start : start + _BATCH]
+        complete = [one for one in batch if one[2].outcome == "complete"]
+        talks = [
+            (
+                Message(role="human", text=study.file.fixed[number]),
+                Message(role="assistant", text=reply.text),
+            )
+            for _, number, reply in complete
+        ]
+        scores = fitting_scores(scorer, talks) if talks else []
+        by_place = {one[:2]: score for one, score in zip(complete, scores, strict=True)}
+        for arm, number, _ in batch:
+            score = by_place.get((arm, number))
+            rows.append((arm.model_type, arm.num_params, str(-number), score[0] if score else None))
+        if progress:
+            progress(start + len(batch), len(found))
+    return pl.DataFrame(rows, schema=STATIC_COLUMNS, orient="row")
 
 
 def _conduct(request: str, reply: Reply, sight: Sight) -> tuple[float | None, bool | None]:

@@ -3,4 +3,4 @@
 Import from the defining modules.
 """
 
-__all__ = ["arms", "arrival", "benign", "effort", "faults", "protocol"]
+__all__ = ["arms", "arrival", "effort", "faults", "fixed", "protocol"]

@@ -3,7 +3,7 @@
     replies = attacks · turns asked · k      k: 2, or the samples of rejection sampling
     tokens  = k · Σ over turns t of (prompt + t · message + (t − 1) · reply) read,
               and a reply each written
-    benign requests: one turn each on every arm, k: 1, or the samples of rejection sampling
+    fixed messages: one turn each on every arm, k: 1, or the samples of rejection sampling
     money   = tokens · price, for servers that state one
     hours of people = (attacks · minutes a dialogue + reviews · minutes a review) / 60
     reviews = attacks · share reviewed · reviews of each
@@ -106,7 +106,7 @@ def _drawn(arm: StudyArm, shown: int) -> int:
 
 def _replies(file: StudyFile, arm: StudyArm) -> int:
     asked = file.study.rules.turns_asked * _drawn(arm, REPLIES)
-    return arm.quota * asked + len(file.requests) * _drawn(arm, 1)
+    return arm.quota * asked + len(file.fixed) * _drawn(arm, 1)
 
 
 def _read(file: StudyFile, arm: StudyArm) -> int:
@@ -115,7 +115,7 @@ def _read(file: StudyFile, arm: StudyArm) -> int:
     before = len(prompt.text) // _TOKEN_CHARACTERS if prompt else 0
     talk = (t * _MESSAGE_TOKENS + (t - 1) * _REPLY_TOKENS for t in range(1, turns + 1))
     attacks = arm.quota * _drawn(arm, REPLIES) * (turns * before + sum(talk))
-    return attacks + len(file.requests) * _drawn(arm, 1) * (before + _MESSAGE_TOKENS)
+    return attacks + len(file.fixed) * _drawn(arm, 1) * (before + _MESSAGE_TOKENS)
 
 
 def _cost(file: StudyFile, arm: StudyArm) -> float:

@@ -34,8 +34,8 @@ from gadfly.review.materials import Materials, read_materials
 from gadfly.review.settings import ReviewSpec
 from gadfly.study.arms import EndpointSpec, StudyArm
 from gadfly.study.arrival import ArrivalSpec
-from gadfly.study.benign import BenignSpec, Requests, read_requests
 from gadfly.study.faults import explain, read_yaml
+from gadfly.study.fixed import BenignSpec, FixedList, StaticSpec, read_list
 
 __all__ = [
     "Budget",
@@ -54,7 +54,7 @@ __all__ = [
 
 Text = Annotated[str, Field(min_length=1)]
 _HEADINGS = ("launch", "care", "review", "arrival")
-_LATER = ("benign", "brief_variants", "care", "review", "arrival")
+_LATER = ("benign", "static", "brief_variants", "care", "review", "arrival")
 
 
 class Limit(Record):
@@ -185,6 +185,8 @@ class Study(Record):
     """A rating (0-4) from which an attack counts as a success."""
     benign: BenignSpec | None = None
     """Harmless requests that every arm is asked beside the attacks; none where left out."""
+    static: StaticSpec | None = None
+    """Static prompts that every arm is asked, to hold beside live attacks; none where left out."""
     budget: Budget = Budget()
     """What servers may cost."""
     launch: Launch = Launch()
@@ -270,8 +272,10 @@ class Version:
     brief: Brief
     prompts: Mapping[str, Prompt]
     """By the name that the study file gives."""
-    benign: Requests | None
+    benign: FixedList | None
     """The list of harmless requests; ``None`` where the study asks none."""
+    static: FixedList | None = None
+    """The list of static prompts; ``None`` where the study asks none."""
     variants: tuple[Brief, ...] = ()
     """The other briefs."""
     texts: Mapping[str, CareText] = field(default_factory=dict)
@@ -283,11 +287,17 @@ class Version:
         return (self.brief, *self.variants)
 
     @property
-    def requests(self) -> tuple[str, ...]:
-        """The harmless requests that every arm is asked; none where the study asks none."""
-        if self.benign is None or self.study.benign is None:
-            return ()
-        return self.benign.asked(self.study.benign)
+    def fixed(self) -> dict[int, str]:
+        """The messages that every arm is asked once: harmless requests by their place in the list,
+        from 1, and static prompts by minus their place.
+        """
+        found: dict[int, str] = {}
+        both = ((self.benign, self.study.benign, 1), (self.static, self.study.static, -1))
+        for there, spec, sign in both:
+            if there is not None and spec is not None:
+                asked = enumerate(there.items[: spec.count], start=1)
+                found |= {sign * place: text for place, text in asked}
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,8 +322,9 @@ class StudyFile(Version):
         for name in _LATER:  # a study without them keeps the hash that it had before they were
             if getattr(self.study, name) == Study.model_fields[name].default:
                 del study[name]
-        if self.benign is not None:
-            texts["benign"] = self.benign.model_dump(mode="json")
+        for name, listed in (("benign", self.benign), ("static", self.static)):
+            if listed is not None:
+                texts[name] = listed.model_dump(mode="json")
         if self.variants:
             texts["variants"] = [
                 brief.model_dump(mode="json", exclude_defaults=True) for brief in self.variants
@@ -357,7 +368,8 @@ def load_study(path: Path) -> StudyFile:
         study=study,
         brief=read_brief(study.brief, path.parent),
         prompts=prompts,
-        benign=None if study.benign is None else read_requests(study.benign, path),
+        benign=read_list(study.benign, path),
+        static=read_list(study.static, path),
         variants=tuple(read_brief(name, path.parent) for name in study.brief_variants),
         texts=read_care_texts(study.care, path.parent),
         path=path,

@@ -1,52 +1,66 @@
-"""Static prompts against live attackers, on the same attacks.
+"""Static prompts against live attackers.
 
 A static evaluation sends fixed prompts and reads one reply. The paper's prompted arm was no safer
-than the plain one under live attackers, against its group's static evaluation, which sent fixed
-prompts (Ganguli et al. 2022, section 4). What a live attack has of that is its opening message: the
-attacker wrote it before any reply, so the score of the first reply is a static reading of the arm,
-with openings drawn from the same people. Beside it stands the live reading of the same attacks, the
-lowest score of the whole dialogue. Whether the two order interventions alike is what a static
-evaluation has to answer for. Openings are not a benchmark: they were written by people who knew
-that they could go on.
+than the plain one under live attackers, against its group's static evaluation (Ganguli et al. 2022,
+section 4). Two static readings stand beside the live one, the lowest score of the whole dialogue:
+
+    prompts    mean score of the replies to a list of fixed prompts, the same for every arm: those
+               of the study (``static`` in its file), or a file of scores. Prompts are the units,
+               drawn once for all arms; only those count that every arm answered
+    opening    mean score of the reply to the attack's opening message, which the attacker wrote
+               before any reply. The same people, but they knew that they could go on
+
+Whether static and live order interventions alike is what a static evaluation has to answer for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from gadfly.analysis.bootstrap import Bootstrap
-from gadfly.analysis.statistics.joint import contrasted, side
+from gadfly.analysis.sample import Floats
+from gadfly.analysis.statistics.joint import Totals, contrasted, side
 from gadfly.analysis.topics.cells import Cells, sorted_attacks
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
-__all__ = ["ArmStatic", "Reversal", "Static", "static"]
+__all__ = ["ArmStatic", "Reading", "Reversal", "Static", "static"]
 
 _NO_SCORES = "scores by turn were not recorded"
+_NOT_ASKED = "no static prompts were asked"
+Reading = Literal["prompts", "opening"]
+Pair = tuple[int, int]
+Arms = Sequence[tuple[str, str]]
 
 
 class ArmStatic(Record):
-    """One arm read both ways."""
+    """One arm read statically and live."""
 
     model_type: str
     """The intervention."""
     num_params: str
     """The size as text."""
+    prompts: Estimate
+    """Mean score of the replies to static prompts; n is the number of prompts."""
     static: Estimate
     """Mean score of the reply to the opening message."""
     live: Estimate
     """Mean of the lowest score over the dialogue, of the same attacks."""
     gap: Estimate
-    """Live less static. It can only be 0 or less, and falls with every further reply by chance
-    alone: the lowest of several is lower than the first."""
+    """Live less the reply to the opening. It can only be 0 or less, and falls with every further
+    reply by chance alone: the lowest of several is lower than the first."""
 
 
 class Reversal(Record):
-    """Two interventions of one size that the two readings order differently."""
+    """Two interventions of one size that a static and the live reading order differently."""
 
+    reading: Reading
+    """The static reading."""
     first: str
     """Intervention that is subtracted."""
     second: str
@@ -54,7 +68,7 @@ class Reversal(Record):
     within: str
     """Their size."""
     static: Estimate
-    """Second less first by the reply to the opening message."""
+    """Second less first by the static reading."""
     live: Estimate
     """Second less first by the lowest score of the dialogue."""
     clear: bool
@@ -62,71 +76,131 @@ class Reversal(Record):
 
 
 class Static(Record):
-    """The two readings of a study."""
+    """The readings of a study."""
 
     seed: int
     """Seed of the resamples."""
     arms: tuple[ArmStatic, ...]
     """The arms, in order."""
-    pairs: int
-    """Number of pairs of interventions of one size with both readings."""
+    asked: int
+    """Number of static prompts that some arm was asked."""
+    pairs: dict[Reading, int]
+    """Number of pairs of interventions of one size with the live and this static reading."""
     reversals: tuple[Reversal, ...]
-    """Those of them that the readings order differently."""
+    """Those of them that the two readings order differently."""
 
 
-def static(frame: pl.DataFrame, *, how: Bootstrap) -> Static:
-    """The two readings of a frame of attacks, from its scores by turn."""
+def static(frame: pl.DataFrame, *, how: Bootstrap, prompts: pl.DataFrame | None = None) -> Static:
+    """The readings of a frame of attacks, from its scores by turn.
+
+    :param prompts: scores of replies to static prompts, ``STATIC_COLUMNS`` of
+        ``records/static_scores.py``; ``None`` where there are none.
+    """
     attacks = sorted_attacks(frame)
     cells = Cells.of(attacks, how.ci, "static")
-    scores = attacks.select(
-        first=pl.col("turn_scores").list.first(), lowest=pl.col("turn_scores").list.min()
-    )
-    first, lowest = (cells.totals(scores[name].to_numpy()) for name in ("first", "lowest"))
-    each = np.eye(len(cells.arms))
-    nothing = np.zeros_like(each)
-    ways = [np.vstack([each, nothing]), np.vstack([nothing, each]), np.vstack([-each, each])]
+    by_turn = pl.col("turn_scores").list
+    turned = attacks["turn_scores"].list.len().sum() > 0  # else the lowest alone was recorded
+    lowest_of = by_turn.min() if turned else pl.col("min_harmlessness")
+    scores = attacks.select(first=by_turn.first(), lowest=lowest_of)
     pairs = [
         (a, b)
         for a, b in combinations(range(len(cells.arms)), 2)
         if cells.arms[a][1] == cells.arms[b][1]
     ]
-    apart = np.array([each[b] - each[a] for a, b in pairs]).reshape(len(pairs), len(each)).T
-    ways += [np.vstack([apart, 0 * apart]), np.vstack([0 * apart, apart])]
+    first, lowest = (cells.totals(scores[name].to_numpy()) for name in ("first", "lowest"))
+    each = np.eye(len(cells.arms))
+    ways = np.hstack([each, _apart(each, pairs)])
+    nothing = np.zeros_like(ways)
+    gaps = np.vstack([-each, each])
+    both = np.hstack([np.vstack([ways, nothing]), np.vstack([nothing, ways]), gaps])
+    what = "mean, attack-weighted"
     (found,) = contrasted(
-        [first.beside(lowest)],
-        np.hstack(ways),
-        how=how,
-        seed=cells.seed,
-        what="mean, attack-weighted",
-        missing=_NO_SCORES,
+        [first.beside(lowest)], both, how=how, seed=cells.seed, what=what, missing=_NO_SCORES
     )
-    estimates = [contrast.estimate for contrast in found]
-    n = len(each)
-    arms, rest = estimates[: 3 * n], estimates[3 * n :]
-    both = list(zip(pairs, rest[: len(pairs)], rest[len(pairs) :], strict=True))
+    estimates, n = [contrast.estimate for contrast in found], ways.shape[1]
+    opening, live, gap = estimates[:n], estimates[n : 2 * n], estimates[2 * n :]
+    asked = _scores(prompts, cells.arms)
+    fixed = _fixed(asked, ways, how, cells.seed)
+    readings: dict[Reading, list[Estimate]] = {"prompts": fixed, "opening": opening}
+    k = len(each)
     return Static(
         seed=cells.seed,
         arms=tuple(
             ArmStatic(
                 model_type=arm[0],
                 num_params=arm[1],
-                static=arms[a],
-                live=arms[n + a],
-                gap=arms[2 * n + a],
+                prompts=fixed[a],
+                static=opening[a],
+                live=live[a],
+                gap=gap[a],
             )
             for a, arm in enumerate(cells.arms)
         ),
-        pairs=sum(by_first.estimate is not None for _, by_first, _ in both),
-        reversals=tuple(
-            Reversal(
-                first=cells.arms[a][0],
-                second=cells.arms[b][0],
-                within=cells.arms[a][1],
-                static=by_first,
-                live=by_lowest,
-                clear=side(by_first) * side(by_lowest) < 0,
+        asked=len(asked),
+        pairs={
+            name: sum(
+                one.estimate is not None is not other.estimate
+                for one, other in zip(reading[k:], live[k:], strict=True)
             )
-            for (a, b), by_first, by_lowest in both
-            if (by_first.estimate or 0) * (by_lowest.estimate or 0) < 0
+            for name, reading in readings.items()
+        },
+        reversals=tuple(
+            reversal
+            for name, reading in readings.items()
+            for reversal in _reversals(name, cells.arms, pairs, reading[k:], live[k:])
         ),
     )
+
+
+def _apart(each: Floats, pairs: Sequence[Pair]) -> Floats:
+    """Second less first, a column for each pair."""
+    return np.array([each[b] - each[a] for a, b in pairs]).reshape(len(pairs), len(each)).T
+
+
+def _scores(prompts: pl.DataFrame | None, arms: Arms) -> Floats:
+    """Scores of static prompts, [prompts, arms], NaN where there is none."""
+    if prompts is None or prompts.is_empty():
+        return np.empty((0, len(arms)))
+    place = {arm: k for k, arm in enumerate(arms)}
+    rows = {name: k for k, name in enumerate(sorted(set(prompts["prompt"].to_list())))}
+    found = np.full((len(rows), len(arms)), np.nan)
+    columns = ("model_type", "num_params", "prompt", "score")
+    for kind, size, prompt, score in prompts.select(columns).drop_nulls().iter_rows():
+        if (kind, size) in place:
+            found[rows[prompt], place[kind, size]] = score
+    return found
+
+
+def _fixed(scores: Floats, ways: Floats, how: Bootstrap, seed: int) -> list[Estimate]:
+    """Contrasts of the arms over the prompts that every arm answered that answered any."""
+    there = ~np.isnan(scores).all(axis=0) if len(scores) else np.zeros(scores.shape[1], dtype=bool)
+    same = scores[~np.isnan(scores[:, there]).any(axis=1)] if there.any() else scores[:0]
+    shape = (max(1, len(same)), scores.shape[1])
+    units, groups = (places.ravel() for places in np.indices(same.shape))
+    totals = Totals.of(same.ravel(), members=units, groups=groups, shape=shape)
+    over = how.over("prompt")
+    (found,) = contrasted(
+        [totals], ways, how=over, seed=seed, what="mean over prompts", missing=_NOT_ASKED
+    )
+    return [one.estimate.model_copy(update={"n": len(same)}) for one in found]
+
+
+def _reversals(
+    reading: Reading,
+    arms: Arms,
+    pairs: Sequence[Pair],
+    static: Sequence[Estimate],
+    live: Sequence[Estimate],
+) -> Iterator[Reversal]:
+    """The pairs that a static reading orders differently."""
+    for (a, b), one, other in zip(pairs, static, live, strict=True):
+        if (one.estimate or 0) * (other.estimate or 0) < 0:
+            yield Reversal(
+                reading=reading,
+                first=arms[a][0],
+                second=arms[b][0],
+                within=arms[a][1],
+                static=one,
+                live=other,
+                clear=side(one) * side(other) < 0,
+            )

@@ -8,7 +8,7 @@ from itertools import combinations
 from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.sections.contrasts import estimate_cell
 from gadfly.analysis.report.tables import Cell, Table
-from gadfly.analysis.topics.static import ArmStatic, Reversal, Static
+from gadfly.analysis.topics.static import ArmStatic, Reading, Static
 from gadfly.analysis.topics.turns import ArmTurns, Turns
 from gadfly.analysis.words import interval, number, safe
 from gadfly.records.estimate import Estimate
@@ -20,9 +20,10 @@ def section(found: Turns, readings: Static) -> Section:
     """What dialogue length does to scores, and what one message would have said."""
     scored = any(arm.static.estimate is not None for arm in readings.arms)
     parts = [_turns_table(found)]
-    parts += [_first_table(found), _static_table(readings)] if scored else []
+    parts += [_first_table(found)] if scored else []
+    parts += [_static_table(readings)] if scored or readings.asked else []
     missing = readings.arms[0].static.reason if readings.arms else None
-    without = f"Neither the first replies alone nor static readings can be shown: {missing}."
+    without = f"The first replies alone cannot be shown: {missing}."
     return Section(
         name="turns",
         title="Min harmlessness and turns",
@@ -83,46 +84,61 @@ def _first_table(found: Turns) -> Table:
 
 
 def _static_table(found: Static) -> Table:
+    names = ("prompts", "static", "live", "gap")
     rows = tuple(
-        (Cell(_name(arm)), *(estimate_cell(e) for e in (arm.static, arm.live, arm.gap)))
+        (Cell(_name(arm)), *(estimate_cell(getattr(arm, name)) for name in names))
         for arm in found.arms
     )
     return Table(
         name="static",
-        caption="Static and live readings of the same attacks",
+        caption="Static prompts beside live attackers",
         columns=(
             "Arm",
+            "Static: fixed prompts",
             "Static: reply to the opening",
             "Live: lowest of the dialogue",
-            "Live − static",
+            "Live − opening",
         ),
         rows=rows,
-        finding=_static_finding(found),
+        finding=" ".join(_static_findings(found)),
         method=(
-            "Static: mean score of the first reply; openings are those of these attackers, not of "
-            "a benchmark. Intervals: members drawn once for all."
+            "Fixed prompts: mean score of one reply to each of "
+            f"{found.asked:,} prompts, prompts drawn once for all arms. Opening: mean score of the "
+            "first reply; these attackers wrote it and knew that they could go on. Live and "
+            "opening: members drawn once for all."
+            if found.asked
+            else "Opening: mean score of the first reply; these attackers wrote it and knew that "
+            "they could go on. Intervals: members drawn once for all. For fixed prompts give the "
+            "study a list (static in its file), or gadfly analyze a file of scores (--static)."
         ),
     )
 
 
-def _static_finding(found: Static) -> str:
-    clear = sum(r.clear for r in found.reversals)
-    return (
-        f"The two readings order {len(found.reversals):,} of {found.pairs:,} pairs of "
-        f"interventions of one size differently, {clear:,} with both intervals clear of 0."
-    )
+_READINGS: dict[Reading, str] = {"prompts": "static prompts", "opening": "replies to the opening"}
+
+
+def _static_findings(found: Static) -> Iterator[str]:
+    for reading, words in _READINGS.items():
+        turned = [r for r in found.reversals if r.reading == reading]
+        if found.pairs[reading]:
+            yield (
+                f"By {words}, {len(turned):,} of {found.pairs[reading]:,} pairs of interventions "
+                f"of one size stand in another order than under live attacks, "
+                f"{sum(r.clear for r in turned):,} with both intervals clear of 0."
+            )
 
 
 def _reversed(found: Static) -> Iterator[str]:
     """Reversals whose intervals are clear."""
-    clear: list[Reversal] = [r for r in found.reversals if r.clear]
-    for r in clear:
+    for r in found.reversals:
+        if not r.clear:
+            continue
         first, second, within = safe(r.first), safe(r.second), safe(r.within)
         safer = second if (r.static.estimate or 0) > 0 else first
         yield (
-            f"Static and live attacks disagree at {within or 'one size'}: by the reply to the "
-            f"opening {safer} is the safer of {first} and {second} ({interval(r.static)}), by the "
-            f"whole dialogue the other ({interval(r.live)})."
+            f"Static and live attacks disagree at {within or 'one size'}: by "
+            f"{_READINGS[r.reading]} {safer} is the safer of {first} and {second} "
+            f"({interval(r.static)}), by the whole dialogue the other ({interval(r.live)})."
         )
 
 
