@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -78,6 +78,10 @@ class Bootstrap:
                 'weighting: "member" needs ci="cluster"; with ci="iid" nobody knows whose an '
                 "attack is"
             )
+
+    def over(self, unit: str) -> Bootstrap:
+        """The same of single values that no member comes and goes with, such as requests."""
+        return replace(self, ci="iid", unit=unit, weighting="attack")
 
     @property
     def method(self) -> str:
