@@ -109,4 +109,5 @@ def test_a_density_has_area_one_and_ends_at_the_data() -> None:
     assert curve.score[0] == pytest.approx(values.min(), rel=1e-4)
     assert curve.score[-1] == pytest.approx(values.max(), rel=1e-4)
     assert density(np.ones(50)) is None
+    assert density(np.repeat([0.3, 0.1 + 0.2], 25)) is None  # rounding is no shape
     assert density(values[:9]) is None

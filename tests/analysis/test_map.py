@@ -87,6 +87,8 @@ def test_an_embedding_may_be_given_and_is_checked(tmp_path: Path) -> None:
     for wrong in (given[:9], given[:, 0], np.full((150, 2), np.nan), given.astype(str)):
         with pytest.raises(PersonError, match="embedding: got"):
             space_of(texts, embedding=wrong)
+    with pytest.raises(PersonError, match=r"1e\+30 in row 150, column 5; allowed: numbers within"):
+        space_of(texts, embedding=np.vstack([given[:-1], [[1, 1, 1, 1, 1e30]]]))
     np.save(tmp_path / "a.npy", given)
     assert np.array_equal(read_embedding(tmp_path / "a.npy"), given)
     (tmp_path / "b.npy").write_bytes(b"no array")
@@ -94,6 +96,18 @@ def test_an_embedding_may_be_given_and_is_checked(tmp_path: Path) -> None:
     for name in ("b.npy", "c.npy", "absent.npy"):
         with pytest.raises(FileProblem):
             read_embedding(tmp_path / name)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-40, 1e9])
+def test_vectors_that_tell_nothing_apart_are_no_error(scale: float) -> None:
+    vectors = np.ones((30, 4)) * scale
+    vectors[0] = 0
+    found = map_of(["a text"] * 30, [1.0] * 30, embedding=vectors)
+    assert sum(c.n for c in found.clusters) == 30
+
+
+def test_texts_of_which_each_says_the_same_are_no_error() -> None:
+    assert space_of(["the same words"] * 3).n_clusters == 1
 
 
 def test_texts_without_words_are_told_and_few_texts_are_no_error() -> None:

@@ -12,7 +12,7 @@ from gadfly.analysis.results import Topics
 from gadfly.errors import ProgrammerError
 from gadfly.records.frame import ATTACK_COLUMNS, attack_frame
 from gadfly.records.values import Arm, Attack, Attacker, Scores
-from tests.analysis.studies import attacks, results
+from tests.analysis.studies import attacks, planted, results
 from tests.reviews import review
 
 
@@ -94,6 +94,13 @@ def test_members_can_count_once_each() -> None:
     assert by_member.rating.estimate == pytest.approx(means.mean())
     assert by_attack.rating.estimate == pytest.approx(own["rating"].mean())
     assert "member-weighted" in by_member.rating.method
+
+
+def test_where_members_count_once_each_requests_do_too() -> None:
+    frame, known = planted(n=30)
+    arm = results(frame, truth=known, weighting="member").arms[0]
+    assert arm.truth is not None
+    assert "bootstrap of requests" in arm.truth.helpfulness.method
 
 
 def test_texts_are_asked_only_where_they_are_given_and_nothing_holds_them() -> None:

@@ -64,6 +64,10 @@ def test_a_correlation_of_nothing_is_not_estimable() -> None:
     assert "same for every attack" in str(same.reason)
     few = spearman(np.arange(2.0), np.arange(2.0), np.arange(2), how=FEW, name="a")
     assert few.estimate is None
+    rounding = pearson(
+        np.repeat([0.3, 0.1 + 0.2], 9), np.arange(18.0), np.arange(18), how=FEW, name="a"
+    )
+    assert "same for every attack" in str(rounding.reason)
 
 
 def test_what_is_missing_is_counted() -> None:

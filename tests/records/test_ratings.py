@@ -80,6 +80,10 @@ def test_parquet_says_the_same_as_csv(tmp_path: Path) -> None:
     (same,) = read(tmp_path, HEAD + "1,a,harm,0\n1,b,harm,3\n2,a,harm,\n2,b,harm,\n")
     np.testing.assert_array_equal(found.ratings, same.ratings)
     assert (found.items, found.missing) == (("1",), 2) == (same.items, same.missing)
+    frame.with_columns(value=pl.Series([0.0, 3.0, 1.0, float("inf")])).write_parquet(tmp_path / "r")
+    assert "row 4, column value: got 'inf'; allowed: a number from" in fault(
+        tmp_path, (tmp_path / "r").read_bytes()
+    )
     flags = frame.with_columns(value=pl.Series([True, False, True, None]))
     flags.write_parquet(tmp_path / "r")
     flagged = read_ratings(tmp_path / "r").criteria[0].ratings

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from gadfly.analysis.results import Density
-from gadfly.analysis.sample import Floats
+from gadfly.analysis.sample import Floats, alike
 
 __all__ = ["density"]
 
@@ -27,12 +27,12 @@ _NEEDED = 10  # fewer values have no shape worth drawing
 
 
 def density(values: Floats) -> Density | None:
-    """The curve, or ``None`` below 10 values or where all values are equal."""
+    """The curve, or ``None`` below 10 values or where all are equal, but for rounding."""
     if len(values) < _NEEDED:
         return None
     bandwidth = float(np.std(values, ddof=1)) * len(values) ** -0.2
     low, high = float(values.min()), float(values.max())
-    if not bandwidth > 0 or not high > low:
+    if alike(values):
         return None
     counts, edges = np.histogram(values, bins=_BINS, range=(low, high))
     centres = (edges[:-1] + edges[1:]) / 2

@@ -49,6 +49,7 @@ CLUSTERS = 26
 _DIMENSIONS = 100
 _PER_CLUSTER = 10  # texts for each cluster, at the least
 _STARTS = 10  # of k-means: with 3, two planted kinds in 26 are often one (replica of 1,000)
+_LARGEST = 1e9  # of a given embedding: squares in single precision overflow beyond 1e19
 _SHARED = 5  # texts that a word stands in before it may label a cluster
 PARAMETERS = (_DIMENSIONS, _PER_CLUSTER, _STARTS)
 """What vectors and clusters depend on beside what is given; with them a cached map is another."""
@@ -164,7 +165,7 @@ def _lsa(texts: Sequence[str], earlier: Sequence[str], seed: int) -> tuple[Vecto
     size = min(_DIMENSIONS, min(weighed.shape) - 1)
     if size < 1:
         return _unit(weighed.toarray()), None if old is None else _unit(old.toarray()), name
-    with threadpool_limits(1):
+    with threadpool_limits(1), _without_spread():
         axes = TruncatedSVD(size, random_state=seed).fit(weighed)
         places = _unit(axes.transform(weighed))
         return places, None if old is None else _unit(axes.transform(old)), name
@@ -176,7 +177,7 @@ def _reduced(whole: Any, earlier: NDArray[Any] | None, seed: int) -> tuple[Vecto
 
     old = None if earlier is None else _checked(earlier, None, width=whole.shape[1])
     size = min(_DIMENSIONS, *whole.shape)
-    with threadpool_limits(1):
+    with threadpool_limits(1), _without_spread():
         axes = PCA(size, svd_solver="randomized", random_state=seed).fit(whole)
         return _unit(axes.transform(whole)), None if old is None else _unit(axes.transform(old))
 
@@ -189,9 +190,19 @@ def _checked(embedding: NDArray[Any], rows: int | None, width: int | None = None
         wanted = f"[{'any' if rows is None else rows}, {'any' if width is None else width}]"
         got = f"{embedding.dtype} {list(shape)}"
         raise PersonError(f"embedding: got {got}; allowed: numbers {wanted}, a row for each text")
-    if not np.isfinite(embedding).all():
-        raise PersonError("embedding: got NaN or infinity; allowed: finite numbers")
-    return np.asarray(embedding, dtype=np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        vectors: Vectors = embedding.astype(np.float32)
+    far = np.argwhere(~(np.abs(vectors) <= _LARGEST))
+    if len(far):
+        row, column = far[0]
+        got = f"{embedding[row, column]:g} in row {row + 1}, column {column + 1}"
+        raise PersonError(f"embedding: got {got}; allowed: numbers within ±{_LARGEST:g}")
+    return np.where(np.abs(vectors) > 1 / _LARGEST**2, vectors, np.float32(0))  # squares vanish
+
+
+def _without_spread() -> np.errstate:
+    """Texts that are all alike have no share of variance to divide by; nobody reads it."""
+    return np.errstate(divide="ignore", invalid="ignore")
 
 
 def _unit(vectors: Any) -> Vectors:

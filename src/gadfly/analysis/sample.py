@@ -22,12 +22,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Draws", "Floats", "Ints", "Sample", "Weights"]
+__all__ = ["Draws", "Floats", "Ints", "Sample", "Weights", "alike"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Weights = NDArray[Any]
 """Whole numbers where every value counts once, fractions where members do."""
+
+
+def alike(values: Floats) -> bool:
+    """Whether values (at least one) differ by no more than rounding.
+
+    >>> alike(np.array([0.3, 0.1 + 0.2])), alike(np.array([0.3, 0.4]))
+    (True, False)
+    """
+    return not np.ptp(values) > 1e-12 * np.abs(values).max() + 1e-100
 
 
 @dataclass(frozen=True)

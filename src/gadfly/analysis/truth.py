@@ -83,7 +83,7 @@ def arm_truth(
     there = frame.filter(pl.col("true_harm").is_not_null())
     members = there["member_code"].to_numpy() if how.ci == "cluster" else None
     harm = Sample.of(there["true_harm"].to_numpy(), members)
-    over_requests = replace(how, ci="iid", unit="request")
+    over_requests = how.over("request")
     helpful = Sample.of(asked["helpfulness"].drop_nulls().to_numpy(), None)
     seeds: list[Seed] = []
 

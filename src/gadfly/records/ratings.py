@@ -10,7 +10,8 @@ Columns stand in any order; others are left out and named. Decisions:
 * A criterion whose values are all numbers is numeric, its order is theirs; else every value is the
   name of a class. A criterion that holds both is a fault, told for the rarer kind.
 * A number lies within ±:data:`~gadfly.records.values.SCORE_LIMIT`.
-* An empty value is a missing rating, counted. An empty item, rater or criterion is a fault.
+* An empty value is a missing rating, counted; in Parquet a null or NaN is one, too. An empty item,
+  rater or criterion is a fault.
 * Where a rater rated an item more than once on a criterion, the first line counts: the others are
   repeats, counted, and so are those that say something else than the first. So the order of lines
   matters there and nowhere else.
@@ -129,9 +130,9 @@ def _criterion(part: pl.DataFrame) -> Criterion:
 
 
 def _number() -> pl.Expr:
-    """The value as a finite number; null where it is none."""
+    """The value as a number; null where it is none."""
     number = pl.col("value").cast(pl.Float64, strict=False)
-    return pl.when(number.is_finite()).then(number).alias("number")
+    return pl.when(number.is_not_nan()).then(number).alias("number")
 
 
 def _faults(frame: pl.DataFrame, unit: str) -> Iterator[str]:

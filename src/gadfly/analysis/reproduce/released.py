@@ -19,7 +19,7 @@ from gadfly.analysis.reproduce.bounds import (
 )
 from gadfly.analysis.reproduce.published import published
 from gadfly.analysis.results import ArmResult
-from gadfly.analysis.sample import Floats
+from gadfly.analysis.sample import Floats, alike
 from gadfly.analysis.topics.scores import Scores
 from gadfly.records.estimate import Estimate
 
@@ -91,7 +91,7 @@ def _quantile(values: Floats, p: float) -> Own:
 
 def _twelve(column: pl.Series) -> Numbers:
     values = column.drop_nulls().to_numpy()
-    counts = np.histogram(values, 12)[0].tolist() if len(values) else []
+    counts = np.histogram(values, 12)[0].tolist() if len(values) and not alike(values) else []
     return {f"attacks in bin {k}": Own(n, why=EXACT) for k, n in enumerate(counts, start=1)}
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
-from gadfly.analysis.sample import Draws, Floats, Ints, Sample
+from gadfly.analysis.sample import Draws, Floats, Ints, Sample, alike
 from gadfly.analysis.statistics.protocol import Resampler, Statistic
 from gadfly.records.estimate import Estimate
 
@@ -61,7 +61,7 @@ class Correlation(Statistic):
         """Both numbers must differ."""
         if n < 3:
             return f"a correlation takes at least 3 attacks with both numbers, there are {n}"
-        if np.ptp(self.values) == 0 or np.ptp(self.others) == 0:
+        if alike(self.values) or alike(self.others):
             return "one of the two numbers is the same for every attack"
         return None
 

@@ -136,7 +136,7 @@ def evasion(
     """
     rows = sorted_attacks(frame)
     cells = Cells.of(rows, how.ci, "evasion")
-    over_requests = replace(how, ci="iid", unit="request")
+    over_requests = how.over("request")
     helpful = _requests(probes, "helpfulness", cells.arms)
     evasive = _requests(probes, "evasive", cells.arms)
     asked, told = (np.isfinite(each).any(axis=0) for each in (evasive, helpful))

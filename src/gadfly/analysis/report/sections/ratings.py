@@ -231,7 +231,8 @@ def _notes(result: RatingsResult) -> Iterator[str]:
                 f"rater counts; {criterion.changed:,} of them differ from the first."
             )
         if criterion.missing:
-            yield f"{criterion.missing:,} lines on {name} hold no value."
+            lines = "line" if criterion.missing == 1 else "lines"
+            yield f"{name}: {criterion.missing:,} {lines} without a value (empty, null or NaN)."
     if result.ignored:
         names = ", ".join(safe(name) for name in result.ignored[:8])
         yield f"Columns of the ratings that were not used: {names}."
