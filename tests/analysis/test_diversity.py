@@ -87,11 +87,11 @@ def test_self_similarity_of_resamples_counts_no_copy_of_an_attack_as_its_pair() 
 
 
 def test_chao2_equals_scikit_bios_chao1_where_members_are_many() -> None:
-    # scikit-bio 0.7.4: chao1(counts) and chao1_ci(counts), bias-corrected, of these counts
+    # scikit-bio 0.7.4: chao1(counts), bias-corrected, of these counts
     counts = np.array([12, 7, 5, 3, 3, 2, 2, 1, 1, 1, 1, 1, 0])
     found = chao2(counts, members=10**9)
     assert found.estimate == pytest.approx(15.333333333, abs=1e-6)
-    assert (found.low, found.high) == pytest.approx((12.503451368, 34.069879675), abs=1e-3)
+    assert (found.low, found.reason) == (None, "a lower bound, which has no interval")
 
 
 def test_chao2_says_where_nothing_hints_at_more() -> None:
@@ -100,9 +100,7 @@ def test_chao2_says_where_nothing_hints_at_more() -> None:
     assert found.low is None
     assert "nothing hints" in str(found.reason)
     assert chao2(np.array([1, 1]), members=1).estimate is None
-    lone = chao2(np.array([9, 1, 1, 1]), members=10)
-    assert lone.low is not None
-    assert 4 <= lone.low <= lone.estimate <= lone.high
+    assert chao2(np.array([9, 1, 1, 1]), members=10).estimate == 4 + 0.9 * 3 * 2 / 2
 
 
 def test_rarefaction_finds_the_same_diversity_at_any_size_of_arm() -> None:

@@ -17,6 +17,7 @@ from gadfly.analysis.report.section import Figure
 from gadfly.analysis.report.sections.efficacy import section
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.statistics.mixed_linear import fit_linear
+from gadfly.analysis.statistics.prediction_error import prediction_errors
 from gadfly.analysis.topics.efficacy import Efficacy, efficacy
 from gadfly.analysis.topics.mixed import design
 from gadfly.records.reading import read_attack_frame
@@ -86,11 +87,34 @@ def test_planted_efficacy_is_found() -> None:
 def test_few_attacks_shrink_more() -> None:
     table, _ = planted()
     members = efficacy(table).members
-    widths = [m.high - m.low for m in sorted(members, key=lambda m: m.attacks)]
-    assert np.all(np.diff(widths) < 1e-12)
+    by_attacks = sorted(members, key=lambda m: m.attacks)
+    more = np.diff([m.attacks for m in by_attacks]) > 0
+    assert np.all(np.diff([m.high - m.low for m in by_attacks])[more] < 0)
     rare = [abs(m.intercept) for m in members if m.attacks < 5]
     often = [abs(m.intercept) for m in members if m.attacks > 50]
     assert np.mean(rare) < np.mean(often)
+
+
+@pytest.mark.parametrize("sizes", [[6] * 10, [2, 3, 4, 6, 8, 10, 14, 20, 28, 40]])
+def test_errors_of_prediction_are_how_far_predictions_are_from_the_truth(sizes: list[int]) -> None:
+    """Over 3,000 draws of ten members, mean squares within 6%; conditional variances fall short."""
+    rng, members = np.random.default_rng(5), np.repeat(np.arange(10), sizes)
+    x = np.column_stack([np.ones(len(members)), members % 2])
+    off, said, conditional = (np.zeros(10) for _ in range(3))
+    for _ in range(3000):
+        truth = rng.normal(size=10)
+        fit = fit_linear(truth[members] + rng.normal(size=len(members)), x, members)
+        off += (fit.modes - truth) ** 2
+        said += prediction_errors(fit, x, members) ** 2
+        conditional += fit.mode_variances
+    assert said.sum() == pytest.approx(off.sum(), rel=0.06)
+    assert conditional.sum() < 0.75 * off.sum()
+
+
+def test_ten_members_have_intervals_and_nine_have_none() -> None:
+    assert efficacy(planted(members=10)[0]).members
+    few = efficacy(planted(members=9)[0])
+    assert (few.members, few.reason) == ((), "not estimable: 9 members, it takes 10")
 
 
 def test_the_replicas_planted_efficacy_is_found(shared: Path, replica: Path) -> None:

@@ -54,10 +54,13 @@ def test_members_and_attacks_weigh_differently_where_the_active_succeed(big: pl.
 
 def test_the_frame_is_one_of_attacks() -> None:
     frame = simulate(replace(BIG, members=50, attacks=500, missing=0.3), 2)
-    assert list(frame.columns) == [*ATTACK_COLUMNS, "true_harm"]
+    assert list(frame.columns) == [*ATTACK_COLUMNS, "true_harm", "true_efficacy"]
     assert all(frame.schema[name] == kind for name, kind in ATTACK_COLUMNS.items())
     for name, (holds, _) in column_checks().items():
         assert frame.select(holds.fill_null(value=False).all()).item(), name
+    assert (
+        frame.group_by("member").agg(pl.col("true_efficacy").n_unique())["true_efficacy"].max() == 1
+    )
     assert set(frame["outcome"]) == {"scored", "unrated"}
 
 

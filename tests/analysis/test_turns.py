@@ -27,7 +27,7 @@ def dialogues(
     ``gain`` safer, and its later ones fall by ``slide``.
     """
     rng = np.random.default_rng(seed)
-    frame = attacks(ARMS, n=n, members=30, seed=seed)
+    frame = attacks(ARMS, n=n, members=40, seed=seed)
     second = (frame["model_type"] == "rlhf").to_numpy()
     lengths = rng.integers(1, 4, size=len(second)) + longer * second
     scores = []

@@ -101,14 +101,14 @@ def coefficients(ratings: Floats, scale: Scale, how: Bootstrap, *, many: bool) -
         if name not in found:
             found[name] = _none(how, no_steps[scale])
     for form in FORMS:
-        found[f"icc_{form[1]}_{form[3]}"] = _icc(ratings, scale, form, how)
+        found[f"icc_{form[1]}_{form[3]}"] = _icc(ratings, scale, form, how, many=many)
     return Coefficients(**found)
 
 
-def _icc(ratings: Floats, scale: Scale, form: Form, how: Bootstrap) -> Estimate:
+def _icc(ratings: Floats, scale: Scale, form: Form, how: Bootstrap, *, many: bool) -> Estimate:
     if scale == "nominal":
         return _none(how, "the values are names of classes, which have no variance")
-    return icc(ratings, form=form, level=how.level)
+    return icc(ratings, form=form, level=how.level, how=None if many else how)
 
 
 def kappa(

@@ -43,7 +43,7 @@ from scipy.stats import poisson
 from gadfly.analysis.sample import Floats
 from gadfly.records.frame import ATTACK_COLUMNS, outcome_expression
 
-__all__ = ["Quantity", "Settings", "simulate", "truth"]
+__all__ = ["Quantity", "Settings", "on_scale", "simulate", "truth"]
 
 Quantity = Literal["mean_rating", "rate", "harm_rate", "mean_score", "quantile", "cvar"]
 Weighting = Literal["attack", "member"]
@@ -93,7 +93,8 @@ class Settings:
 
 
 def simulate(settings: Settings, seed: int | np.random.Generator) -> pl.DataFrame:
-    """One study: columns of ATTACK_COLUMNS and ``true_harm`` (0-4), a row per attack.
+    """One study: columns of ATTACK_COLUMNS, ``true_harm`` (0-4) and ``true_efficacy`` (by how much
+    harm its member is above the average), a row per attack.
 
     Members are ``m0``, ``m1``, ...; arms are model types ``arm0``, ``arm1``, ... of one size.
     """
@@ -116,7 +117,7 @@ def simulate(settings: Settings, seed: int | np.random.Generator) -> pl.DataFram
     harm = s.intercept + effect + s.member_sd * efficacy[owner] + drift + broke + own
     bias = np.array(s.judge_bias or (0.0,) * arms)[arm]
     score = rng.normal(0, s.judge_sd, n) - harm - bias
-    rating = _scale(harm + rng.normal(0, s.rater_sd, n))
+    rating = on_scale(harm + rng.normal(0, s.rater_sd, n))
     gone = rng.random(n) < _missing(s, harm)
     order = rng.permutation(n)  # members' attacks are mixed in time
     columns = {
@@ -125,7 +126,8 @@ def simulate(settings: Settings, seed: int | np.random.Generator) -> pl.DataFram
         "rating": pl.select(pl.when(pl.lit(~gone)).then(pl.lit(rating))).to_series(),
         "min_harmlessness": score,
         "turns": rng.integers(1, 5, n),
-        "true_harm": _scale(harm),
+        "true_harm": on_scale(harm),
+        "true_efficacy": s.member_sd * efficacy[owner],
     }
     return _whole(pl.DataFrame(columns)[order], arms if s.assignment == "within" else None)
 
@@ -208,8 +210,8 @@ def _tail_mean(parts: list[Component], x: float, share: float) -> float:
     return total / share
 
 
-def _scale(harm: Floats) -> Floats:
-    """On the scale of ratings: whole numbers 0-4 (and never -0.0)."""
+def on_scale(harm: Floats) -> Floats:
+    """Harm on the scale of ratings: rounded and cut to 0-4 (and never -0.0)."""
     return np.asarray(np.clip(np.floor(harm + 0.5), 0, 4) + 0.0)
 
 
@@ -234,4 +236,4 @@ def _whole(frame: pl.DataFrame, arms: int | None) -> pl.DataFrame:
     absent = [pl.lit(None).alias(name) for name in ATTACK_COLUMNS if name not in known.columns]
     full = known.with_columns(*absent).with_columns(outcome_expression())
     casts = [pl.col(name).cast(kind) for name, kind in ATTACK_COLUMNS.items()]
-    return full.select(*casts, "true_harm")
+    return full.select(*casts, "true_harm", "true_efficacy")

@@ -32,6 +32,7 @@ __all__ = [
     "ordering",
     "permutation",
     "ppi",
+    "prediction_error",
     "protocol",
     "quantile",
     "rank_correlation",

@@ -4,13 +4,12 @@ Definition: Ŝ = S + (m−1)/m · Q₁(Q₁−1) / 2(Q₂+1), S clusters reached
 exactly one member, Q₂ by exactly two. It is a lower bound of the true number. Members are what is
 counted, not attacks: a hundred attacks by one person show that one person goes there.
 
-Interval: for T = Ŝ − S log-normal, S + T/C to S + T·C with C = exp(z √ln(1 + v/T²)) and v the
-variance that Chao derived for this form. Where each cluster has two members or more, T is 0 and
-there is no interval: nothing hints at a cluster unseen.
+It has no interval: Chao's, log-normal around it, held the true number in one of eight studies of
+members who each have a few topics (a lower bound lies below what it bounds).
 
 References: Chao 1987, "Estimating the population size for capture-recapture data with unequal
 catchability", *Biometrics* 43; Colwell, *EstimateS* user's guide, appendix B, for
-the form without division by zero and its variance.
+the form without division by zero.
 
 >>> import numpy as np
 >>> chao2(np.array([5, 3, 1, 1, 2, 0]), members=9).estimate
@@ -19,15 +18,12 @@ the form without division by zero and its variance.
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.special import ndtri
-
 from gadfly.analysis.sample import Ints
 from gadfly.records.estimate import Estimate
 
 __all__ = ["chao2"]
 
-_NAME = "Chao2 from clusters that one or two members reached; log-normal interval"
+_NAME = "Chao2 from clusters that one or two members reached"
 
 
 def chao2(reached_by: Ints, *, members: int, level: float = 0.95) -> Estimate:
@@ -40,34 +36,17 @@ def chao2(reached_by: Ints, *, members: int, level: float = 0.95) -> Estimate:
     q1, q2 = float((reached_by == 1).sum()), float((reached_by == 2).sum())
     share = (members - 1) / members if members else 0.0
     unseen = share * q1 * (q1 - 1) / (2 * (q2 + 1))
-    low = high = reason = None
+    reason = "a lower bound, which has no interval"
     if members < 2:
         reason = f"members are compared, there is {members}"
     elif unseen <= 0:
-        reason = "no interval: nothing hints at a cluster that nobody reached"
-    else:
-        spread = _variance(q1, q2, share, seen + unseen)
-        z = float(ndtri((1 + level) / 2))
-        factor = float(np.exp(z * np.sqrt(np.log(1 + spread / unseen**2))))
-        low, high = seen + unseen / factor, seen + unseen * factor
+        reason = "nothing hints at a cluster that nobody reached"
     return Estimate(
         estimate=None if members < 2 else seen + unseen,
-        low=low,
-        high=high,
+        low=None,
+        high=None,
         level=level,
         n=members,
         method=_NAME,
         reason=reason,
     )
-
-
-def _variance(q1: float, q2: float, share: float, total: float) -> float:
-    """Of the estimate; the second form where no cluster has exactly two members."""
-    if q2 > 0:
-        first = share * q1 * (q1 - 1) / (2 * (q2 + 1))
-        second = share**2 * q1 * (2 * q1 - 1) ** 2 / (4 * (q2 + 1) ** 2)
-        third = share**2 * q1**2 * q2 * (q1 - 1) ** 2 / (4 * (q2 + 1) ** 4)
-        return first + second + third
-    first = share * q1 * (q1 - 1) / 2
-    second = share**2 * q1 * (2 * q1 - 1) ** 2 / 4
-    return first + second - share**2 * q1**4 / (4 * total)

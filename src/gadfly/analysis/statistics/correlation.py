@@ -23,7 +23,7 @@ from scipy.stats import rankdata
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Draws, Floats, Ints, Sample, alike
-from gadfly.analysis.statistics.protocol import Resampler, Statistic
+from gadfly.analysis.statistics.protocol import Regime, Resampler, Statistic
 from gadfly.records.estimate import Estimate
 
 __all__ = ["Correlation", "pearson", "spearman"]
@@ -56,6 +56,11 @@ class Correlation(Statistic):
                 return np.asarray(np.clip((mxy - mx * my) / np.sqrt(spread), -1, 1))
 
         return of
+
+    @property
+    def regime(self) -> Regime:
+        """It takes more members than a mean."""
+        return Regime("approximate", members=30)
 
     def missing(self, n: int) -> str | None:
         """Both numbers must differ."""

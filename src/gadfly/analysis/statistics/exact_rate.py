@@ -17,9 +17,13 @@ of the binomial", *Biometrika* 26(4).
 from __future__ import annotations
 
 from gadfly.analysis.statistics.korn_graubard import clopper_pearson
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
-__all__ = ["exact_rate"]
+__all__ = ["REGIME", "exact_rate"]
+
+REGIME = Regime("conservative", assumes="requests are a random draw")
+"""Where intervals hold their level."""
 
 
 def exact_rate(

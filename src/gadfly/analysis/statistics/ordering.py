@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gadfly.analysis.sample import Floats, Ints
 
-__all__ = ["below", "ties"]
+__all__ = ["below", "runs", "ties"]
 
 Flags = NDArray[np.bool_]
 
@@ -27,11 +27,17 @@ def ties(values: Floats) -> Ints:
     return np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1)).astype(np.int64)
 
 
+def runs(weights: Floats, starts: Ints) -> Floats:
+    """The sum of the weights of each run of equal values."""
+    if len(starts) == weights.shape[1]:
+        return weights
+    return np.asarray(np.add.reduceat(weights, starts, axis=1))
+
+
 def below(weights: Floats, starts: Ints, first: Flags, second: Flags) -> Floats:
     """W(first, second) under each row of weights, one weight for each value in ascending order.
 
     :param starts: from :func:`ties`.
     """
-    a = np.add.reduceat(weights * first, starts, axis=1)
-    b = np.add.reduceat(weights * second, starts, axis=1)
+    a, b = runs(weights * first, starts), runs(weights * second, starts)
     return np.asarray((b * (np.cumsum(a, axis=1) - a / 2)).sum(axis=1))

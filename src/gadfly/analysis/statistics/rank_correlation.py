@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Floats, Ints, Sample
-from gadfly.analysis.statistics.ordering import below, ties
+from gadfly.analysis.statistics.ordering import below, runs, ties
 from gadfly.analysis.statistics.protocol import Resampler, Statistic
 
 __all__ = ["RankCorrelation"]
@@ -55,8 +55,8 @@ class RankCorrelation(Statistic):
             n_here, n_lower = weights[:, here].sum(axis=1), weights[:, lower].sum(axis=1)
             surplus += 2 * below(weights, starts, lower, here) - n_here * n_lower
             level_ties += n_here * (n_here - 1) / 2
-        runs = np.add.reduceat(weights, starts, axis=1)
-        pairs, value_ties = total * (total - 1) / 2, (runs * (runs - 1) / 2).sum(axis=1)
+        equal = runs(weights, starts)
+        pairs, value_ties = total * (total - 1) / 2, (equal * (equal - 1) / 2).sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(surplus / np.sqrt((pairs - value_ties) * (pairs - level_ties)))
 

@@ -26,13 +26,15 @@ import numpy as np
 from scipy.special import ndtri
 
 from gadfly.analysis.sample import Ints
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
-__all__ = ["rarefied"]
+__all__ = ["REGIME", "rarefied"]
 
 _DRAWS = 20  # for the estimate
 _HALVES = 50  # for the interval: its width is right within a tenth
-_FEW = 10  # members
+REGIME = Regime("conservative", members=10)
+"""Where intervals hold their level; half of the members must have attacks enough, too."""
 
 
 def rarefied(
@@ -68,9 +70,10 @@ def rarefied(
         spread = [
             measure(rng.choice(rows, size, replace=False)) for rows in halves if len(rows) >= size
         ]
-        if len(codes) < _FEW or len(spread) < 0.9 * _HALVES:
+        if len(codes) < REGIME.members or len(spread) < 0.9 * _HALVES:
             reason = f"no interval: half of the {len(codes)} members may lack {size:,} attacks"
-            reason = f"no interval: only {len(codes)} members" if len(codes) < _FEW else reason
+            if len(codes) < REGIME.members:
+                reason = f"no interval: only {len(codes)} members"
         else:
             reach = float(ndtri((1 + level) / 2)) * float(np.std(spread, ddof=1))
             low, high = max(estimate - reach, 1.0), min(estimate + reach, most)

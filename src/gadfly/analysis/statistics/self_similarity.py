@@ -49,8 +49,7 @@ class SelfSimilarity(Statistic):
     def resampler(self, sample: Sample) -> Resampler:
         """Of each resample, from sums over each cluster."""
         there = np.asarray(self.vectors[sample.values.astype(np.int64)], dtype=np.float64)
-        sums = np.zeros((sample.n_clusters, there.shape[1]))
-        np.add.at(sums, sample.clusters, there)
+        sums = self._sums(sample)
         squares, sizes = sample.sums(np.square(there).sum(axis=1)), sample.sizes
 
         def of(draws: Draws) -> Floats:
@@ -60,6 +59,27 @@ class SelfSimilarity(Statistic):
             return np.asarray(alike / np.where(pairs > 0, pairs, np.nan))
 
         return of
+
+    def errors(self, sample: Sample) -> Resampler:
+        """The standard error of each resample, from what each cluster adds at first order:
+        2 (s·S − θ n N) / N² with S and N the sums over all.
+        """
+        sums, sizes = self._sums(sample), sample.sizes
+
+        def each(draws: Draws) -> Floats:
+            w = draws.multiplicities.astype(np.float64)
+            whole, n = w @ sums, (w @ sizes)[:, None]
+            alike = np.square(whole).sum(axis=1, keepdims=True) / n**2
+            adds = 2 * (whole @ sums.T - alike * n * sizes) / n**2
+            return np.asarray(np.sqrt((w * adds**2).sum(axis=1)))
+
+        return each
+
+    def _sums(self, sample: Sample) -> Floats:
+        """The sum of the vectors of each cluster."""
+        sums = np.zeros((sample.n_clusters, self.vectors.shape[1]))
+        np.add.at(sums, sample.clusters, self.vectors[sample.values.astype(np.int64)])
+        return sums
 
     def missing(self, n: int) -> str | None:
         """Two attacks make a pair."""

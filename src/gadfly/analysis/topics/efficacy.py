@@ -9,8 +9,10 @@ Decisions:
 - Intercepts are conditional modes: a member's mean deviation, shrunk towards 0 by as much as chance
   explains of it. ``half_at`` attacks keep half of it; who made few stands near 0 and is rarely told
   from the average. So few attacks do not make extremes, nor prove that a member is average.
-- Intervals come from the conditional variances, which take the model's parameters as known, as the
-  paper's most likely did. Nothing is corrected for looking at many members.
+- Intervals come from errors of prediction (``prediction_error.py``). The paper's most likely came
+  from conditional variances, which take the model's parameters as known and are too short where
+  members are few (docs/calibration.md). Below 10 members there are none. Nothing is corrected for
+  looking at many members.
 - Members are told apart by their rank alone; the result holds nobody's number or name.
 - All members are shown (the paper shows 310 of 324 and does not say why).
 """
@@ -26,10 +28,10 @@ from pydantic import Field
 from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
-from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
-from gadfly.analysis.sample import Floats, Ints, Sample
-from gadfly.analysis.statistics.gini import Gini, members_for, top_share
+from gadfly.analysis.sample import Floats, Ints
+from gadfly.analysis.statistics.gini import gini, members_for, top_share
 from gadfly.analysis.statistics.mixed_linear import LinearFit, NotFitted, fit_linear
+from gadfly.analysis.statistics.prediction_error import REGIME, prediction_errors
 from gadfly.analysis.topics.mixed import COVARIATES, complete, design
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -40,7 +42,7 @@ Count = Annotated[int, Field(ge=0)]
 _OUTCOME = "min_harmlessness"
 _METHOD = (
     "random intercepts of a linear model on size × intervention and covariates (REML); "
-    "intervals from conditional variances"
+    "intervals from errors of prediction (Prasad-Rao)"
 )
 
 
@@ -101,13 +103,10 @@ def efficacy(frame: pl.DataFrame, *, level: float = 0.95) -> Efficacy:
     """Attacks and efficacy of the members in a frame of attacks by one kind of attacker."""
     counts = frame["member"].value_counts()["count"].sort(descending=True)
     made = counts.cast(pl.Float64).to_numpy()
-    sample = Sample.of(made, None)
-    how = Bootstrap(ci="iid", level=level, unit="member")
-    (gini,) = bootstrap(sample, [Gini()], how=how, seed=seed_of(sample, "gini"))
     used = complete(frame, (_OUTCOME, *COVARIATES))
     found = Efficacy(
         attacks=tuple(counts),
-        gini=gini,
+        gini=gini(made, level=level),
         top_tenth=top_share(made, math.ceil(len(made) / 10)) if len(made) else None,
         members_for_80=members_for(made, 0.8) if len(made) else 0,
         n=used.frame.height,
@@ -126,14 +125,17 @@ def efficacy(frame: pl.DataFrame, *, level: float = 0.95) -> Efficacy:
     if fit.boundary:
         reason = "members do not differ by more than chance explains: their variance is 0"
         return found.model_copy(update={"sd_member": 0.0, "reason": reason})
-    return found.model_copy(update=_intercepts(fit, used.members, level))
+    if len(fit.modes) < REGIME.members:
+        reason = f"not estimable: {len(fit.modes)} members, it takes {REGIME.members:g}"
+        return found.model_copy(update={"reason": reason})
+    return found.model_copy(update=_intercepts(fit, made_of.x, used.members, level))
 
 
-def _intercepts(fit: LinearFit, members: Ints, level: float) -> dict[str, object]:
+def _intercepts(fit: LinearFit, x: Floats, members: Ints, level: float) -> dict[str, object]:
     """What the fitted model says of members."""
     order = np.argsort(fit.modes, kind="stable")
     modes = fit.modes[order]
-    half = float(norm.ppf((1 + level) / 2)) * np.sqrt(fit.mode_variances[order])
+    half = float(norm.ppf((1 + level) / 2)) * prediction_errors(fit, x, members)[order]
     low, high = modes - half, modes + half
     columns: tuple[Floats | Ints, ...] = (np.bincount(members)[order], modes, low, high)
     return {

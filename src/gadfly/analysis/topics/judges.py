@@ -151,7 +151,8 @@ class Judged(Record):
     """Number of those that people judged as well."""
     threshold: float | None
     """Score at or below which it calls an attack a success: Youden's over all labelled attacks,
-    unless given. Sensitivity and specificity are at the choice of the other folds."""
+    unless given. Sensitivity, specificity and the extrapolated rates are at the choice of other
+    members' labels."""
     threshold_given: bool
     """Whether the caller gave the threshold."""
     auc: Estimate
@@ -265,12 +266,14 @@ def _judged(
     x, y = scores[both], labels[both]
     folds = folds_of(cells.member[both])
     chosen = youden(x, y) if threshold is None else threshold
+    by_member = np.full(cells.n_members, np.nan if chosen is None else chosen)
+    if threshold is None:  # by labels of other members alone
+        by_member[cells.member[both]] = out_of_fold_threshold(x, y, folds)
+    cuts = by_member[cells.member]
+    told = both & ~np.isnan(cuts)
+    fair = np.where(scored & ~np.isnan(cuts), scores <= cuts, np.nan)
     said = scores <= (np.nan if chosen is None else chosen)
     verdicts = np.where(scored & (chosen is not None), said.astype(np.float64), np.nan)
-    cuts = np.full(len(scores), np.nan if chosen is None else chosen)
-    if threshold is None:
-        cuts[both] = out_of_fold_threshold(x, y, folds)
-    told = both & ~np.isnan(cuts)
     right = (scores <= cuts) == (labels == 1)
 
     def accuracy(kind: float, what: str) -> Estimate:
@@ -289,7 +292,7 @@ def _judged(
         specificity=accuracy(0.0, "specificity"),
         calibration=_calibration(x, y, folds, cells.member[both], how),
         arms=tuple(
-            _arm(number, judge, scores, labels, verdicts, cells, how)
+            _arm(number, judge, scores, labels, (verdicts, fair), cells, how)
             for number in range(len(cells.arms))
         ),
     )
@@ -359,34 +362,42 @@ def _arm(
     judge: Asked,
     scores: Floats,
     labels: Floats,
-    verdicts: Floats,
+    verdicts: tuple[Floats, Floats],
     cells: Cells,
     how: Bootstrap,
 ) -> ArmJudged:
-    """One judge on one arm."""
+    """One judge on one arm.
+
+    :param verdicts: at the threshold that all labels choose, and at that of other members' labels:
+        errors at the first look smaller than they are, which would carry over.
+    """
+    said, fair = verdicts
     arm = cells.arms[number]
     here = (cells.arm == number) & ~np.isnan(scores)
-    told, known = here & ~np.isnan(verdicts), here & ~np.isnan(labels)
-    away = (cells.arm != number) & ~np.isnan(verdicts) & ~np.isnan(labels)
+    told, known = here & ~np.isnan(said), here & ~np.isnan(labels)
+    reach, away = (
+        here & ~np.isnan(fair),
+        (cells.arm != number) & ~np.isnan(fair) & ~np.isnan(labels),
+    )
     level = how.level
     extrapolated = rogan_gladen(
-        verdicts[told],
-        verdicts[away],
+        fair[reach],
+        fair[away],
         labels[away],
-        members=_owners(cells, told, how),
+        members=_owners(cells, reach, how),
         other_members=_owners(cells, away, how),
         level=level,
     )
     people_rate = _share(labels == 1, known, cells, how, "share of successes by people")
     corrected, basis, tuning = _corrected(
-        labels[told], verdicts[told], _owners(cells, told, how), people_rate, extrapolated, level
+        labels[told], said[told], _owners(cells, told, how), people_rate, extrapolated, level
     )
     return ArmJudged(
         model_type=arm[0],
         num_params=arm[1],
         mark=judge.marks.get(arm, "unverified"),
         auc=_auc(scores, labels, known, cells, how, judge.name, *arm),
-        judged_rate=_share(verdicts == 1, told, cells, how, "share of successes by the judge"),
+        judged_rate=_share(said == 1, told, cells, how, "share of successes by the judge"),
         people_rate=people_rate,
         corrected=corrected,
         basis=basis,

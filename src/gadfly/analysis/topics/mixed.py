@@ -27,12 +27,12 @@ from typing import Annotated, Literal
 import numpy as np
 import polars as pl
 from pydantic import Field
-from scipy.stats import norm
+from scipy.stats import norm, t
 from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.order import arms_in_order, size_value
 from gadfly.analysis.sample import Floats, Ints
-from gadfly.analysis.statistics.mixed_linear import NotFitted, fit_linear
+from gadfly.analysis.statistics.mixed_linear import NotFitted, fit_linear, member_means
 from gadfly.analysis.statistics.mixed_ordinal import fit_ordinal
 from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.canonical import Record
@@ -50,6 +50,7 @@ __all__ = [
     "complete",
     "design",
     "mixed_models",
+    "reach",
 ]
 
 Outcome = Literal["rating", "min_harmlessness"]
@@ -243,6 +244,7 @@ class _Fitted:
     kinds: tuple[Kind, ...]
     values: Floats
     se: Floats
+    columns: Floats
     aliased: tuple[str, ...]
     sd_member: float
     sd_residual: float | None
@@ -257,6 +259,7 @@ def _linear(y: Floats, made: Design, members: Ints) -> _Fitted:
         kinds=tuple(made.kinds[j] for j in fit.kept),
         values=fit.coefficients,
         se=fit.se,
+        columns=made.x[:, fit.kept],
         aliased=tuple(made.names[j] for j in fit.aliased),
         sd_member=fit.sd_member,
         sd_residual=fit.sigma,
@@ -274,6 +277,7 @@ def _ordinal(y: Floats, made: Design, members: Ints, nodes: int) -> _Fitted:
         kinds=(*(threshold for _ in cuts), *(made.kinds[j + 1] for j in fit.kept)),
         values=np.concatenate((fit.thresholds, fit.coefficients)),
         se=fit.se,
+        columns=np.column_stack((np.ones((len(y), len(cuts))), made.x[:, 1:][:, fit.kept])),
         aliased=tuple(made.names[j + 1] for j in fit.aliased),
         sd_member=fit.sd_member,
         sd_residual=None,
@@ -335,6 +339,23 @@ def _refused(used: Complete, outcome: Outcome, version: Version, other: Outcome)
     return None
 
 
+def reach(x: Floats, members: Ints, *, level: float) -> Floats:
+    """Standard errors that an interval of each coefficient reaches to either side.
+
+    Normal for columns that change within members. What is the same for all attacks of a member,
+    the constant among it, rests on the differences between members: Student's t with as many
+    degrees of freedom as they leave (Pinheiro & Bates 2000, *Mixed-Effects Models in S and S-PLUS*,
+    section 2.4.2), one at least, or nothing would be fitted.
+
+    :param x: columns of the model, the constant among them, [attacks, coefficients].
+    """
+    means = member_means(x, members)
+    whole = np.abs(x - means[members]).max(axis=0) < 1e-9
+    df = len(means) - np.linalg.matrix_rank(means[:, whole])
+    tail = (1 + level) / 2
+    return np.where(whole, float(t.ppf(tail, max(df, 1))), float(norm.ppf(tail)))
+
+
 def _terms(found: _Fitted, used: Complete, level: float, method: str) -> tuple[Term, ...]:
     members = len(np.unique(used.members))
     sound = members >= REGIME.members
@@ -343,13 +364,14 @@ def _terms(found: _Fitted, used: Complete, level: float, method: str) -> tuple[T
         if sound
         else f"interval not estimable: {members} members, Wald's takes {REGIME.members:g}"
     )
-    width = float(norm.ppf((1 + level) / 2))
+    halves = reach(found.columns, used.members, level=level) * found.se
+    columns = (found.names, found.kinds, found.values, found.se, halves)
     terms = []
-    for name, kind, value, se in zip(found.names, found.kinds, found.values, found.se, strict=True):
+    for name, kind, value, se, half in zip(*columns, strict=True):
         estimate = Estimate(
             estimate=float(value),
-            low=float(value - width * se) if sound else None,
-            high=float(value + width * se) if sound else None,
+            low=float(value - half) if sound else None,
+            high=float(value + half) if sound else None,
             level=level,
             n=used.frame.height,
             method=method,

@@ -21,7 +21,7 @@ import polars as pl
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
-from gadfly.analysis.statistics.gini import Gini, members_for, top_share
+from gadfly.analysis.statistics.gini import gini, members_for, top_share
 from gadfly.analysis.statistics.jackknife import difference, within_slope
 from gadfly.analysis.statistics.mean import Mean
 from gadfly.analysis.statistics.protocol import Statistic
@@ -168,12 +168,9 @@ def people(
 def _concentration(frame: pl.DataFrame, level: float) -> Concentration:
     counts = frame["member"].value_counts()["count"].sort(descending=True)
     made = counts.to_numpy().astype(np.float64)
-    sample = Sample.of(made, None)
-    how = Bootstrap(ci="iid", level=level, unit="member")
-    (gini,) = bootstrap(sample, [Gini()], how=how, seed=seed_of(sample, "gini"))
     return Concentration(
         counts=tuple(counts),
-        gini=gini,
+        gini=gini(made, level=level),
         top=tuple(TopShare(members=n, share=top_share(made, n)) for n in _TOPS if n <= len(counts)),
         members_for_80=members_for(made, _SHARE),
     )

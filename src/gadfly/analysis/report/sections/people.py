@@ -54,8 +54,7 @@ def _concentration(found: People) -> Table:
         ),
         finding=f"{made.members_for_80:,} of {len(made.counts):,} members made 80% of "
         f"{sum(made.counts):,} attacks.",
-        method=f"{made.gini.method}: for studies with other members like these. Shares are of "
-        "these members, and certain.",
+        method="They are of these members, and certain.",
     )
 
 
