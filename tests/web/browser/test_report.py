@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -86,4 +87,20 @@ def test_the_whole_report_is_for_everybody(
     eyes.look(page, "report")
     page.emulate_media(media="print")
     assert page.locator("nav").is_hidden()
+    page.close()
+
+
+@pytest.mark.parametrize(("scheme", "paper"), [("light", 255), ("dark", 20)])
+def test_a_notebook_shows_a_figure_in_the_reports_colours(
+    chromium: Browser, results: Results, scheme: Literal["light", "dark"], paper: int
+) -> None:
+    page = chromium.new_page(color_scheme=scheme)
+    page.set_content(f"<p>a cell</p>{results._repr_html_()}")
+    style = "e => getComputedStyle(e)"
+    drawn = page.locator('.gadfly svg [fill="#ffffff"]').first
+    assert drawn.evaluate(f"{style}.fill").startswith(f"rgb({paper}, ")
+    text = page.locator('.gadfly svg [fill="#1f2328"]').first
+    assert not text.evaluate(f"{style}.fill").startswith(f"rgb({paper}, ")
+    assert page.locator(".gadfly").evaluate(f"{style}.fontFamily").startswith("system-ui")
+    assert "system-ui" not in page.locator("p").first.evaluate(f"{style}.fontFamily")
     page.close()
