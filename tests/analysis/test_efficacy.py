@@ -84,6 +84,21 @@ def test_planted_efficacy_is_found() -> None:
     assert found.less_effective == sum(m.low > 0 for m in found.members) > 5
 
 
+def test_how_many_stand_out_by_chance_is_what_members_alike_would_show() -> None:
+    """Means of residuals alone, shrunk as the model shrinks, drawn 4,000 times."""
+    found = efficacy(planted()[0])
+    made = section(found)
+    assert made is not None and isinstance(made.parts[0], Figure)
+    said = re.search(r"were all alike, about ([\d.]+) would be on each side", made.parts[0].finding)
+    n = np.array([m.attacks for m in found.members])
+    half = np.array([(m.high - m.low) / 2 for m in found.members])
+    drawn = np.random.default_rng(2).normal(size=(4000, len(n))) * (found.sd_residual or 0)
+    shown = drawn / np.sqrt(n) * n / (n + (found.half_at or 0)) < -half
+    assert said is not None
+    assert float(said[1]) == pytest.approx(shown.sum(axis=1).mean(), abs=0.1)
+    assert float(said[1]) < 0.7 * 0.025 * len(n)
+
+
 def test_few_attacks_shrink_more() -> None:
     table, _ = planted()
     members = efficacy(table).members

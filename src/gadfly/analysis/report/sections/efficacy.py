@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import sqrt
+from statistics import NormalDist
+
 from gadfly.analysis.figures.efficacy import efficacy_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table
@@ -50,9 +53,21 @@ def _effective(found: Efficacy) -> str:
         return f"Efficacy is not estimable: {found.reason}."
     return (
         f"Of {len(found.members):,} members {found.more_effective:,} are more effective than the "
-        f"average with an interval clear of it, {found.less_effective:,} less; about "
-        f"{len(found.members) * (1 - found.level) / 2:.0f} on each side would be by chance alone."
+        f"average with an interval clear of it, {found.less_effective:,} less; were all alike, "
+        f"about {number(_by_chance(found), 1)} would be on each side."
     )
+
+
+def _by_chance(found: Efficacy) -> float:
+    """Members expected below 0 with all of their interval if no member deviated.
+
+    The mean of n residuals, shrunk to n / (n + ``half_at``) of itself, would have to lie half an
+    interval from 0: so fewer do than (1 - level) / 2 of the members.
+    """
+    residual, half_at = found.sd_residual or 0.0, found.half_at or 0.0
+    spreads = (residual * sqrt(m.attacks) / (m.attacks + half_at) for m in found.members)
+    halves = ((m.high - m.low) / 2 for m in found.members)
+    return sum(NormalDist().cdf(-half / sd) for half, sd in zip(halves, spreads, strict=True))
 
 
 def _figure(found: Efficacy, svg: str) -> Figure:
