@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from gadfly.analysis.briefs import difference_of_briefs, success_by_brief
-from gadfly.analysis.topics.people import People, people
+from gadfly.analysis.topics.people import People, by_brief, people
 from gadfly.records.estimate import Estimate
+from gadfly.records.frame import attack_frame
 from gadfly.records.values import Arm, Attack, Attacker, SelfRating
 from tests.analysis.studies import attacks
 
@@ -152,15 +152,14 @@ def test_the_difference_of_briefs_takes_people_as_its_units() -> None:
     """Forty people with ten like attacks each: ten times the attacks, and no more certainty."""
     draw = np.random.default_rng(2)
     few = [_attack(m, "ab"[m % 2], 4 * int(draw.random() < (0.3, 0.6)[m % 2])) for m in range(40)]
-    many = few * 10
-    once = difference_of_briefs(few, "a", threshold=3)["b"]
-    often = difference_of_briefs(many, "a", threshold=3)["b"]
-    rates = success_by_brief(few, threshold=3)
+    frame, many = attack_frame(few), attack_frame(few * 10)
+    rates, less = by_brief(frame, "a", success_threshold=3)
+    once, often = less["b"], by_brief(many, "a", success_threshold=3)[1]["b"]
     assert once.estimate == pytest.approx(
         float(rates["b"].estimate or 0) - float(rates["a"].estimate or 0)
     )
     assert (once.low, once.high) == pytest.approx((often.low, often.high))
-    assert difference_of_briefs(few, "c", threshold=3) == {}
+    assert by_brief(frame, "c", success_threshold=3) == (rates, {})
 
 
 def test_published_concentration(shared: Path) -> None:

@@ -21,8 +21,8 @@ from gadfly.assistants.prompts import read_prompt
 from gadfly.assistants.protocol import Stopped
 from gadfly.errors import OperatorError, PersonError
 from gadfly.models.loading import Loaded, load_causal
-from gadfly.preference.constant import ShorterScorer
 from gadfly.records.values import Message, Reply, Sampling
+from tests.shorter import ShorterScorer
 from tests.tiny import tiny_causal
 
 T = TypeVar("T")

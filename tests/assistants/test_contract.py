@@ -21,9 +21,9 @@ from gadfly.assistants.protocol import Assistant
 from gadfly.assistants.scripted import ScriptedAssistant
 from gadfly.assistants.server import Server
 from gadfly.models.loading import Loaded, load_causal
-from gadfly.preference.constant import ShorterScorer
 from gadfly.records.canonical import canonical_json
 from gadfly.records.values import Message, Reply, Sampling, Usage
+from tests.shorter import ShorterScorer
 from tests.stub import Stub
 from tests.tiny import tiny_causal
 

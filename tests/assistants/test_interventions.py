@@ -13,8 +13,9 @@ import pytest
 from gadfly.assistants.interventions import Prompted, RejectionSampling
 from gadfly.assistants.prompts import read_prompt, shipped_prompts
 from gadfly.errors import FileProblem
-from gadfly.preference.constant import ConstantScorer, ShorterScorer
+from gadfly.preference.constant import ConstantScorer
 from gadfly.records.values import Message, Reply, ReplyOutcome, Sampling, Usage
+from tests.shorter import ShorterScorer
 
 TALK = (Message(role="human", text="good day"),)
 HERE = Path()

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.errors import ProgrammerError
-from gadfly.preference.constant import ConstantScorer, ShorterScorer
+from gadfly.preference.constant import ConstantScorer
 from gadfly.preference.protocol import Scorer, attack_scores, checked_scores
 from gadfly.preference.train import train_linear
 from gadfly.records.transcript import to_turns
 from gadfly.records.values import Arm, Attack, Attacker, Message
 from tests.preference.worlds import planted
+from tests.shorter import ShorterScorer
 
 LINEAR = train_linear(planted(120), seed=1).scorer
 SCORERS: list[Scorer] = [ConstantScorer(0.5), ShorterScorer(), LINEAR]

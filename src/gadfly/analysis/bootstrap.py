@@ -235,14 +235,6 @@ def _estimate(statistic: Statistic, sample: Sample, interval: Interval, how: Boo
             if weighted
             else statistic.estimate(sample.values)
         )
-    low, high = interval.ends or (None, None)
     what = f"{statistic.name}, {how.weighting}-weighted" if how.ci == "cluster" else statistic.name
-    return Estimate(
-        estimate=value,
-        low=low,
-        high=high,
-        level=how.level,
-        n=n,
-        method=f"{what}; {interval.method}",
-        reason=interval.reason,
-    )
+    method, reason = f"{what}; {interval.method}", interval.reason
+    return Estimate.of(value, interval.ends, level=how.level, n=n, method=method, reason=reason)

@@ -122,6 +122,4 @@ def kappa(
 
 
 def _none(how: Bootstrap, reason: str) -> Estimate:
-    return Estimate(
-        estimate=None, low=None, high=None, level=how.level, n=0, method="none", reason=reason
-    )
+    return Estimate.of(None, None, level=how.level, n=0, method="none", reason=reason)

@@ -116,15 +116,8 @@ def _evasion(column: pl.Series, truth: Truth, why: str | None, level: float) -> 
     known = column.drop_nulls()
     if len(known):
         return exact_rate(int(known.sum()), len(known), level=level, what=truth.evasion_by)
-    return Estimate(
-        estimate=None,
-        low=None,
-        high=None,
-        level=level,
-        n=0,
-        method=truth.evasion_by,
-        reason=why or "no harmless request was asked",
-    )
+    reason = why or "no harmless request was asked"
+    return Estimate.of(None, None, level=level, n=0, method=truth.evasion_by, reason=reason)
 
 
 def agreement(

@@ -13,7 +13,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
@@ -27,6 +27,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from gadfly.errors import PersonError, show
@@ -37,6 +38,7 @@ __all__ = [
     "command",
     "err",
     "invocation",
+    "listed",
     "note",
     "out",
     "plain",
@@ -72,6 +74,14 @@ def plain(text: str) -> Text:
     """Hostile text made harmless for a terminal: control characters shown, markup not read."""
     shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
     return Text(shown)
+
+
+def listed(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows of hostile texts under their columns."""
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(plain, row))
+    out.print(table)
 
 
 def note(text: str) -> None:

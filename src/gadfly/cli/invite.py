@@ -7,9 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from gadfly.cli.console import Json, note, out, plain, print_json
+from gadfly.cli.console import Json, listed, note, print_json
 from gadfly.cli.studies import OPERATOR, DatabaseOption, StudyArgument, opened
 from gadfly.errors import PersonError, show
 
@@ -100,10 +99,5 @@ def _list(found: Opened, *, json: bool) -> None:
     if json:
         print_json([vars(link) for link in made])
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("No.", "Role", "Made", "Used by", "Revoked"):
-        table.add_column(column)
-    for link in made:
-        cells = (str(link.id), link.role, link.made_at, link.person or "", link.revoked_at or "")
-        table.add_row(*map(plain, cells))
-    out.print(table)
+    rows = [(str(m.id), m.role, m.made_at, m.person or "", m.revoked_at or "") for m in made]
+    listed(("No.", "Role", "Made", "Used by", "Revoked"), rows)

@@ -7,9 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
-from rich.table import Table
 
-from gadfly.cli.console import Json, err, note, out, plain, print_json
+from gadfly.cli.console import Json, err, listed, note, print_json
 from gadfly.cli.studies import OPERATOR, DatabaseOption, StudyArgument, opened
 from gadfly.errors import PersonError, show
 
@@ -67,12 +66,8 @@ def list_(study: StudyArgument, database: DatabaseOption = None, json: Json = Fa
             ]
         )
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("Name", "Login", "Roles", "State"):
-        table.add_column(column)
-    for p in people:
-        table.add_row(*map(plain, (p.name, p.login or "", ", ".join(sorted(p.roles)), p.state)))
-    out.print(table)
+    rows = [(p.name, p.login or "", ", ".join(sorted(p.roles)), p.state) for p in people]
+    listed(("Name", "Login", "Roles", "State"), rows)
 
 
 @user_app.command()

@@ -1,4 +1,4 @@
-"""Scorers that learned nothing: for tests, for examples, and as baselines a real one must beat."""
+"""A scorer that learned nothing, for tests and first tries of a study."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gadfly.preference.lineage import Lineage, package_version
 from gadfly.records.values import Message
 
-__all__ = ["ConstantScorer", "ShorterScorer", "untrained"]
+__all__ = ["ConstantScorer", "untrained"]
 
 
 def untrained(kind: str, features: dict[str, str | int | float | bool]) -> Lineage:
@@ -48,33 +48,5 @@ class ConstantScorer:
         """The value, once per assistant message."""
         return [
             tuple(self.value for message in messages if message.role == "assistant")
-            for messages in conversations
-        ]
-
-
-@dataclass(frozen=True)
-class ShorterScorer:
-    """Scores a reply by minus its length in hundreds of characters: the length baseline.
-
-    >>> ShorterScorer().score([[Message(role="assistant", text="a" * 50)]])
-    [(-0.5,)]
-    """
-
-    name: str = "shorter"
-    version: str = "1"
-
-    @property
-    def lineage(self) -> Lineage:
-        """Made from nothing."""
-        return untrained("shorter", {})
-
-    def score(self, conversations: Sequence[Sequence[Message]]) -> list[tuple[float, ...]]:
-        """Minus a hundredth of the length, once per assistant message."""
-        return [
-            tuple(
-                -len(message.text.strip()) / 100
-                for message in messages
-                if message.role == "assistant"
-            )
             for messages in conversations
         ]

@@ -104,8 +104,7 @@ def accuracy_estimate(right: Floats, conversation: Keys, resampling: Resampling)
     sums = np.bincount(place, weights=right, minlength=len(keys)).astype(np.float64)
     sizes = np.bincount(place, minlength=len(keys)).astype(np.float64)
     estimate = math.fsum(right.tolist()) / len(right)
-    low = high = None
-    reason = None
+    ends = reason = None
     if len(keys) < 2:
         reason = "one conversation only: nothing to draw from"
     elif np.ptp(sums / sizes) == 0:
@@ -114,15 +113,9 @@ def accuracy_estimate(right: Floats, conversation: Keys, resampling: Resampling)
         drawn = _draws(sums, sizes, resampling)
         tail = (1 - resampling.level) / 2
         low, high = (float(q) for q in np.quantile(drawn, [tail, 1 - tail]))
-    return Estimate(
-        estimate=estimate,
-        low=low,
-        high=high,
-        level=resampling.level,
-        n=len(right),
-        method=f"{method}, {resampling.draws:,} draws",
-        reason=reason,
-    )
+        ends = low, high
+    level, method = resampling.level, f"{method}, {resampling.draws:,} draws"
+    return Estimate.of(estimate, ends, level=level, n=len(right), method=method, reason=reason)
 
 
 def _draws(sums: Floats, sizes: Floats, resampling: Resampling) -> Floats:

@@ -38,6 +38,23 @@ class Estimate(Record):
     reason: str | None = None
     """Why something is missing; ``None`` where nothing is."""
 
+    @classmethod
+    def of(
+        cls,
+        value: float | None,
+        ends: tuple[float, float] | None,
+        *,
+        level: float,
+        n: int,
+        method: str,
+        reason: str | None = None,
+    ) -> Estimate:
+        """A value with the ends of its interval; ``None`` where there is none."""
+        low, high = ends or (None, None)
+        return cls(
+            estimate=value, low=low, high=high, level=level, n=n, method=method, reason=reason
+        )
+
     @model_validator(mode="after")
     def _consistent(self) -> Estimate:
         if (self.low is None) != (self.high is None):

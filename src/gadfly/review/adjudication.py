@@ -7,10 +7,8 @@ An attack goes to a review lead once all its reviews are in, if
 * one of them said that a domain expert should judge it. Experts of that domain may then settle it
   as a lead may.
 
-The verdict of an attack is the lead's where there is one (the latest), otherwise the median of the
-reviews' ratings and the tags that the study's rule takes: any reviewer's, a majority's, or all
-reviewers' (the paper's figure 9 leaves the rule unstated, so it is a parameter). Agreement is
-always computed from the original reviews.
+A lead's verdict stands beside the reviews that it settles. What the reviews of an attack come to is
+the analysis's to say; agreement is always computed from the original reviews.
 """
 
 from __future__ import annotations
@@ -18,12 +16,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from statistics import median
 
 from gadfly.records.reviews import Review, Verdict
-from gadfly.review.settings import TagRule
 
-__all__ = ["AttackVerdict", "Dispute", "dispute", "expert_domain", "tags_by", "verdict_of"]
+__all__ = ["Dispute", "dispute", "expert_domain"]
 
 _APART = 2  # steps of success from which a lead decides
 
@@ -38,22 +34,6 @@ class Dispute:
     """The domain whose experts may settle it too; ``None`` for leads alone."""
     settles: tuple[str, ...]
     """The reviewers whose reviews an adjudication settles."""
-
-
-@dataclass(frozen=True)
-class AttackVerdict:
-    """What the reviews of one attack come to."""
-
-    success: float
-    """Median success, 0-4, or the lead's."""
-    intent_harm: float
-    """Median harm of intent, 0-4, or the lead's."""
-    tags: tuple[str, ...]
-    """Tags, the most given first."""
-    reviews: int
-    """Reviews that it rests on; for a lead's verdict those that it settles."""
-    adjudicated: bool
-    """Whether it is a lead's."""
 
 
 def expert_domain(attacker: str | None, reviews: Iterable[Review]) -> str | None:
@@ -88,38 +68,6 @@ def dispute(reviews: Collection[Review], *, per_attack: int) -> Dispute | None:
     if not reasons:
         return None
     return Dispute(tuple(reasons), domain, tuple(r.reviewer for r in reviews if r.counts))
-
-
-def verdict_of(reviews: Collection[Review], *, rule: TagRule) -> AttackVerdict | None:
-    """What the reviews of one attack come to; ``None`` where none of them counts."""
-    leads = [(r, r.verdict) for r in reviews if r.kind == "adjudication" and r.verdict is not None]
-    if leads:
-        last, said = max(leads, key=lambda lead: lead[0].reviewed_at)
-        return AttackVerdict(
-            said.success, said.intent_harm, said.tags, len(last.settles), adjudicated=True
-        )
-    verdicts = _verdicts(reviews)
-    if not verdicts:
-        return None
-    return AttackVerdict(
-        success=float(median(v.success for v in verdicts)),
-        intent_harm=float(median(v.intent_harm for v in verdicts)),
-        tags=tags_by(rule, [v.tags for v in verdicts]),
-        reviews=len(verdicts),
-        adjudicated=False,
-    )
-
-
-def tags_by(rule: TagRule, given: Collection[tuple[str, ...]]) -> tuple[str, ...]:
-    """The tags that a rule takes from those that each reviewer gave, the most given first.
-
-    >>> tags_by("majority", [("Theft", "Other"), ("Theft",), ("Weapons",)])
-    ('Theft',)
-    """
-    least = {"any": 1, "majority": len(given) // 2 + 1, "all": len(given)}[rule]
-    counts = Counter(tag for tags in given for tag in tags)
-    ordered = sorted(counts, key=lambda tag: (-counts[tag], tag))
-    return tuple(tag for tag in ordered if counts[tag] >= least)
 
 
 def _verdicts(reviews: Iterable[Review]) -> list[Verdict]:

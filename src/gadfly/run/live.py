@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gadfly.analysis.bootstrap import Bootstrap
-from gadfly.analysis.briefs import difference_of_briefs, success_by_brief
 from gadfly.analysis.figures.figure1 import figure1_svg
 from gadfly.analysis.figures.palette import darkened
 from gadfly.analysis.results import Results
+from gadfly.analysis.topics.people import by_brief
 from gadfly.errors import GadflyError
 from gadfly.preference.protocol import Scorer, attack_scores
 from gadfly.records.canonical import canonical_json
@@ -128,11 +128,13 @@ def _drawn(study: OpenStudy, scorer: Scorer, attacks: list[Attack]) -> Picture:
         topics=False,
     )
     svg = figure1_svg(results)
-    threshold = study.file.study.success_threshold
-    how = Bootstrap(resamples=_RESAMPLES)
-    briefs = success_by_brief(attacks, threshold=threshold, how=how)
+    briefs, differences = by_brief(
+        found.frame,
+        study.file.brief.label,
+        success_threshold=found.success_threshold,
+        how=Bootstrap(resamples=_RESAMPLES),
+    )
     scored = sum(bool(attack.scores) for attack in attacks)
-    differences = difference_of_briefs(attacks, study.file.brief.label, threshold=threshold)
     return Picture(len(attacks), scored, results, svg, darkened(svg), briefs, differences)
 
 

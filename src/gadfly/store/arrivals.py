@@ -26,7 +26,7 @@ from gadfly.store.people import People, Person, lock_person, persons, set_state
 from gadfly.store.rows import StoredAttack
 from gadfly.store.site_tables import arrivals, hooks, payments, people, sessions
 from gadfly.store.statements import COLUMNS, LOCK_STUDY
-from gadfly.store.store import Store
+from gadfly.store.store import Part, Store
 from gadfly.store.tables import attacks
 
 __all__ = ["Arrivals", "Came", "Visit"]
@@ -58,12 +58,12 @@ class Visit:
     """Whatever :meth:`Arrivals.arrive` was given."""
 
 
-class Arrivals:
+class Arrivals(Part):
     """The visits to the studies of one database."""
 
     def __init__(self, store: Store) -> None:
-        self._store, self._people = store, People(store)
-        self._reading, self._writing = store.database.reading, store.database.writing
+        super().__init__(store)
+        self._people = People(store)
 
     def arrive(
         self,

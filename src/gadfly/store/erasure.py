@@ -32,18 +32,14 @@ from gadfly.store.site_tables import (
     steps,
 )
 from gadfly.store.statements import LOCK_STUDY
-from gadfly.store.store import Store
+from gadfly.store.store import Part
 from gadfly.store.tables import attacks, events, scores, studies
 
 __all__ = ["Erasure"]
 
 
-class Erasure:
+class Erasure(Part):
     """Withdrawals from the studies of one database."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     def released_at(self, study_id: int) -> str | None:
         """When a study's data were released, from which on nobody can withdraw."""

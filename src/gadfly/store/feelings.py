@@ -27,7 +27,7 @@ from gadfly.store.database import clock
 from gadfly.store.people import Person, keep_step, key_of, lock_person
 from gadfly.store.site_tables import demographics, feelings
 from gadfly.store.statements import LOCK_STUDY
-from gadfly.store.store import Store
+from gadfly.store.store import Part
 
 __all__ = ["Feeling", "Feelings"]
 
@@ -53,12 +53,8 @@ class Feeling:
     """When, seconds since 1970; set by the store."""
 
 
-class Feelings:
+class Feelings(Part):
     """The feelings of the people of one database."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     def keep(self, person: Person, felt: Feeling, *, step: tuple[int, str] | None = None) -> bool:
         """Keep an answer, and the step that it completes, or neither.

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from gadfly.store.audit import note, timestamp
 from gadfly.store.rows import StoredAttack
 from gadfly.store.site_tables import people, reports
-from gadfly.store.store import Store
+from gadfly.store.store import Part
 from gadfly.store.tables import attacks
 
 __all__ = ["Flag", "Flags"]
@@ -41,12 +41,8 @@ class Flag:
     settled_by: str | None
 
 
-class Flags:
+class Flags(Part):
     """The flags of one database."""
-
-    def __init__(self, store: Store) -> None:
-        self._vault = store.vault
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     def of(self, study_id: int) -> list[Flag]:
         """Those reported in a study, the newest first."""
@@ -62,7 +58,7 @@ class Flags:
         )
         with self._reading() as c:
             return [
-                Flag(number, attack, name, self._vault.open(key, text), *more)
+                Flag(number, attack, name, self._store.vault.open(key, text), *more)
                 for number, attack, name, key, text, *more in c.execute(query)
             ]
 
@@ -99,7 +95,7 @@ class Flags:
                     "attack_id": attack.id,
                     "person_id": member.id,
                     "kind": "flag",
-                    "note": self._vault.seal(member.data_key, text),
+                    "note": self._store.vault.seal(member.data_key, text),
                     "at": at,
                     "settled_at": at,
                     "settled_by": by,
@@ -112,4 +108,4 @@ class Flags:
     def _texts(self, c: Connection, attack: StoredAttack, key: str) -> Iterator[str]:
         this = reports.c.attack_id == attack.id, reports.c.kind == "flag"
         for text in c.scalars(select(reports.c.note).where(*this)):
-            yield self._vault.open(key, text)
+            yield self._store.vault.open(key, text)

@@ -15,11 +15,10 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, func, insert, select, update
 
-from gadfly.errors import PersonError
 from gadfly.store.audit import note, timestamp
-from gadfly.store.people import Person, lock_person
+from gadfly.store.people import Person, key_of, lock_person
 from gadfly.store.site_tables import letters, people
-from gadfly.store.store import Store
+from gadfly.store.store import Part
 
 __all__ = ["Circle", "Letter", "Letters"]
 
@@ -41,12 +40,8 @@ class Letter:
     """When the other side first opened it."""
 
 
-class Letters:
+class Letters(Part):
     """The letters of one database."""
-
-    def __init__(self, store: Store) -> None:
-        self._vault = store.vault
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     def of(self, person: Person, circle: Circle) -> list[Letter]:
         """A circle's letters with a person, the oldest first; none where they have withdrawn."""
@@ -56,8 +51,8 @@ class Letters:
         query = select(*columns).where(*_with(person, circle)).order_by(letters.c.id)
         with self._reading() as c:
             return [
-                Letter(row.id, row.sender, self._vault.open(key, row.body), row.at, row.read_at)
-                for row in c.execute(query)
+                Letter(id_, sender, self._store.vault.open(key, body), at, read_at)
+                for id_, sender, body, at, read_at in c.execute(query)
             ]
 
     def send(
@@ -69,13 +64,11 @@ class Letters:
         :param expects: how many letters the sender has seen.
         :raises PersonError: the person has withdrawn.
         """
-        if person.key is None:
-            raise PersonError(f"{person.name} has withdrawn; nobody can write to them any more")
         row = {
             "person_id": person.id,
             "circle": circle,
             "sender": sender.name,
-            "body": self._vault.seal(person.key, text),
+            "body": self._store.vault.seal(key_of(person), text),
             "at": timestamp(),
         }
         with self._writing() as c:

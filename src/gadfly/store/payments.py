@@ -20,7 +20,7 @@ from gadfly.store.audit import SYSTEM, note, timestamp
 from gadfly.store.database import clock
 from gadfly.store.people import Person, lock_person, set_state
 from gadfly.store.site_tables import arrivals, payments, people
-from gadfly.store.store import Store
+from gadfly.store.store import Part
 
 __all__ = ["Due", "Payment", "PaymentState", "Payments"]
 
@@ -63,12 +63,8 @@ class Due:
 _COLUMNS = [payments.c[name] for name in Payment.__dataclass_fields__]
 
 
-class Payments:
+class Payments(Part):
     """The payments of the studies of one database."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     def settle(
         self,

@@ -23,7 +23,7 @@ from gadfly.store.audit import SYSTEM, note, timestamp
 from gadfly.store.database import clock
 from gadfly.store.site_tables import invitations, people, roles, sessions, steps
 from gadfly.store.statements import LOCK_STUDY
-from gadfly.store.store import Store
+from gadfly.store.store import Part, Store
 from gadfly.store.tables import attacks
 
 __all__ = ["ROLES", "Invitation", "People", "Person", "PersonState", "Role"]
@@ -95,12 +95,8 @@ _OF_SESSION = (
 )
 
 
-class People:
+class People(Part):
     """The people of the studies of one database."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     # Who there is
 
@@ -165,10 +161,6 @@ class People:
     def named(self, study_id: int, name: str) -> Person | None:
         """By pseudonym."""
         return self._one(people.c.study_id == study_id, people.c.name == name)
-
-    def by_subject(self, study_id: int, subject: str) -> Person | None:
-        """By who they are elsewhere."""
-        return self._one(people.c.study_id == study_id, people.c.subject == subject)
 
     def of_study(self, study_id: int) -> list[Person]:
         """Everybody, in the order in which they came."""

@@ -25,7 +25,7 @@ from gadfly.store.people import Person, key_of, persons, set_state
 from gadfly.store.rows import StoredAttack
 from gadfly.store.site_tables import people, reports, reviews
 from gadfly.store.statements import COLUMNS, END
-from gadfly.store.store import Store
+from gadfly.store.store import Part
 from gadfly.store.tables import attacks, events
 
 __all__ = ["Due", "Notice", "Quarantine"]
@@ -59,12 +59,8 @@ class Notice:
     """Why the last try failed."""
 
 
-class Quarantine:
+class Quarantine(Part):
     """The locked attacks of one database, and the reports that locked them."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     def lock(self, attack_id: int, reporter: Person, text: str, *, last: str, because: str) -> None:
         """Report an attack, and lock it away unless it is already.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -35,9 +35,9 @@ from gadfly.records.canonical import canonical_json
 from gadfly.records.reviews import Review, ReviewKind
 from gadfly.store.audit import note
 from gadfly.store.database import clock
-from gadfly.store.people import Person, lock_person
+from gadfly.store.people import Person, key_of, lock_person
 from gadfly.store.site_tables import audit, people, reviews
-from gadfly.store.store import Store
+from gadfly.store.store import Part
 from gadfly.store.tables import attacks
 from gadfly.store.work import WEEK, May, everywhere, lock_everywhere, signed
 
@@ -98,12 +98,8 @@ _VISIBLE = and_(
 _OF_STUDY = and_(reviews.c.kind == "study", people.c.data_key.is_not(None))
 
 
-class Reviews:
+class Reviews(Part):
     """The reviews of one database."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     # What there is to review
 
@@ -252,9 +248,8 @@ class Reviews:
         """One of this person's own places."""
         this = reviews.c.id == place_id, reviews.c.person_id == person.id
         with self._reading() as c:
-            row = c.execute(
-                select(*_PLACE).where(*this, reviews.c.attack_id.is_not(None))
-            ).one_or_none()
+            query = select(*_PLACE).where(*this, reviews.c.attack_id.is_not(None))
+            row = c.execute(query).one_or_none()
             return None if row is None else _place(row)
 
     def answer(self, person: Person, place: Place, review: Review, *, most: int) -> Kept:
@@ -344,9 +339,7 @@ class Reviews:
         c.execute(insert(reviews).values(row))
 
     def _sealed(self, person: Person, review: Review) -> str:
-        if person.key is None:
-            raise PersonError(f"{person.name} has withdrawn; nothing of theirs can be kept")
-        return self._store.vault.seal(person.key, canonical_json(review).decode())
+        return self._store.vault.seal(key_of(person), canonical_json(review).decode())
 
     # What was said
 
@@ -423,6 +416,4 @@ def _count(what: ColumnElement[bool]) -> ColumnElement[int]:
 
 def _place(row: Any) -> Place:
     place = Place(*row)
-    return Place(
-        place.id, place.attack_id, place.kind, place.state, bool(place.unsure), place.began
-    )
+    return replace(place, unsure=bool(place.unsure))

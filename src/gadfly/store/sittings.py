@@ -15,14 +15,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from gadfly.errors import PersonError
 from gadfly.records.values import Ending, Usage
 from gadfly.store.audit import timestamp
 from gadfly.store.database import clock
-from gadfly.store.people import Person, lock_person
+from gadfly.store.people import Person, key_of, lock_person
 from gadfly.store.rows import Counts, StoredAttack
 from gadfly.store.statements import ADD_COST, BODIES, COLUMNS, END, LIVE, OWN, PLACE, RELEASE
-from gadfly.store.store import Store, cost_row
+from gadfly.store.store import Part, cost_row
 from gadfly.store.tables import attacks, events
 from gadfly.store.work import WEEK, May, everywhere, lock_everywhere, signed
 
@@ -54,12 +53,8 @@ class Appended:
     """Its runner holds the dialogue no longer."""
 
 
-class Sittings:
+class Sittings(Part):
     """The dialogues of people in one database."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     def begin(
         self,
@@ -201,10 +196,8 @@ class Sittings:
         :param release: the runner that took it, and holds the dialogue no longer once it is kept.
         :raises PersonError: the person has withdrawn.
         """
-        if person.key is None:
-            raise PersonError(f"{person.name} has withdrawn; nothing of theirs can be kept")
-        vault, at = self._store.vault, timestamp()
-        sealed = [vault.seal(person.key, body) for body in bodies]
+        key, vault, at = key_of(person), self._store.vault, timestamp()
+        sealed = [vault.seal(key, body) for body in bodies]
         with self._writing() as c:
             if severe is not None:
                 lock_person(c, person.id)
@@ -218,7 +211,7 @@ class Sittings:
             if number != first or not open_:
                 later = of_this, events.c.number >= first, events.c.number < first + len(bodies)
                 there = c.scalars(select(events.c.body).where(*later).order_by(events.c.number))
-                same = [vault.open(person.key, body) for body in there] == list(bodies)
+                same = [vault.open(key, body) for body in there] == list(bodies)
                 return Appended(kept=same, number=number, again=same)
             rows = [
                 {"attack_id": attack.id, "number": first + place, "body": body, "stored_at": at}
@@ -241,9 +234,3 @@ class Sittings:
         this = select(*COLUMNS).where(attacks.c.id == attack_id).with_for_update()
         row = c.execute(this).one()
         return None if row.quarantined_at or row.withdrawn_at else row.ending is None
-
-    def next_number(self, attack_id: int) -> int:
-        """Number that the next event of a dialogue gets."""
-        with self._reading() as c:
-            query = select(func.count()).where(events.c.attack_id == attack_id)
-            return c.scalar(query) or 0

@@ -70,7 +70,7 @@ from gadfly.store.tables import (
     studies,
 )
 
-__all__ = ["Store", "cost_row"]
+__all__ = ["Part", "Store", "cost_row"]
 
 _COSTS = ("calls", "tokens_in", "tokens_out")
 
@@ -474,6 +474,14 @@ class Store:
         )
         with self._reading() as c:
             return {row.attack_id: row.body for row in c.execute(query)}
+
+
+class Part:
+    """What works on some tables of a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reading, self._writing = store.database.reading, store.database.writing
 
 
 def _sums(table: Table) -> list[ColumnElement[int]]:

@@ -30,7 +30,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gadfly.store.people import Person, lock_person
 from gadfly.store.site_tables import people, rates, work
-from gadfly.store.store import Store
+from gadfly.store.store import Part
 
 __all__ = [
     "SILENCE",
@@ -74,11 +74,8 @@ May = Callable[[Sequence[Stretch], float], None]
 server, and the time."""
 
 
-class Work:
+class Work(Part):
     """The time of the people of one database."""
-
-    def __init__(self, store: Store) -> None:
-        self._reading, self._writing = store.database.reading, store.database.writing
 
     def sign(
         self, person: Person, activity: Activity, *, dialogues: int = 0, severe: int = 0

@@ -17,6 +17,7 @@ __all__ = [
     "agreement_table",
     "arms_table",
     "doubts_table",
+    "estimate_cell",
     "outcomes_table",
     "tails_table",
     "terminal_table",
@@ -96,6 +97,29 @@ class TerminalTable:
     """Headings."""
     rows: tuple[tuple[str, ...], ...]
     """Rows in the order of arms."""
+
+
+def estimate_cell(
+    estimate: Estimate,
+    digits: int | None = None,
+    *,
+    percent: bool = False,
+    own: bool = False,
+    why: bool = False,
+) -> Cell:
+    """An estimate above its interval.
+
+    :param digits: after the point; 2, or 1 of percentages, where left out.
+    :param own: beside its own number of observations.
+    :param why: the reason in the interval's place, where there is none.
+    """
+    digits = (1 if percent else 2) if digits is None else digits
+    text = number(estimate.estimate, digits, percent=percent)
+    detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
+    if why and not detail:
+        detail = estimate.reason or ""
+    n = f"n = {estimate.n:,}" if own and estimate.n else ""
+    return Cell(text, detail, n, doubt=estimate.reason is not None)
 
 
 def arms_table(results: Results) -> Table:
@@ -228,13 +252,7 @@ def _cells(arm: ArmResult, names: Iterable[str]) -> Iterator[Cell]:
 
 
 def _cell(estimate: Estimate, name: str, *, own: bool = True) -> Cell:
-    """An estimate above its interval; ``own``: beside its own number of attacks."""
-    percent = name in _PERCENT
-    digits = 1 if percent else 2
-    text = number(estimate.estimate, digits, percent=percent)
-    detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
-    n = f"n = {estimate.n:,}" if own and estimate.n else ""
-    return Cell(text, detail, n, doubt=estimate.reason is not None)
+    return estimate_cell(estimate, percent=name in _PERCENT, own=own)
 
 
 def _counts(outcomes: dict[str, int]) -> tuple[Cell, ...]:

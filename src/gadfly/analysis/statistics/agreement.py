@@ -25,9 +25,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
 
-from gadfly.analysis.bootstrap import Bootstrap, resample, seed_of
+from gadfly.analysis.bootstrap import Bootstrap, expanded_tail, resample, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
@@ -156,16 +155,13 @@ def over_items(
     n = patterns.n
     method = f"{name}; bootstrap of {how.unit}s, expanded percentile, {how.resamples:,} resamples"
     estimate = None if missing else _at_once(of, patterns)
-    ends: tuple[float | None, float | None] = (None, None)
+    ends = None
     reason: str | None = missing or SAME
     if estimate is not None:
         reason = _too_few(patterns, how.unit)
         if reason is None:
             ends, reason = _ends(name, of, patterns, how)
-    low, high = ends
-    return Estimate(
-        estimate=estimate, low=low, high=high, level=how.level, n=n, method=method, reason=reason
-    )
+    return Estimate.of(estimate, ends, level=how.level, n=n, method=method, reason=reason)
 
 
 def _at_once(of: Of, patterns: Patterns) -> float | None:
@@ -185,7 +181,7 @@ def _too_few(patterns: Patterns, unit: str) -> str | None:
 
 def _ends(
     name: str, of: Of, patterns: Patterns, how: Bootstrap
-) -> tuple[tuple[float | None, float | None], str | None]:
+) -> tuple[tuple[float, float] | None, str | None]:
     """The ends of the interval, and why there are none or why they say little."""
     with np.errstate(invalid="ignore", divide="ignore"):
         parts = [of(weights) for weights in _resamples(name, patterns, how)]
@@ -193,10 +189,8 @@ def _ends(
     found = values[np.isfinite(values)]
     if len(found) < (1 - _LOST) * len(values):
         undefined = 1 - len(found) / len(values)
-        return (None, None), f"no interval: not defined in {undefined:.0%} of the resamples"
-    n = patterns.n
-    reach = stdtrit(n - 1, (1 + how.level) / 2) * np.sqrt(n / (n - 1))
-    tail = float(ndtr(-reach))  # expanded percentile
+        return None, f"no interval: not defined in {undefined:.0%} of the resamples"
+    tail = expanded_tail(how.level, patterns.n)
     low, high = (float(x) for x in np.quantile(found, [tail, 1 - tail]))
     if high - low < 1e-12:  # but for rounding
         return (low, high), "the interval is a point: in every resample agreement is the same"

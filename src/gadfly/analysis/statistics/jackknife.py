@@ -173,16 +173,8 @@ def _estimate(what: str, n: int, level: float, found: float, error: float, df: f
 def _made(
     what: str, n: int, level: float, found: float | None, half: float | None, reason: str | None
 ) -> Estimate:
-    ends = (None, None) if found is None or half is None else (found - half, found + half)
-    return Estimate(
-        estimate=found,
-        low=ends[0],
-        high=ends[1],
-        level=level,
-        n=n,
-        method=f"{what}; {METHOD}",
-        reason=reason,
-    )
+    ends = None if found is None or half is None else (found - half, found + half)
+    return Estimate.of(found, ends, level=level, n=n, method=f"{what}; {METHOD}", reason=reason)
 
 
 def _missing(what: str, n: int, level: float, reason: str) -> Estimate:

@@ -92,7 +92,8 @@ def prediction_powered(
     method += ", t interval over members" if members is not None else ", normal interval"
     if n < 2:
         reason = "no attack has a human label" if not n else "only 1 attack has a human label"
-        return Powered(_missing(level, n, method, reason), 0.0)
+        none = Estimate.of(None, None, level=level, n=n, method=method, reason=reason)
+        return Powered(none, 0.0)
     y, f, unseen = people[there], judge[there], judge[~there]
     if members is None:
         power = _by_attack(y, f, unseen) if tuning is None else tuning
@@ -125,7 +126,8 @@ def cut(estimate: Estimate) -> Estimate:
         return estimate.model_copy(update={"low": ends[0], "high": ends[1]})
     if low is not None and high is not None and (high < 0 or low > 1):
         said = f"not estimable: corrected it is {value:.3f}, its whole interval outside 0 to 1"
-        return _missing(estimate.level, estimate.n, estimate.method, said)
+        update = {"estimate": None, "low": None, "high": None, "reason": said}
+        return estimate.model_copy(update=update)
     said = f"corrected it is {value:.3f}, cut to the nearest rate that there is"
     return estimate.model_copy(
         update={
@@ -187,19 +189,5 @@ def _found(y: Floats, value: float, half: float, level: float, method: str, few:
         reason = "no interval: every label is the same"
     elif rare < _FEW:
         reason = f"interval not estimable: only {rare} labels of one kind, it takes {_FEW:g}"
-    there = reason is None
-    return Estimate(
-        estimate=value,
-        low=value - half if there else None,
-        high=value + half if there else None,
-        level=level,
-        n=len(y),
-        method=method,
-        reason=reason,
-    )
-
-
-def _missing(level: float, n: int, method: str, reason: str) -> Estimate:
-    return Estimate(
-        estimate=None, low=None, high=None, level=level, n=n, method=method, reason=reason
-    )
+    ends = (value - half, value + half) if reason is None else None
+    return Estimate.of(value, ends, level=level, n=len(y), method=method, reason=reason)

@@ -75,9 +75,7 @@ def rogan_gladen(
     )
 
     def missing(reason: str) -> Estimate:
-        return Estimate(
-            estimate=None, low=None, high=None, level=level, n=n, method=method, reason=reason
-        )
+        return Estimate.of(None, None, level=level, n=n, method=method, reason=reason)
 
     yes = other_people == 1
     if not n:
@@ -99,17 +97,9 @@ def rogan_gladen(
     theta = (p + c - 1) / j
     half = reach * float(np.sqrt(grow * ((u @ [1.0, -theta, 1 - theta]) ** 2).sum())) / j
     few = f"interval not estimable: members count as {worth:.1f}, it takes {REGIME.members:g}"
-    return cut(
-        Estimate(
-            estimate=theta,
-            low=None if worth < REGIME.members else theta - half,
-            high=None if worth < REGIME.members else theta + half,
-            level=level,
-            n=n,
-            method=method,
-            reason=few if worth < REGIME.members else None,
-        )
-    )
+    there = worth >= REGIME.members
+    ends, reason = ((theta - half, theta + half), None) if there else (None, few)
+    return cut(Estimate.of(theta, ends, level=level, n=n, method=method, reason=reason))
 
 
 def _parts(

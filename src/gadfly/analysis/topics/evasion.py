@@ -263,9 +263,7 @@ def _over_refusal(column: Floats, level: float, *, by_phrases: bool) -> Estimate
     if len(known):
         return exact_rate(int(known.sum()), len(known), level=level, what=what)
     reason = "no harmless request was asked, or nobody can tell an evasion"
-    return Estimate(
-        estimate=None, low=None, high=None, level=level, n=0, method=what, reason=reason
-    )
+    return Estimate.of(None, None, level=level, n=0, method=what, reason=reason)
 
 
 def _refused(rows: pl.DataFrame, cells: Cells, how: Bootstrap) -> list[Estimate]:

@@ -266,9 +266,7 @@ def _kept(shares: Floats) -> Estimate:
     if len(shares):
         return bootstrap(Sample.of(shares, None), [Mean()], how=how, seed=0)[0]
     reason = f"fewer than {_FEW} different attacks are not laid out by UMAP"
-    return Estimate(
-        estimate=None, low=None, high=None, level=0.95, n=0, method="mean", reason=reason
-    )
+    return Estimate.of(None, None, level=0.95, n=0, method="mean", reason=reason)
 
 
 def _versions() -> str:

@@ -37,6 +37,7 @@ __all__ = [
     "People",
     "TopShare",
     "Trend",
+    "by_brief",
     "people",
 ]
 
@@ -143,12 +144,7 @@ def people(
     :param how: level, and resamples of single groups' intervals.
     """
     how = how or Bootstrap()
-    frame = frame.with_columns(
-        success_rate=(pl.col("rating") >= success_threshold).cast(pl.Float64),
-        member_code=pl.col("member").rank("dense") - 1,
-        arm_code=pl.struct("model_type", "num_params").rank("dense") - 1,
-    )
-    frame, unknown = _in_order(frame)
+    frame, unknown = _in_order(_coded(frame, success_threshold))
     groups = {
         column: tuple(_group(part, column, success_threshold, how) for part in parts)
         for column in _GROUPS
@@ -162,6 +158,32 @@ def people(
         contrasts=tuple(
             found for column in groups for found in _contrasts(frame, column, design, how.level)
         ),
+    )
+
+
+def by_brief(
+    frame: pl.DataFrame, first: str, *, success_threshold: float, how: Bootstrap | None = None
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """The success rate under each brief, and that under each other one less that under ``first``.
+
+    Whether two briefs differ is told by the interval of their difference, which takes people as
+    what chance assigned. There is no difference where nobody attacked under ``first``.
+    """
+    how = how or Bootstrap()
+    frame = _coded(frame, success_threshold)
+    parts = {_name(part, "brief"): part for part in _parts(frame, "brief")}
+    rates = {n: _group(p, "brief", success_threshold, how).success_rate for n, p in parts.items()}
+    base = parts.pop(first, None)
+    if base is None:
+        return rates, {}
+    return rates, {n: _less(p, base, "success_rate", how.level) for n, p in parts.items()}
+
+
+def _coded(frame: pl.DataFrame, threshold: float) -> pl.DataFrame:
+    return frame.with_columns(
+        success_rate=(pl.col("rating") >= threshold).cast(pl.Float64),
+        member_code=pl.col("member").rank("dense") - 1,
+        arm_code=pl.struct("model_type", "num_params").rank("dense") - 1,
     )
 
 
@@ -221,9 +243,7 @@ def _trend(
 
 
 def _no_trend(outcome: Outcome, what: str, reason: str, level: float) -> Trend:
-    none = Estimate(
-        estimate=None, low=None, high=None, level=level, n=0, method=what, reason=reason
-    )
+    none = Estimate.of(None, None, level=level, n=0, method=what, reason=reason)
     return Trend(outcome=outcome, slope=none)
 
 
@@ -271,24 +291,22 @@ def _contrasts(
     frame: pl.DataFrame, column: Column, design: Design, level: float
 ) -> list[GroupContrast]:
     first, *others = _parts(frame, column)
-    found = []
-    for second in others:
-        for outcome in _OUTCOMES:
-            sides = [part.drop_nulls(outcome) for part in (first, second)]
-            rows = pl.concat(sides)
-            found.append(
-                GroupContrast(
-                    column=column,
-                    first=_name(first, column),
-                    second=_name(second, column),
-                    outcome=outcome,
-                    difference=difference(
-                        rows[outcome].to_numpy(),
-                        _codes(rows, "member_code"),
-                        np.arange(rows.height) >= sides[0].height,
-                        level=level,
-                    ),
-                    design=design if column == "brief" else "observational",
-                )
-            )
-    return found
+    return [
+        GroupContrast(
+            column=column,
+            first=_name(first, column),
+            second=_name(second, column),
+            outcome=outcome,
+            difference=_less(second, first, outcome, level),
+            design=design if column == "brief" else "observational",
+        )
+        for second in others
+        for outcome in _OUTCOMES
+    ]
+
+
+def _less(second: pl.DataFrame, first: pl.DataFrame, outcome: Outcome, level: float) -> Estimate:
+    sides = [part.drop_nulls(outcome) for part in (first, second)]
+    rows = pl.concat(sides)
+    late = np.arange(rows.height) >= sides[0].height
+    return difference(rows[outcome].to_numpy(), _codes(rows, "member_code"), late, level=level)

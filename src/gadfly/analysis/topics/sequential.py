@@ -213,19 +213,11 @@ class _Study:
             for a, e, lo, hi in zip(at, found[ready], low, high, strict=True)
         )
         end = looks[-1]
-        return looks, Estimate(
-            estimate=end.estimate,
-            low=end.low,
-            high=end.high,
-            level=self.level,
-            n=n,
-            method=method,
-        )
+        ends = end.low, end.high
+        return looks, Estimate.of(end.estimate, ends, level=self.level, n=n, method=method)
 
     def _none(self, whole: float | None, n: int, method: str, reason: str) -> Estimate:
-        return Estimate(
-            estimate=whole, low=None, high=None, level=self.level, n=n, method=method, reason=reason
-        )
+        return Estimate.of(whole, None, level=self.level, n=n, method=method, reason=reason)
 
     def _exact(self, place: int) -> Estimate:
         """Each member's first rated attack on the arm, in the order of the study."""
@@ -235,11 +227,6 @@ class _Study:
         if not len(values):
             return self._none(None, 0, _EXACT, "no attack has a value")
         low, high = bounded_sequence(values / self.top, level=self.level)
-        return Estimate(
-            estimate=float(np.mean(values)),
-            low=float(low[-1]) * self.top,
-            high=float(high[-1]) * self.top,
-            level=self.level,
-            n=len(values),
-            method=_EXACT,
-        )
+        ends = float(low[-1]) * self.top, float(high[-1]) * self.top
+        mean, n = float(np.mean(values)), len(values)
+        return Estimate.of(mean, ends, level=self.level, n=n, method=_EXACT)

@@ -275,9 +275,7 @@ def _mean(values: Floats, rows: pl.DataFrame, level: float, none: str | None) ->
     if none is None and not n:
         none = f"withheld: fewer than {LEAST} people have answered both"
     if none is not None:
-        return Estimate(
-            estimate=None, low=None, high=None, level=level, n=0, method=method, reason=none
-        )
+        return Estimate.of(None, None, level=level, n=0, method=method, reason=none)
     error = float(values.std(ddof=1)) / sqrt(n) if n > 1 else 0.0
     return _rounded(float(values.mean()), error, n - 1, n, rows, level, method)
 
@@ -289,10 +287,13 @@ def _rounded(
     step = float(rows["step"][0])
     sure = people >= _SURE and df > 1 and error > 0
     half = float(t.ppf((1 + level) / 2, df)) * error if sure else 0.0
-    return Estimate(
-        estimate=round(round(mean / step) * step, 6),
-        low=round(floor((mean - half) / step) * step, 6) if sure else None,
-        high=round(ceil((mean + half) / step) * step, 6) if sure else None,
+    low, value, high = (
+        round(steps * step, 6)
+        for steps in (floor((mean - half) / step), round(mean / step), ceil((mean + half) / step))
+    )
+    return Estimate.of(
+        value,
+        (low, high) if sure else None,
         level=level,
         n=rows.height,
         method=f"{method}; rounded to {step:g}",

@@ -112,17 +112,9 @@ def _wilson(hits: int, n: int) -> Estimate:
     method = "share, Wilson score interval"
     if n == 0:
         reason = "no request with these tags"
-        return Estimate(
-            estimate=None, low=None, high=None, level=_LEVEL, n=0, method=method, reason=reason
-        )
+        return Estimate.of(None, None, level=_LEVEL, n=0, method=method, reason=reason)
     p, z2 = hits / n, _Z * _Z
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Estimate(
-        estimate=round(p, 4),
-        low=round(max(0.0, centre - half), 4),
-        high=round(min(1.0, centre + half), 4),
-        level=_LEVEL,
-        n=n,
-        method=method,
-    )
+    ends = round(max(0.0, centre - half), 4), round(min(1.0, centre + half), 4)
+    return Estimate.of(round(p, 4), ends, level=_LEVEL, n=n, method=method)

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from gadfly.analysis.figures.contrasts import Sign, interventions_svg, sizes_svg
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.results import ArmResult
 from gadfly.analysis.topics.cells import OUTCOMES
 from gadfly.analysis.topics.contrasts import KINDS, Contrast, Contrasts
 from gadfly.analysis.topics.traps import Trap
 from gadfly.analysis.words import MARKS, interval, number, safe
-from gadfly.records.estimate import Estimate
 from gadfly.records.spreadsheet import csv_text
 
-__all__ = ["estimate_cell", "section"]
+__all__ = ["section"]
 
 _NAMES = {
     "rating": "mean rating",
@@ -133,7 +132,9 @@ def _table(contrasts: Sequence[Contrast], sign: Sign) -> Table:
         cells = [Cell(f"{_label(named)} {sign(_interventions(named))}".strip())]
         for outcome in OUTCOMES:
             contrast = by_place[outcome, *place]
-            cells.append(estimate_cell(contrast.difference, percent=outcome == "success_rate"))
+            cells.append(
+                estimate_cell(contrast.difference, percent=outcome == "success_rate", why=True)
+            )
             cells.append(Cell(_p(contrast.p_holm), f"BH {_p(contrast.p_bh)}"))
         rows.append(tuple(cells))
     kinds = [kind for kind, *_ in places]
@@ -178,8 +179,8 @@ def _traps_table(traps: Sequence[Trap]) -> Table:
         (
             Cell(f"{safe(trap.second)} − {safe(trap.first)}"),
             Cell(_NAMES[trap.outcome]),
-            estimate_cell(trap.pooled, percent=trap.outcome == "success_rate"),
-            estimate_cell(trap.stratified, percent=trap.outcome == "success_rate"),
+            estimate_cell(trap.pooled, percent=trap.outcome == "success_rate", why=True),
+            estimate_cell(trap.stratified, percent=trap.outcome == "success_rate", why=True),
             Cell(f"{safe(trap.heaviest)}: {number(trap.share, 0, percent=True)} of its side"),
         )
         for trap in traps
@@ -237,11 +238,3 @@ def _p(value: float | None) -> str:
     if value is None:
         return "–"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def estimate_cell(estimate: Estimate, *, percent: bool = False) -> Cell:
-    """An estimate above its interval; the reason where either is missing."""
-    digits = 1 if percent else 2
-    text = number(estimate.estimate, digits, percent=percent)
-    detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
-    return Cell(text, detail or estimate.reason or "", doubt=estimate.low is None)

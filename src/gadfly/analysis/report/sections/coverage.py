@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from gadfly.analysis.report.section import Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.coverage import ClusterRow, CoverageResult, Diversity
 from gadfly.analysis.words import interval, number, safe
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
 
+_cell = partial(estimate_cell, why=True)
 _TEXTS = {"task_description": "task descriptions", "transcript": "transcripts"}
 _UPWORK = {"true": "Members from Upwork", "false": "Other members"}
 _HEADS = {"brief": "Brief", "team_type": "Team"}
@@ -241,11 +243,3 @@ def _count(n: int, what: str) -> str:
 
 def _shown(estimate: Estimate, *, percent: bool = False) -> str:
     return interval(estimate, 1 if percent else 2, percent=percent)
-
-
-def _cell(estimate: Estimate, digits: int = 2, *, percent: bool = False) -> Cell:
-    digits = 1 if percent else digits
-    text = number(estimate.estimate, digits, percent=percent)
-    if estimate.estimate is None:
-        return Cell(text, estimate.reason or "")
-    return Cell(text, interval(estimate, digits, percent=percent)[len(text) + 1 :] or "no interval")

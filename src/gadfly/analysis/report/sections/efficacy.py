@@ -7,9 +7,9 @@ from statistics import NormalDist
 
 from gadfly.analysis.figures.efficacy import efficacy_svg
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.efficacy import Efficacy
-from gadfly.analysis.words import interval, number
+from gadfly.analysis.words import number
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -103,12 +103,8 @@ def _figure(found: Efficacy, svg: str) -> Figure:
 def _numbers(found: Efficacy) -> Table:
     counts = (found.more_effective, found.less_effective)
     more, less = ("–" if count is None else f"{count:,}" for count in counts)
-    gini = number(found.gini.estimate)
     rows = (
-        (
-            Cell("Gini coefficient of attacks"),
-            Cell(gini, interval(found.gini)[len(gini) + 1 :], doubt=found.gini.reason is not None),
-        ),
+        (Cell("Gini coefficient of attacks"), estimate_cell(found.gini)),
         (Cell("Attacks by the busiest tenth"), Cell(number(found.top_tenth, 1, percent=True))),
         (Cell("Members who made 80%"), Cell(f"{found.members_for_80:,}")),
         (Cell("Members more effective than the average"), Cell(more)),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gadfly.analysis.figures.frontier import frontier_csv, frontier_svg, usefulness_of
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.evasion import LEAST_USE, Conduct, Evasion, OverRefusal
 from gadfly.analysis.words import MARKS, arm_label, interval, number
 from gadfly.records.estimate import Estimate
@@ -57,13 +57,6 @@ def _name(arm: Conduct) -> str:
     return arm_label(arm.model_type, arm.num_params)
 
 
-def _cell(estimate: Estimate, *, percent: bool) -> Cell:
-    digits = 1 if percent else 2
-    text = number(estimate.estimate, digits, percent=percent)
-    detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
-    return Cell(text, detail, f"n = {estimate.n:,}" if estimate.n else "", bool(estimate.reason))
-
-
 def _figure(result: Evasion) -> Figure:
     """The plane of usefulness and harmlessness."""
     requests = max(usefulness_of(arm, result).n for arm in result.arms)
@@ -94,10 +87,10 @@ def _table(result: Evasion) -> Table:
     rows = tuple(
         (
             Cell(arm_label(arm.model_type, arm.num_params, arm.mark)),
-            _cell(arm.min_harmlessness, percent=False),
-            _cell(arm.refused_turns, percent=True),
-            _cell(arm.over_refusal, percent=True),
-            _cell(arm.helpfulness, percent=False),
+            estimate_cell(arm.min_harmlessness, own=True),
+            estimate_cell(arm.refused_turns, percent=True, own=True),
+            estimate_cell(arm.over_refusal, percent=True, own=True),
+            estimate_cell(arm.helpfulness, own=True),
             Cell(_place(arm)),
             Cell(_chance(arm.chance_dominated)),
         )
@@ -148,7 +141,7 @@ def _pairs(result: Evasion) -> Table:
     rows = tuple(
         (
             Cell(f"{arm_label(*pair.second)} less {arm_label(*pair.first)}"),
-            _cell(pair.difference, percent=True),
+            estimate_cell(pair.difference, percent=True, own=True),
             Cell(number(pair.p, 4)),
             Cell(number(pair.p_holm, 4)),
         )

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from gadfly.analysis.report.section import Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.results import ArmResult
-from gadfly.analysis.words import interval, marked, number
+from gadfly.analysis.words import marked, number
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
@@ -57,8 +57,8 @@ def _table(
             (
                 Cell(marked(arm)),
                 _published(published, arm.name, what),
-                _cell(iid),
-                _cell(ours),
+                estimate_cell(iid),
+                estimate_cell(ours),
                 Cell(number(wider, 1)),
             )
         )
@@ -94,8 +94,3 @@ def _published(values: Values, arm: str, what: str) -> Cell:
         return Cell("–")
     low, high = (number(values[f"{arm} | interval, {end}"]) for end in ("low", "high"))
     return Cell(number(values[f"{arm} | {what}"]), f"[{low}, {high}]")
-
-
-def _cell(estimate: Estimate) -> Cell:
-    text = number(estimate.estimate)
-    return Cell(text, interval(estimate)[len(text) + 1 :], doubt=estimate.low is None)

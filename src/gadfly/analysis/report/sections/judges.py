@@ -11,7 +11,7 @@ from gadfly.analysis.figures.judges import (
     rates_svg,
 )
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.judges import ArmJudged, Judged, Judges, Swap
 from gadfly.analysis.words import MARKS, arm_label, interval, number, safe
 from gadfly.records.estimate import Estimate
@@ -71,28 +71,21 @@ def _name(judged: Judged) -> str:
     return " ".join(part for part in (safe(judged.name), safe(judged.version)) if part)
 
 
-def _cell(estimate: Estimate, *, percent: bool = True) -> Cell:
-    digits = 1 if percent else 3
-    text = number(estimate.estimate, digits, percent=percent)
-    detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
-    return Cell(text, detail, f"n = {estimate.n:,}" if estimate.n else "", bool(estimate.reason))
-
-
 def _overview(result: Judges) -> Table:
     """Every judge in a row."""
     rows = []
     for judged in result.judges:
         chance = number(judged.calibration.by_chance, 3)
-        error = _cell(judged.calibration.error, percent=False)
+        error = estimate_cell(judged.calibration.error, 3, own=True)
         marks = [sum(arm.mark == mark for arm in judged.arms) for mark in MARKS]
         rows.append(
             (
                 Cell(_name(judged)),
                 Cell(f"{judged.scored:,}"),
                 Cell(f"{judged.labelled:,}"),
-                _cell(judged.auc, percent=False),
-                _cell(judged.sensitivity),
-                _cell(judged.specificity),
+                estimate_cell(judged.auc, 3, own=True),
+                estimate_cell(judged.sensitivity, percent=True, own=True),
+                estimate_cell(judged.specificity, percent=True, own=True),
                 Cell(error.text, f"by chance {chance}" if judged.calibration.by_chance else ""),
                 Cell(" / ".join(map(str, marks))),
             )
@@ -166,12 +159,12 @@ def _arms(judged: Judged, place: int) -> Table:
     rows = tuple(
         (
             Cell(arm_label(arm.model_type, arm.num_params, arm.mark)),
-            _cell(arm.auc, percent=False),
-            _cell(arm.judged_rate),
-            _cell(arm.people_rate),
-            _cell(arm.corrected),
+            estimate_cell(arm.auc, 3, own=True),
+            estimate_cell(arm.judged_rate, percent=True, own=True),
+            estimate_cell(arm.people_rate, percent=True, own=True),
+            estimate_cell(arm.corrected, percent=True, own=True),
             Cell(_BASES[arm.basis], "" if arm.tuning is None else f"λ = {arm.tuning:.2f}"),
-            _cell(arm.extrapolated),
+            estimate_cell(arm.extrapolated, percent=True, own=True),
         )
         for arm in judged.arms
     )
@@ -278,7 +271,7 @@ def _swaps(swaps: Sequence[Swap]) -> Table:
         (
             Cell(f"{safe(swap.first)}, {safe(swap.second)}"),
             Cell(f"{swap.attacks:,}"),
-            _cell(swap.tau, percent=False),
+            estimate_cell(swap.tau, 3, own=True),
             Cell(number(swap.top_changes, 1, percent=True)),
             Cell(number(swap.bottom_changes, 1, percent=True)),
             Cell(f"{len(swap.flips):,}"),

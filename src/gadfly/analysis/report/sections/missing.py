@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gadfly.analysis.report.section import Section
-from gadfly.analysis.report.sections.contrasts import estimate_cell
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.missing import ArmMissing, Bounds, Missing
 from gadfly.analysis.words import number, safe
 
@@ -27,9 +26,9 @@ def section(found: Missing) -> Section:
             Cell(f"{safe(arm.model_type)} {safe(arm.num_params, longest=20)}".strip()),
             Cell(f"{arm.n:,}"),
             Cell(f"{arm.unrated:,}", _outcomes(arm)),
-            estimate_cell(arm.success_rate.rated, percent=True),
+            estimate_cell(arm.success_rate.rated, percent=True, why=True),
             _bounds(arm.success_rate, percent=True),
-            estimate_cell(arm.rating.rated),
+            estimate_cell(arm.rating.rated, why=True),
             _bounds(arm.rating),
         )
         for arm in found.arms

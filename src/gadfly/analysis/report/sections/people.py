@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gadfly.analysis.figures.people import COLUMNS, people_svg
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.people import GAP_MINUTES, GroupContrast, People, Trend
 from gadfly.analysis.words import interval, number, safe
 from gadfly.records.estimate import Estimate
@@ -48,7 +48,7 @@ def _concentration(found: People) -> Table:
         caption="How members share the attacks",
         columns=("", "Found"),
         rows=(
-            (Cell("Gini coefficient"), _cell(made.gini)),
+            (Cell("Gini coefficient"), estimate_cell(made.gini)),
             *tops,
             (Cell("Members who made 80%"), Cell(f"{made.members_for_80:,}")),
         ),
@@ -95,8 +95,8 @@ def _groups(found: People) -> Table:
             Cell(f"{COLUMNS[column]}: {safe(group.name)}"),
             Cell(f"{group.members:,}"),
             Cell(f"{group.attacks:,}"),
-            _cell(group.success_rate, percent=True),
-            _cell(group.min_harmlessness),
+            estimate_cell(group.success_rate, percent=True),
+            estimate_cell(group.min_harmlessness),
         )
         for column, groups in found.groups.items()
         for group in groups
@@ -156,9 +156,3 @@ def _notes(found: People) -> Iterator[str]:
             "Groups marked observational were not made by chance: their members may differ in "
             "much else."
         )
-
-
-def _cell(estimate: Estimate, *, percent: bool = False) -> Cell:
-    text = number(estimate.estimate, 1 if percent else 2, percent=percent)
-    shown = interval(estimate, 1 if percent else 2, percent=percent)
-    return Cell(text, shown[len(text) + 1 :], doubt=estimate.reason is not None)

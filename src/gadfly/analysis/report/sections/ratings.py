@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gadfly.analysis.coefficients import Coefficients
 from gadfly.analysis.report.section import Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.ratings import CriterionAgreement, RatingsResult
 from gadfly.analysis.words import interval, number, safe
 from gadfly.records.estimate import Estimate
@@ -82,7 +82,7 @@ def overview(result: RatingsResult) -> Table:
                 Cell(f"{criterion.n_items:,}"),
                 Cell(f"{criterion.n_raters:,}"),
                 Cell(f"{criterion.n_ratings:,}"),
-                *(_cell(estimate) for estimate in (*_main(criterion), fleiss)),
+                *(estimate_cell(estimate, own=True) for estimate in (*_main(criterion), fleiss)),
             )
         )
     columns = (
@@ -150,7 +150,7 @@ def _coefficient_rows(found: Coefficients) -> Iterator[tuple[Cell, ...]]:
     for name, words in _NAMES.items():
         estimate: Estimate = getattr(found, name)
         count = Cell(f"{estimate.n:,}" if estimate.n else "–")
-        yield Cell(words), _cell(estimate, own=False), count, Cell(estimate.reason or "")
+        yield Cell(words), estimate_cell(estimate), count, Cell(estimate.reason or "")
 
 
 def _raters(criterion: CriterionAgreement, name: str) -> Table:
@@ -163,8 +163,8 @@ def _raters(criterion: CriterionAgreement, name: str) -> Table:
         (
             Cell(safe(rater.rater)),
             Cell(f"{rater.n:,}"),
-            _cell(rater.with_others),
-            _cell(rater.alpha_without),
+            estimate_cell(rater.with_others, own=True),
+            estimate_cell(rater.alpha_without, own=True),
             Cell(number(rater.accuracy, 0, percent=True)),
         )
         for rater in ordered
@@ -240,10 +240,3 @@ def _notes(result: RatingsResult) -> Iterator[str]:
 
 def _name(criterion: CriterionAgreement) -> str:
     return safe(criterion.name, longest=60)
-
-
-def _cell(estimate: Estimate, *, own: bool = True) -> Cell:
-    """An estimate above its interval and, ``own``, its number of items."""
-    text = number(estimate.estimate)
-    n = f"n = {estimate.n:,}" if own and estimate.n else ""
-    return Cell(text, interval(estimate)[len(text) + 1 :], n, doubt=estimate.reason is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gadfly.analysis.figures.scores import by_rating_svg, distributions_svg
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.scores import Histogram, Pair, Scores
 from gadfly.analysis.words import interval, number
 from gadfly.records.estimate import Estimate
@@ -113,7 +113,7 @@ def _pairs(scores: Scores) -> Table:
     rows = tuple(
         (
             Cell(f"{_NAMES[p.first]} and {_NAMES[p.second]}"),
-            *(_cell(e) for e in (p.pearson, p.spearman)),
+            *(estimate_cell(e) for e in (p.pearson, p.spearman)),
             Cell(f"{p.pearson.n:,}"),
         )
         for p in scores.pairs
@@ -131,12 +131,6 @@ def _why(scores: Scores) -> str:
     """What is missing, and why."""
     reasons = {e.reason for p in scores.pairs for e in (p.pearson, p.spearman) if e.low is None}
     return "".join(f" * {reason}." for reason in sorted(filter(None, reasons)))
-
-
-def _cell(estimate: Estimate) -> Cell:
-    text = number(estimate.estimate)
-    detail = interval(estimate)[len(text) + 1 :] if estimate.estimate is not None else ""
-    return Cell(text, detail, doubt=estimate.low is None)
 
 
 def _shown(estimate: Estimate) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from gadfly.analysis.figures.sequential import sequential_svg
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.sequential import ContrastSequence, Sequential
-from gadfly.analysis.words import interval, number, safe
-from gadfly.records.estimate import Estimate
+from gadfly.analysis.words import number, safe
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -73,8 +72,8 @@ def _tables(found: Sequential) -> Iterator[Table]:
         rows=tuple(
             (
                 Cell(safe(f"{arm.model_type} {arm.num_params}".strip())),
-                _cell(arm.last, percent=rate),
-                _cell(arm.exact, percent=rate),
+                estimate_cell(arm.last, percent=rate),
+                estimate_cell(arm.exact, percent=rate),
                 Cell(_at(arm.precise_at)),
             )
             for arm in found.arms
@@ -88,7 +87,7 @@ def _tables(found: Sequential) -> Iterator[Table]:
             f"({found.design})",
             columns=("Second less first", "At the end", "Could have stopped after"),
             rows=tuple(
-                (Cell(_name(c)), _cell(c.last, percent=rate), Cell(_at(c.decided_at)))
+                (Cell(_name(c)), estimate_cell(c.last, percent=rate), Cell(_at(c.decided_at)))
                 for c in found.contrasts
             ),
             finding=" ".join(_decided(found)) or "No difference was ever decided.",
@@ -114,10 +113,3 @@ def _name(contrast: ContrastSequence) -> str:
 
 def _at(attacks: int | None) -> str:
     return "never" if attacks is None else f"{attacks:,} attacks"
-
-
-def _cell(estimate: Estimate, *, percent: bool) -> Cell:
-    digits = 1 if percent else 2
-    text = number(estimate.estimate, digits, percent=percent)
-    shown = interval(estimate, digits, percent=percent)
-    return Cell(text, shown[len(text) + 1 :], doubt=estimate.reason is not None)

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from gadfly.analysis.figures.surveys import demographics_svg
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.surveys import LEAST, Choice, Round, Surveys
 from gadfly.analysis.words import interval, number, safe
-from gadfly.records.estimate import Estimate
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -82,7 +81,7 @@ def _items(found: Surveys) -> Table:
                 Cell(f"{safe(item.item)} ({safe(item.instrument)})"),
                 Cell(f"{item.people:,}"),
                 Cell(f"{item.mean.n:,}"),
-                _cell(item.mean),
+                estimate_cell(item.mean),
             )
             for item in found.items
         ),
@@ -102,8 +101,8 @@ def _rounds(found: Surveys) -> Table:
                 Cell(f"{safe(r.item)} ({safe(r.instrument)})"),
                 Cell(f"{r.round:,}"),
                 Cell(f"{r.mean.n:,}"),
-                _cell(r.mean),
-                _cell(r.change),
+                estimate_cell(r.mean),
+                estimate_cell(r.change),
             )
             for r in found.rounds
         ),
@@ -143,8 +142,3 @@ def _changes(found: Surveys) -> Iterator[str]:
                 f"{safe(one.item).capitalize()} ({safe(one.instrument)}, {safe(one.asked)}) {way} "
                 f"by answer {one.round:,}: {interval(one.change)}."
             )
-
-
-def _cell(estimate: Estimate) -> Cell:
-    text = number(estimate.estimate)
-    return Cell(text, interval(estimate)[len(text) + 1 :], doubt=estimate.low is None)

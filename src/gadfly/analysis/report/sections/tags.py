@@ -6,11 +6,10 @@ from math import exp
 
 from gadfly.analysis.figures.tags import tags_csv, tags_svg
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.statistics.exact_rate import exact_rate
 from gadfly.analysis.topics.tags import TagCount, TagsResult
 from gadfly.analysis.words import interval, number, safe
-from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
 
@@ -48,7 +47,7 @@ def section(result: TagsResult) -> Section:
             Cell(f"{tag.total:,}"),
             Cell(f"{tag.successful:,}"),
             *((Cell(f"{tag.unrated:,}"),) if unrated else ()),
-            _cell(tag.rate),
+            estimate_cell(tag.rate, percent=True),
         )
         for tag in result.tags
     )
@@ -104,12 +103,6 @@ def _best(result: TagsResult) -> str:
     apart = (least.low or 0.0) > (most.high or 1.0)
     doubt = "" if apart else f" Chance alone may part the extremes of {len(enough)} tags so far."
     return f"Highest rate: {of(high)}; lowest: {of(low)}.{doubt}"
-
-
-def _cell(estimate: Estimate) -> Cell:
-    text = number(estimate.estimate, 1, percent=True)
-    detail = interval(estimate, 1, percent=True)[len(text) + 1 :]
-    return Cell(text, detail, doubt=estimate.reason is not None)
 
 
 def _method(result: TagsResult) -> str:

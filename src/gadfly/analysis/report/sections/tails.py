@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from gadfly.analysis.figures.tails import tails_svg
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.sections.contrasts import estimate_cell
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.tails import TailContrast, Tails
 from gadfly.analysis.words import interval, safe
 from gadfly.records.spreadsheet import csv_text
@@ -63,7 +62,7 @@ def _parts(found: Tails, sentences: tuple[str, ...]) -> Iterator[Figure | Table]
             csv=_csv(found),
         )
     rows = tuple(
-        (Cell(_label(c)), *(estimate_cell(getattr(c, name)) for name in _NAMES))
+        (Cell(_label(c)), *(estimate_cell(getattr(c, name), why=True) for name in _NAMES))
         for c in found.contrasts
     )
     kinds = [c.kind for c in found.contrasts]

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from gadfly.analysis.report.section import Section
-from gadfly.analysis.report.sections.contrasts import estimate_cell
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.static import ArmStatic, Reading, Static
 from gadfly.analysis.topics.turns import ArmTurns, Turns
 from gadfly.analysis.words import interval, number, safe
@@ -40,7 +39,7 @@ def section(found: Turns, readings: Static) -> Section:
 def _turns_table(found: Turns) -> Table:
     names = ("turns", "min_harmlessness", "equal_turns", "correlation")
     rows = tuple(
-        (Cell(_name(arm)), *(estimate_cell(getattr(arm, name)) for name in names))
+        (Cell(_name(arm)), *(estimate_cell(getattr(arm, name), why=True) for name in names))
         for arm in found.arms
     )
     plain, equal = (
@@ -70,7 +69,9 @@ def _turns_table(found: Turns) -> Table:
 
 
 def _first_table(found: Turns) -> Table:
-    rows = tuple((Cell(_name(arm)), *(estimate_cell(e) for e in arm.first)) for arm in found.arms)
+    rows = tuple(
+        (Cell(_name(arm)), *(estimate_cell(e, why=True) for e in arm.first)) for arm in found.arms
+    )
     return Table(
         name="first-replies",
         caption="Mean of the lowest score over the first replies",
@@ -86,7 +87,7 @@ def _first_table(found: Turns) -> Table:
 def _static_table(found: Static) -> Table:
     names = ("prompts", "static", "live", "gap")
     rows = tuple(
-        (Cell(_name(arm)), *(estimate_cell(getattr(arm, name)) for name in names))
+        (Cell(_name(arm)), *(estimate_cell(getattr(arm, name), why=True) for name in names))
         for arm in found.arms
     )
     return Table(
