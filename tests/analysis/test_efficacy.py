@@ -88,7 +88,8 @@ def test_how_many_stand_out_by_chance_is_what_members_alike_would_show() -> None
     """Means of residuals alone, shrunk as the model shrinks, drawn 4,000 times."""
     found = efficacy(planted()[0])
     made = section(found)
-    assert made is not None and isinstance(made.parts[0], Figure)
+    assert made is not None
+    assert isinstance(made.parts[0], Figure)
     said = re.search(r"were all alike, about ([\d.]+) would be on each side", made.parts[0].finding)
     n = np.array([m.attacks for m in found.members])
     half = np.array([(m.high - m.low) / 2 for m in found.members])

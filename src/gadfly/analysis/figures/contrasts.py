@@ -19,8 +19,8 @@ Sign = Callable[[Sequence[str]], str]
 """The sign that the scores of some interventions need."""
 _SHOWN: tuple[Outcome, ...] = ("rating", "min_harmlessness")
 _TITLES = [
-    ["Self-rated success, difference", "above 0: attacks on the first work better"],
-    ["Min harmlessness, difference", "above 0: the first is safer"],
+    ["Self-rated success, difference", "above 0: attacks on the one named first work better"],
+    ["Min harmlessness, difference", "above 0: the one named first is safer"],
 ]
 _SIZE_TITLES = [
     ["Self-rated success, difference", "above 0: attacks on the larger work better"],

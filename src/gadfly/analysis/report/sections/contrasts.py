@@ -138,7 +138,7 @@ def _table(contrasts: Sequence[Contrast], sign: Sign) -> Table:
             cells.append(Cell(_p(contrast.p_holm), f"BH {_p(contrast.p_bh)}"))
         rows.append(tuple(cells))
     kinds = [kind for kind, *_ in places]
-    columns = ["Second less first"]
+    columns = ["Difference"]
     for outcome in OUTCOMES:
         columns += [_NAMES[outcome].capitalize(), "p (Holm)"]
     families = "; ".join(
@@ -189,7 +189,7 @@ def _traps_table(traps: Sequence[Trap]) -> Table:
     return Table(
         name="traps",
         caption="Simpson traps: pooled orders that the strata contradict",
-        columns=("Second less first", "Outcome", "Pooled", "Within strata", "Heaviest arm"),
+        columns=("Difference", "Outcome", "Pooled", "Within strata", "Heaviest arm"),
         rows=rows,
         finding=f"{len(traps):,} pooled orders are contradicted, {clear:,} with both intervals "
         "clear of 0.",

@@ -85,7 +85,7 @@ def _tables(found: Sequential) -> Iterator[Table]:
             name="sequential-contrasts",
             caption=f"Differences of the {_WHAT[found.outcome]}, whenever one stops "
             f"({found.design})",
-            columns=("Second less first", "At the end", "Could have stopped after"),
+            columns=("Difference", "At the end", "Could have stopped after"),
             rows=tuple(
                 (Cell(_name(c)), estimate_cell(c.last, percent=rate), Cell(_at(c.decided_at)))
                 for c in found.contrasts

@@ -47,7 +47,7 @@ def _parts(found: Tails, sentences: tuple[str, ...]) -> Iterator[Figure | Table]
     )
     how = found.contrasts[0].mean.method.split("; ")[-1]
     method = (
-        f"Second less first; intervals: {how}, members drawn once for both arms. Not corrected for "
+        f"Intervals: {how}, members drawn once for both arms. Not corrected for "
         "the number of comparisons. A tail too thin in either arm has no difference."
     )
     svg = tails_svg(found)
@@ -69,7 +69,7 @@ def _parts(found: Tails, sentences: tuple[str, ...]) -> Iterator[Figure | Table]
     yield Table(
         name="tails-table",
         caption="Differences in mean and tail of min harmlessness",
-        columns=("Second less first", *_NAMES.values()),
+        columns=("Difference", *_NAMES.values()),
         rows=rows,
         breaks=frozenset(i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]),
         finding=said,
