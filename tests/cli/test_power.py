@@ -20,8 +20,9 @@ def test_tells_tables_pictures_and_json(study: Path, tmp_path: Path) -> None:
     options = ["power", str(study), "--effect", "0.5", "--simulations", "100"]
     told = gadfly(*options, "--out", "found", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
-    assert "scripted wary small" in told.stdout
-    assert "Assumed: sd 1.5, ICC 0.2" in told.stderr
+    assert "scripted wary − scripted open" in told.stdout
+    assert "sd 3.3, ICC 0.2" in told.stderr
+    assert "whatever the other contrasts show" in told.stderr
     assert (tmp_path / "found" / "power.svg").read_text().startswith("<svg")
     stored = json.loads((tmp_path / "found" / "power.json").read_text())
     again = gadfly(*options, "--json", cwd=tmp_path)
@@ -33,11 +34,11 @@ def test_tells_tables_pictures_and_json(study: Path, tmp_path: Path) -> None:
     ("options", "word"),
     [
         (["--effect", "0"], "effect: got 0"),
-        (["--effect", "0.9", "--outcome", "success"], "less than 0.66"),
+        (["--effect", "0.9", "--outcome", "success"], "less than 0.64"),
         (["--effect", "1", "--icc", "2"], "--icc: got 2"),
         (["--effect", "1", "--gini", "1"], "gini"),
         (["--effect", "1", "--power", "80"], "power: got 80"),
-        (["--effect", "1", "--sd", "100"], "less than or equal to 2"),
+        (["--effect", "1", "--sd", "100"], "less than or equal to 10"),
         (["--effect", "1", "--members", "10000000"], "100000"),
         (["--effect", "1", "--seed", "99999999999999999999999"], "--seed"),
     ],

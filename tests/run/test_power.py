@@ -30,8 +30,10 @@ def test_the_coin_has_the_probabilities_of_the_rule() -> None:
 
 def test_the_coin_fills_the_quotas_and_balances_within_members_as_the_runner_does() -> None:
     quotas, members = [60, 60, 30], 10
-    counts = biased_coin(np.ones((200, members)), quotas, np.random.default_rng(2))
-    assert counts.shape == (200, 3, members)
+    coin = biased_coin(np.ones((200, members)), quotas, np.random.default_rng(2))
+    cells = coin.arm * members + coin.member
+    counts = np.stack([np.bincount(c, minlength=3 * members) for c in cells])
+    counts = counts.reshape(200, 3, members)
     assert (counts.sum(axis=2) == quotas).all()
     spread = (counts[:, 0] - counts[:, 1]).std()
 
@@ -49,6 +51,14 @@ def test_the_coin_fills_the_quotas_and_balances_within_members_as_the_runner_doe
             made[int(drawn.arm), who] += 1
         found.append(made[0] - made[1])
     assert spread == pytest.approx(np.std(found), rel=0.15)
+
+
+def test_a_round_ends_where_an_arm_is_full() -> None:
+    coin = biased_coin(np.ones((5, 4)), [6, 12, 30], np.random.default_rng(4))
+    for arm, number in zip(coin.arm, coin.round, strict=True):
+        for place, now in enumerate(number):
+            full = (np.bincount(arm[:place], minlength=3) >= [6, 12, 30]).sum()
+            assert now == full
 
 
 def test_a_study_file_is_a_plan(tmp_path: Path) -> None:

@@ -1,9 +1,15 @@
 """How likely a study is to find an effect, and the members, attacks of each and arms that it takes.
 
 By simulation (:mod:`gadfly.analysis.trials`), because no formula holds for attacks that few members
-make most of and that a biased coin spreads over arms within each member. With ICC 0 and one attack
-of each member, power is that of Student's t-test; with members in one arm each, the variance is
-1 + (m − 1) ICC times as large (Kish 1965, section 5.4). The tests hold it to both.
+make most of, that a biased coin spreads over arms within each member, and that are compared by
+permutation. What is found is what the report says is found: the contrasts are those that it makes
+of these arms, corrected by Holm among those of their kind, so that more arms cost power twice, by
+fewer attacks on each and by more contrasts. Of every kind the contrast with the fewest attacks is
+simulated; trends are not, for their effect is a slope.
+
+With ICC 0 and one attack of each member, power is that of Student's t-test; with members in one arm
+each, the variance is 1 + (m − 1) ICC times as large (Kish 1965, section 5.4). The tests hold it to
+both, and to the report's own verdicts on simulated frames.
 
 Reference: Arnold, Hogan, Colford & Hubbard 2011, "Simulation methods to estimate design power",
 *BMC Medical Research Methodology* 11:94.
@@ -12,14 +18,16 @@ Reference: Arnold, Hogan, Colford & Hubbard 2011, "Simulation methods to estimat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise, product
 from math import ceil, exp, log
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import ndtri
 
-from gadfly.analysis.sample import Ints
-from gadfly.analysis.trials import Allocate, Assumed, Plan, Trials
+from gadfly.analysis.topics.contrasts import KINDS, Kind, Planned, planned
+from gadfly.analysis.trials import Allocate, Assumed, Effect, Plan, PlannedArm, Trials
 from gadfly.errors import PersonError
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -31,20 +39,31 @@ Progress = Callable[[int, int], None]
 _MEMBERS = (0.25, 0.5, 1.0, 2.0, 4.0)  # times the planned ones
 _EACH = (0.5, 1.0, 2.0)
 _ARMS = (2, 3, 4, 6, 8, 12)
+_MOST = 20_000  # attacks up to which members are doubled again until the target is reached
 _TIMES = {4_000: 2.0, 10_000: 1.0}  # attacks above which only one is varied, and up to how much
-_HALVINGS = 14
-_WIDEST = 4.0  # the largest effect looked for, in standard deviations
+_SEARCH = 5  # studies looked at for the smallest effect, about
+_NEAR = 0.01  # share of the effect asked for to which the smallest is found
 
 
 class ContrastPower(Record):
-    """How likely a difference from the first arm is found."""
+    """How likely a contrast of the report is found."""
 
-    arm: str
-    """Which arm differs."""
-    attacks: int
-    """Attacks on it."""
+    kind: Kind
+    """What it compares."""
+    first: str
+    """Intervention or size that is subtracted."""
+    second: str
+    """Intervention or size that it is subtracted from, on which the effect is."""
+    within: str | None
+    """Size or intervention at which they are compared; null over all shared sizes."""
+    attacks: tuple[int, int]
+    """Attacks on either side; no contrast of the kind has fewer."""
+    family_size: int
+    """Contrasts of the kind in the report, among which Holm corrects."""
     power: Estimate
-    """Share of simulated studies whose interval excludes 0."""
+    """Share of simulated studies in which the report finds it."""
+    width: float | None
+    """Expected width of the report's interval of it; null where none of those looked at has one."""
 
 
 class PowerPoint(Record):
@@ -58,8 +77,12 @@ class PowerPoint(Record):
     """Attacks of a member, on average, over all arms."""
     arms: int
     """Arms that share them."""
+    family_size: int
+    """Contrasts among which Holm corrects."""
     power: Estimate
-    """Of the contrast that the study as planned finds least often."""
+    """Of the contrast with the fewest attacks."""
+    width: float | None
+    """Expected width of its interval; null where none of those looked at has one."""
 
 
 class PowerResult(Record):
@@ -69,8 +92,10 @@ class PowerResult(Record):
     """The study as planned."""
     assumed: Assumed
     """What is taken to be true."""
+    effect: Effect
+    """The effect asked for, on every scale."""
     alpha: float
-    """Two-sided error of each contrast; nothing is corrected for several."""
+    """Two-sided error of each family of contrasts."""
     target: float
     """The power that is wanted."""
     simulations: int
@@ -78,14 +103,13 @@ class PowerResult(Record):
     seed: int
     """From which all follows."""
     contrasts: tuple[ContrastPower, ...]
-    """As planned, every arm against the first."""
-    smallest_effect: float | None
-    """Smallest effect found with the wanted power in the study as planned; null beyond four
-    standard deviations (or a rate of 1)."""
+    """As planned, one contrast of each kind that the report makes; the rest is about the first."""
+    smallest_effect: Effect | None
+    """Smallest effect found with the wanted power in the study as planned; null where none is."""
     curve: tuple[PowerPoint, ...]
     """More and fewer members, and attacks of each."""
     by_arms: tuple[PowerPoint, ...]
-    """The planned members and attacks shared by so many equal arms."""
+    """The planned members and attacks shared by so many equal interventions (or sizes)."""
     members_needed: int | None
     """Members needed at the planned attacks of each, read off the curve; null if off it."""
     attacks_needed: int | None
@@ -108,48 +132,68 @@ def power_of(
     """What a study as planned finds, what it could find, and what it would take.
 
     :param allocate: assigns attacks as the study does.
-    :param progress: told how many attacks are assigned, of how many.
-    :raises PersonError: fewer than two arms, or an effect that cannot be.
+    :param progress: told how much of the work is done, of how much.
+    :raises PersonError: no two arms that the report compares, or an effect that cannot be.
     """
-    _check(plan, assumed, target, alpha)
+    for name, value in (("power", target), ("alpha", alpha)):
+        if not 0 < value < 1:
+            raise PersonError(f"{name}: got {value:g}; give a number between 0 and 1")
+    asked = _compared(plan)
+    if not asked:
+        raise PersonError(
+            "power is of a contrast that the report makes: of two interventions at one size, or "
+            "of two sizes of one intervention; no two arms of this study share either"
+        )
+    effect = _effect(assumed)
     trials = Trials(assumed, allocate, alpha, simulations, seed)
-    names = list(plan.quotas)
-    arm = min(range(1, len(names)), key=lambda k: plan.quotas[names[k]])
-    sizes, by_arms = _sizes(plan), _arms(plan)
-    total = sum(p.attacks for p in (plan, *(size for _, size in sizes), *by_arms))
+    sizes, by_arms = _sizes(plan), _arms(plan, asked[0][0].kind)
+    others = [size for _, size in sizes] + by_arms
+    total = plan.attacks * (len(asked) + _SEARCH) + sum(p.attacks for p in others)
     done = 0
 
-    def tell(size: Plan) -> None:
+    def tell(work: int) -> None:
         nonlocal done
-        done += size.attacks
+        done = min(done + work, total)
         if progress is not None:
             progress(done, total)
 
-    planned = trials.counts(plan)
-    contrasts = tuple(
-        ContrastPower(arm=name, attacks=plan.quotas[name], power=trials.power(planned, k))
-        for k, name in enumerate(names)
-        if k
-    )
-    tell(plan)
-    smallest = _smallest(trials, planned, arm, target)
+    attacks = trials.attacks(plan)
 
-    def point(size: Plan, place: int, each: float = 1.0) -> PowerPoint:
-        found = _point(size, each, trials.power(trials.counts(size), place))
-        tell(size)
+    @cache
+    def planned_power(place: int, harm: float) -> tuple[Estimate, float | None]:
+        found = trials.power(plan, attacks, *asked[place], harm)
+        tell(plan.attacks)
         return found
 
-    at_plan = _point(plan, 1.0, contrasts[arm - 1].power)
-    curve = (*(point(size, arm, each) for each, size in sizes), at_plan)
-    shared = tuple(point(size, 1) for size in by_arms)
+    contrasts = [
+        _contrast(plan, contrast, family, *planned_power(place, effect.harm))
+        for place, (contrast, family) in enumerate(asked)
+    ]
+    smallest = _smallest(
+        lambda harm: planned_power(0, harm)[0].estimate or 0, assumed, target, effect.harm
+    )
+
+    def point(size: Plan, each: float = 1.0) -> PowerPoint:
+        contrast, family = _compared(size)[0]
+        found = trials.power(size, trials.attacks(size), contrast, family, effect.harm)
+        tell(size.attacks)
+        return _point(size, each, family, *found)
+
+    first = contrasts[0]
+    at_plan = _point(plan, 1.0, first.family_size, first.power, first.width)
+    curve = [*(point(size, each) for each, size in sizes), at_plan]
+    curve += _onwards(plan, curve, target, point)
+    shared = tuple(point(size) for size in by_arms)
+    tell(total)
     return PowerResult(
         plan=plan,
         assumed=assumed,
+        effect=effect,
         alpha=alpha,
         target=target,
-        simulations=contrasts[0].power.n,
+        simulations=first.power.n,
         seed=seed,
-        contrasts=contrasts,
+        contrasts=tuple(contrasts),
         smallest_effect=smallest,
         curve=tuple(sorted(curve, key=lambda p: (p.times_each, p.members))),
         by_arms=shared,
@@ -161,34 +205,75 @@ def power_of(
     )
 
 
-def _check(plan: Plan, assumed: Assumed, target: float, alpha: float) -> None:
-    if len(plan.quotas) < 2:
-        raise PersonError("power is of a difference between arms: the study needs two arms or more")
+def _compared(plan: Plan) -> list[tuple[Planned, int]]:
+    """Of every kind but trends the contrast with the fewest attacks, and its family's size."""
+    every = [contrast for task in planned(plan.pairs) for contrast in task]
+    quotas = {(arm.model_type, arm.num_params): arm.quota for arm in plan.arms}
+
+    def variance(contrast: Planned) -> float:
+        return sum(weight**2 / quotas[pair] for pair, weight in contrast.weights.items())
+
+    families = [[c for c in every if c.kind == kind] for kind in KINDS if kind != "trend"]
+    return [(max(family, key=variance), len(family)) for family in families if family]
+
+
+def _contrast(
+    plan: Plan, contrast: Planned, family: int, power: Estimate, width: float | None
+) -> ContrastPower:
+    quotas = {(arm.model_type, arm.num_params): arm.quota for arm in plan.arms}
+    sides = [
+        sum(quotas[pair] for pair, weight in contrast.weights.items() if sign * weight > 0)
+        for sign in (-1, 1)
+    ]
+    return ContrastPower(
+        kind=contrast.kind,
+        first=contrast.first,
+        second=contrast.second,
+        within=contrast.within,
+        attacks=(sides[0], sides[1]),
+        family_size=family,
+        power=power,
+        width=width,
+    )
+
+
+def _effect(assumed: Assumed) -> Effect:
+    """The effect asked for, on every scale.
+
+    :raises PersonError: an effect that cannot be.
+    """
     if assumed.effect == 0:
         raise PersonError("effect: got 0; give the difference that the study should find")
-    if assumed.outcome == "success" and not 0 < assumed.base + assumed.effect < 1:
-        raise PersonError(
-            f"effect: got {assumed.effect:g}; with a success rate of {assumed.base:g} on the first "
-            f"arm, give more than {-assumed.base:g} and less than {1 - assumed.base:g}"
-        )
-    for name, value in (("power", target), ("alpha", alpha)):
-        if not 0 < value < 1:
-            raise PersonError(f"{name}: got {value:g}; give a number between 0 and 1")
-
-
-def _smallest(trials: Trials, counts: Ints, arm: int, target: float) -> float | None:
-    """By halving; the sign is that of the effect asked for."""
-    assumed = trials.assumed
     sign = 1.0 if assumed.effect > 0 else -1.0
-    room = (1 - assumed.base) if sign > 0 else assumed.base
-    low, high = 0.0, _WIDEST * assumed.sd if assumed.outcome == "rating" else room * 0.999
-    if (trials.power(counts, arm, sign * high).estimate or 0) < target:
-        return None
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        enough = (trials.power(counts, arm, sign * middle).estimate or 0) >= target
-        low, high = (low, middle) if enough else (middle, high)
-    return sign * high
+
+    def off(harm: float) -> float:
+        return float(getattr(assumed.effect_of(sign * harm), assumed.outcome)) - assumed.effect
+
+    if sign * off(assumed.widest) <= 0:
+        most = assumed.effect + off(assumed.widest)
+        raise PersonError(
+            f"effect: got {assumed.effect:g}; with a success rate of {assumed.base:g} on the other "
+            f"arms and effects that differ between members by {assumed.spread:g} of their size, "
+            f"give {'less' if sign > 0 else 'more'} than {most:.2f}"
+        )
+    return assumed.effect_of(sign * float(brentq(off, 0, assumed.widest, xtol=1e-9)))
+
+
+def _smallest(
+    power_at: Callable[[float], float], assumed: Assumed, target: float, asked: float
+) -> Effect | None:
+    """The smallest effect that reaches the target; its sign is that of the effect asked for."""
+
+    def beyond(times: float) -> float:
+        share = power_at(times * asked) if times else 0.0
+        return float(ndtri(np.clip(share, 1e-3, 1 - 1e-3)) - ndtri(target))
+
+    low, high, most = 0.0, 1.0, assumed.widest / abs(asked)
+    while beyond(high) < 0:
+        if high >= most:
+            return None
+        low, high = high, min(2 * high, most)
+    return assumed.effect_of(asked * float(brentq(beyond, low, high, xtol=_NEAR, rtol=_NEAR)))
 
 
 def _sizes(plan: Plan) -> list[tuple[float, Plan]]:
@@ -199,34 +284,60 @@ def _sizes(plan: Plan) -> list[tuple[float, Plan]]:
         members = round(plan.members * times)
         along = most == 4 or (times * each <= most and 1 in (times, each))
         if along and members >= 2 and (times, each) != (1, 1):
-            factor = each * members / plan.members
-            quotas = {name: max(1, round(n * factor)) for name, n in plan.quotas.items()}
-            found.append((each, Plan(members=members, quotas=quotas, gini=plan.gini)))
+            found.append((each, _resized(plan, members, each)))
     return found
 
 
-def _arms(plan: Plan) -> list[Plan]:
-    """The same attacks shared by other numbers of equal arms."""
+def _onwards(
+    plan: Plan, curve: list[PowerPoint], target: float, point: Callable[[Plan], PowerPoint]
+) -> list[PowerPoint]:
+    """More members than the curve has, doubled until the target is reached."""
+    last = max((p for p in curve if p.times_each == 1), key=lambda p: p.members)
+    found: list[PowerPoint] = []
+    while (last.power.estimate or 0) < target:
+        size = _resized(plan, 2 * last.members, 1.0)
+        if size.attacks > _MOST:
+            break
+        last = point(size)
+        found.append(last)
+    return found
+
+
+def _resized(plan: Plan, members: int, each: float) -> Plan:
+    """So many members, each with so many times the planned attacks."""
+    factor = each * members / plan.members
+    arms = [
+        arm.model_copy(update={"quota": max(1, round(arm.quota * factor))}) for arm in plan.arms
+    ]
+    return Plan(members=members, arms=tuple(arms), gini=plan.gini)
+
+
+def _arms(plan: Plan, kind: Kind) -> list[Plan]:
+    """The same attacks shared by other numbers of equal interventions, or of sizes."""
     numbers = [
         k for k in _ARMS if k <= plan.attacks and (plan.attacks <= min(_TIMES) or k in (2, 4, 8))
     ]
-    return [
-        Plan(
-            members=plan.members,
-            quotas={str(k): plan.attacks // arms for k in range(arms)},
-            gini=plan.gini,
-        )
-        for arms in numbers
-    ]
+    found = []
+    for arms in numbers:
+        names = [str(k) for k in range(arms)]
+        pairs = [("all", name) if kind == "size" else (name, "all") for name in names]
+        quota = plan.attacks // arms
+        of = tuple(PlannedArm(model_type=a, num_params=b, quota=quota) for a, b in pairs)
+        found.append(Plan(members=plan.members, arms=of, gini=plan.gini))
+    return found
 
 
-def _point(size: Plan, each: float, power: Estimate) -> PowerPoint:
+def _point(
+    size: Plan, each: float, family: int, power: Estimate, width: float | None
+) -> PowerPoint:
     return PowerPoint(
         members=size.members,
         times_each=each,
         attacks_per_member=size.attacks / size.members,
-        arms=len(size.quotas),
+        arms=len(size.arms),
+        family_size=family,
         power=power,
+        width=width,
     )
 
 

@@ -1,19 +1,27 @@
-"""Simulated studies: how often the project's analysis of a contrast finds an effect that is there.
+"""Simulated studies, analysed by the report's rule: how often it finds an effect that is there.
 
 Every simulated study draws how busy its members are, assigns their attacks as the study would,
-draws outcomes, and asks whether the interval of the difference of two arms (member jackknife, see
-:mod:`gadfly.analysis.statistics.jackknife`) excludes 0. Power is the share that says yes.
+draws ratings by the model of :mod:`gadfly.analysis.simulate`, and tests one contrast as
+:mod:`gadfly.analysis.topics.contrasts` does: by the same studentised statistic, arms permuted
+within member and round of assignment (and size); by its Student's t where no label can move. It is
+found where p ≤ alpha / m, m contrasts being in its family in the report. That is Holm's first step:
+whatever the other contrasts show, Holm finds it too, so the power is at least what is said.
 
 * Activity of members is log-normal; its spread s gives Gini's coefficient G = 2 Φ(s / √2) − 1.
-* A rating is Gaussian: sd² = level of the member (share ``icc``) + the rest. A success is a
-  threshold on a standard Gaussian of the same two parts, so that ``icc`` is on the latent scale.
-* The effect of the second arm differs between members with standard deviation ``spread`` times the
-  effect (for success on the latent scale). Levels cancel where members attack both arms; this does
-  not, so it is what more attacks of the same members cannot buy off.
+* Harm on the second side of the contrast is higher by an effect; a share ``icc`` of its variance is
+  members' levels. The effect differs between members with standard deviation ``spread`` times the
+  effect. Levels cancel where members attack both arms; this does not, so it is what more attacks of
+  the same members cannot buy off.
 
-Each of a hundred allocations (twenty for a very long study) is used for several draws of outcomes;
-the interval of the power is Clopper and Pearson's, with the number of simulations divided by the
-design effect of that, as Korn and Graubard do.
+A permutation test of each simulated study would take hours. Studies of one allocation of attacks
+share their shuffles, and |T*| of all of them is the distribution that each |T| is held against:
+from the share q that reaches |T|, the report's p-value by B permutations is (1 + Binomial(B, q)) /
+(1 + B), and the chance that it is small enough is exact. The tests hold this to permuting each
+study, and to the report on simulated frames.
+
+The interval of the power is Clopper and Pearson's, with the number of simulations divided by the
+design effect of allocations, as Korn and Graubard do. The expected width is the mean width of the
+report's interval (joint cluster bootstrap), over one study of each allocation.
 
 Reference: Korn & Graubard 1998 (see ``korn_graubard``).
 """
@@ -21,31 +29,45 @@ Reference: Korn & Graubard 1998 (see ``korn_graubard``).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, floor, sqrt
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.special import ndtr, ndtri
-from scipy.stats import beta, t
+from scipy.special import ndtri
+from scipy.stats import beta, binom
 
+from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Floats, Ints
-from gadfly.analysis.statistics.jackknife import standard_errors
+from gadfly.analysis.simulate import Settings, on_scale, truth
+from gadfly.analysis.statistics.joint import Totals, contrasted, robust
+from gadfly.analysis.statistics.permutation import TIE, permuted
+from gadfly.analysis.topics.contrasts import PERMUTATIONS, Planned, enough
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
-__all__ = ["Allocate", "Assumed", "Plan", "Trials"]
+__all__ = ["Allocate", "Assumed", "Attacks", "Effect", "Plan", "PlannedArm", "Trials"]
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-Allocate = Callable[[Floats, Sequence[int], np.random.Generator], Ints]
-"""Assigns attacks: how busy members are (allocations, members) and the quota of each arm in, how
-many attacks each made on each arm (allocations, arms, members) out."""
 
-_ALLOCATIONS = 100
+_DRAWS = 40  # of outcomes, for each allocation of attacks
 _FEWER = 20
-_LONG = 10_000  # attacks above which a study is allocated less often
+_LONG = 10_000  # attacks above which there are at most so few allocations
+_BEYOND = 10  # pooled |T*| expected beyond the critical value
+_RESAMPLES = 400  # of the interval whose width is measured
+
+
+class PlannedArm(Record):
+    """One arm as far as power goes."""
+
+    model_type: str
+    """Its intervention."""
+    num_params: str
+    """Its size."""
+    quota: Annotated[int, Field(ge=1)]
+    """Attacks on it."""
 
 
 class Plan(Record):
@@ -53,15 +75,20 @@ class Plan(Record):
 
     members: Annotated[int, Field(ge=2)]
     """How many members there are."""
-    quotas: dict[str, Annotated[int, Field(ge=1)]]
-    """Attacks on each arm, the arm that others are compared with first."""
+    arms: tuple[PlannedArm, ...]
+    """Its arms, in the report's order."""
     gini: Share
     """How unevenly members attack: 0 all alike; 0.80 in Ganguli et al. 2022."""
 
     @property
     def attacks(self) -> int:
         """Attacks on all arms."""
-        return sum(self.quotas.values())
+        return sum(arm.quota for arm in self.arms)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The arms as (model_type, num_params)."""
+        return [(arm.model_type, arm.num_params) for arm in self.arms]
 
 
 class Assumed(Record):
@@ -70,15 +97,70 @@ class Assumed(Record):
     outcome: Literal["rating", "success"]
     """What is compared: mean ratings, or success rates."""
     effect: float
-    """Difference of an arm from the first one: rating points, or a difference of rates."""
-    sd: Annotated[float, Field(gt=0)] = 1.5
-    """Standard deviation of ratings within an arm, in points."""
+    """Difference between the sides of a contrast: rating points, or a difference of rates."""
+    threshold: Annotated[float, Field(gt=0, le=4)] = 3
+    """Lowest rating that is a success."""
     base: Annotated[float, Field(gt=0, lt=1)] = 0.34
-    """Success rate of the first arm."""
+    """Success rate of the other arms."""
+    sd: Annotated[float, Field(ge=0.1, le=10)] = 3.3
+    """Standard deviation of harm within an arm, in steps of the scale before it is cut to 0-4. With
+    3.3 and a success rate of 0.34 ratings spread as in Ganguli et al. 2022 (42% are 0)."""
     icc: Share = 0.2
-    """Share of the variance within an arm that is between members."""
+    """Share of the variance of harm within an arm that is between members."""
     spread: Annotated[float, Field(ge=0)] = 0.5
     """Standard deviation of the effect between members, as a multiple of the effect."""
+
+    @property
+    def widest(self) -> float:
+        """The largest effect on harm for which attacks of a member on an arm still differ."""
+        room = 0.999 * sqrt(2 * (1 - self.icc)) / max(self.spread, 1e-9)
+        return self.sd * min(room, 8.0)
+
+    def settings(self, latent: float) -> Settings:
+        """Arm 0 without and arm 1 with an effect on harm of ``latent``."""
+        apart = self.spread * latent / sqrt(2)
+        return Settings(
+            member_sd=sqrt(self.icc) * self.sd,
+            interaction_sd=abs(apart),
+            attack_sd=sqrt((1 - self.icc) * self.sd**2 - apart**2),
+            rater_sd=0.0,
+            intercept=ceil(self.threshold) - 0.5 + self.sd * float(ndtri(self.base)),
+            effects=(0.0, latent),
+        )
+
+    def effect_of(self, latent: float) -> Effect:
+        """What an effect on harm is on the other scales."""
+        settings = self.settings(latent)
+        rating = [truth(settings, "mean_rating", arm=arm) for arm in (0, 1)]
+        rate = [truth(settings, "rate", arm=arm, threshold=self.threshold) for arm in (0, 1)]
+        return Effect(harm=latent, rating=rating[1] - rating[0], success=rate[1] - rate[0])
+
+
+class Effect(Record):
+    """One effect on three scales."""
+
+    harm: float
+    """On harm, in steps of the rating scale before it is rounded and cut."""
+    rating: float
+    """On the mean rating, in points."""
+    success: float
+    """On the success rate."""
+
+
+@dataclass(frozen=True)
+class Attacks:
+    """Who attacked what, [allocations, attacks], in the order of assignment."""
+
+    member: Ints
+    """Number of the member, from 0."""
+    arm: Ints
+    """Number of the arm, from 0."""
+    round: Ints
+    """Round of assignment: attacks of one round were drawn from the same open arms."""
+
+
+Allocate = Callable[[Floats, Sequence[int], np.random.Generator], Attacks]
+"""Assigns attacks: from how busy members are, (allocations, members), and the quotas of arms."""
 
 
 @dataclass(frozen=True)
@@ -90,68 +172,116 @@ class Trials:
     allocate: Allocate
     """Assigns attacks as the study does."""
     alpha: float
-    """Two-sided error of the contrast."""
+    """Two-sided error of a family of contrasts."""
     simulations: int
     """How many there are, at the least."""
     seed: int
     """From which all follows."""
+
+    def attacks(self, plan: Plan) -> Attacks:
+        """The attacks of many studies of one plan."""
+        rng = self._rng("activity", plan.members, plan.attacks, len(plan.arms))
+        spread = sqrt(2) * float(ndtri((1 + plan.gini) / 2))
+        allocations = max(2, ceil(self.simulations / _DRAWS))
+        if plan.attacks > _LONG:
+            allocations = min(allocations, _FEWER)
+        activity = np.exp(spread * rng.normal(size=(allocations, plan.members)))
+        return self.allocate(activity, [arm.quota for arm in plan.arms], rng)
+
+    def power(
+        self, plan: Plan, attacks: Attacks, contrast: Planned, family: int, harm: float
+    ) -> tuple[Estimate, float | None]:
+        """Power and expected width, with the same draws whatever the effect on harm."""
+        rng = self._rng("outcomes", plan.pairs, sorted(contrast.weights), attacks.arm.shape)
+        found, widths = [], []
+        for study in _studies(plan, attacks, contrast):
+            values = study.values(self.assumed, harm, _DRAWS, rng)
+            found.append(study.found(values, self.alpha, family, int(rng.integers(2**32))))
+            widths += study.width(values[:, 0], int(rng.integers(2**32)))
+        return _rate(np.array(found), _DRAWS), float(np.mean(widths)) if widths else None
 
     def _rng(self, *names: object) -> np.random.Generator:
         """A stream of its own for each purpose."""
         text = repr((self.seed, *names)).encode()
         return np.random.default_rng(int.from_bytes(hashlib.sha256(text).digest()[:8], "big"))
 
-    def counts(self, plan: Plan) -> Ints:
-        """Attacks by allocation, arm and member."""
-        rng = self._rng("activity", plan.members, plan.attacks, len(plan.quotas))
-        spread = sqrt(2) * float(ndtri((1 + plan.gini) / 2))
-        allocations = _FEWER if plan.attacks > _LONG else _ALLOCATIONS
-        activity = np.exp(spread * rng.normal(size=(allocations, plan.members)))
-        return self.allocate(activity, list(plan.quotas.values()), rng)
 
-    def power(self, counts: Ints, arm: int, effect: float | None = None) -> Estimate:
-        """Power of ``arm`` against the first, with the same draws whatever the effect."""
-        rng = self._rng("outcomes", arm, counts.shape)
-        assumed = self.assumed
-        if effect is not None:
-            assumed = assumed.model_copy(update={"effect": effect})
-        draws = ceil(self.simulations / len(counts))
-        found = [self._found(pair, assumed, draws, rng) for pair in counts[:, [0, arm]]]
-        return _rate(np.array(found), draws)
+@dataclass(frozen=True)
+class _Study:
+    """The attacks of one allocation that bear on a contrast."""
 
-    def _found(self, pair: Ints, assumed: Assumed, draws: int, rng: np.random.Generator) -> float:
-        """Share of draws of outcomes, of one allocation, in which the difference is found."""
-        pair = pair[:, pair.any(axis=0)]
-        if not pair.any(axis=1).all():
+    member: Ints
+    group: Ints
+    strata: Ints
+    coefficients: Floats
+    shape: tuple[int, int]
+
+    def values(self, assumed: Assumed, harm: float, draws: int, rng: np.random.Generator) -> Floats:
+        """Outcomes, [attacks, draws]."""
+        model = assumed.settings(harm)
+        level = model.member_sd * rng.normal(size=(self.shape[0], draws))
+        drift = model.interaction_sd * rng.normal(size=(*self.shape, draws))
+        own = model.attack_sd * rng.normal(size=(len(self.member), draws))
+        effect = harm * (self.coefficients[self.group] > 0)
+        rating = on_scale(
+            model.intercept + effect + level[self.member] + drift[self.member, self.group] + own
+        )
+        success = (rating >= assumed.threshold).astype(np.float64)
+        return rating if assumed.outcome == "rating" else success
+
+    def found(self, values: Floats, alpha: float, family: int, seed: int) -> float:
+        """Chance that the report finds the contrast, on average over the draws."""
+        cells = np.unique(np.column_stack([self.strata, self.group]), axis=0)
+        if len(cells) == len(np.unique(self.strata)):  # no label can move
+            each = [self._totals(column) for column in values.T]
+            sums, counts = np.stack([t.sums for t in each]), np.stack([t.counts for t in each])
+            p = robust(Totals(sums, counts, each[0].n), self.coefficients).p
+            return float((p <= alpha / family).mean())
+        last = enough(PERMUTATIONS, family)
+        most = floor((1 + last) * alpha / family + 1e-9) - 1  # of |T*| that may reach |T|
+        if most < 0:
             return 0.0
-        draw = _ratings if assumed.outcome == "rating" else _successes
-        sums = draw(pair, assumed, draws, rng)
-        apart, error, df = standard_errors(sums, np.broadcast_to(pair * 1.0, sums.shape))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            sure = np.abs(apart) > error * t.ppf(1 - self.alpha / 2, df)
-        return float((sure & (df >= 1) & (error > 0)).mean())
+        observed, chance = permuted(
+            values,
+            members=self.member,
+            groups=self.group,
+            strata=self.strata,
+            coefficients=self.coefficients,
+            permutations=max(20, ceil(_BEYOND * family / alpha / values.shape[1])),
+            seed=seed,
+        )
+        pooled = np.sort(np.concatenate([t.ravel() for t in chance]))
+        reached = len(pooled) - np.searchsorted(pooled, observed[:, 0] * (1 - TIE))
+        sure = binom.cdf(most, last, reached / len(pooled))
+        return float(np.where(np.isinf(observed[:, 0]), 0.0, sure).mean())
+
+    def width(self, values: Floats, seed: int) -> list[float]:
+        """Width of the report's interval of one study; empty where it has none."""
+        how = Bootstrap(resamples=_RESAMPLES)
+        totals = self._totals(values)
+        found = contrasted([totals], self.coefficients, how=how, seed=seed, what="")[0][0].estimate
+        return [] if found.low is None or found.high is None else [found.high - found.low]
+
+    def _totals(self, values: Floats) -> Totals:
+        return Totals.of(values, members=self.member, groups=self.group, shape=self.shape)
 
 
-def _ratings(pair: Ints, assumed: Assumed, draws: int, rng: np.random.Generator) -> Floats:
-    """Sums of ratings, (draws, 2, members)."""
-    members = pair.shape[1]
-    level = sqrt(assumed.icc) * assumed.sd * rng.normal(size=(draws, 1, members))
-    effect = assumed.effect * (1 + assumed.spread * rng.normal(size=(draws, members)))
-    rest = sqrt(1 - assumed.icc) * assumed.sd * rng.normal(size=(draws, 2, members))
-    sums = pair * level + np.sqrt(pair) * rest
-    sums[:, 1] += pair[1] * effect
-    return np.asarray(sums)
-
-
-def _successes(pair: Ints, assumed: Assumed, draws: int, rng: np.random.Generator) -> Floats:
-    """Numbers of successes, (draws, 2, members)."""
-    members = pair.shape[1]
-    first, second = float(ndtri(assumed.base)), float(ndtri(assumed.base + assumed.effect))
-    spread = assumed.spread * (second - first)
-    latent = sqrt(assumed.icc) * rng.normal(size=(draws, 1, members)) + np.zeros((1, 2, 1))
-    latent[:, 0] += first
-    latent[:, 1] += second * sqrt(1 + spread**2) + spread * rng.normal(size=(draws, members))
-    return rng.binomial(pair, ndtr(latent / sqrt(1 - assumed.icc))).astype(np.float64)
+def _studies(plan: Plan, attacks: Attacks, contrast: Planned) -> Iterator[_Study]:
+    """What of each allocation bears on a contrast."""
+    involved = [k for k, pair in enumerate(plan.pairs) if pair in contrast.weights]
+    weights = np.array([[contrast.weights[plan.pairs[k]]] for k in involved])
+    group = np.full(len(plan.arms), -1)
+    group[involved] = np.arange(len(involved))
+    sizes = list(dict.fromkeys(plan.pairs[k][1] for k in involved))
+    size = np.array([sizes.index(plan.pairs[k][1]) for k in involved])
+    for member, arm, round_ in zip(attacks.member, attacks.arm, attacks.round, strict=True):
+        here = group[arm] >= 0
+        own = group[arm[here]]
+        who = np.unique(member[here], return_inverse=True)[1]
+        within = [who, round_[here]] + ([size[own]] if contrast.kind.startswith("inter") else [])
+        strata = np.unique(np.column_stack(within), axis=0, return_inverse=True)[1].ravel()
+        shape = int(who.max(initial=0)) + 1, len(involved)
+        yield _Study(who, own, strata, weights, shape)
 
 
 def _rate(found: Floats, draws: int) -> Estimate:

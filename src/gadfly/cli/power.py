@@ -12,8 +12,7 @@ from rich.table import Table
 from gadfly.cli.console import Json, note, out, plain, print_json, progress, settings
 
 if TYPE_CHECKING:
-    from gadfly.analysis.power import PowerResult
-    from gadfly.records.estimate import Estimate
+    from gadfly.analysis.power import ContrastPower, PowerPoint, PowerResult
 
 __all__ = ["power"]
 
@@ -23,7 +22,7 @@ def power(
     effect: Annotated[
         float,
         typer.Option(
-            help="Difference of an arm from the first that the study should find: in rating points "
+            help="Difference between two arms that the study should find: in rating points "
             "(0 to 4), or in success rates (0.1 is ten percent more) with --outcome success."
         ),
     ],
@@ -34,7 +33,9 @@ def power(
     target: Annotated[
         float, typer.Option("--power", help="Power that is wanted, between 0 and 1.")
     ] = 0.8,
-    alpha: Annotated[float, typer.Option(help="Two-sided error of each contrast.")] = 0.05,
+    alpha: Annotated[
+        float, typer.Option(help="Two-sided error of each family of contrasts.")
+    ] = 0.05,
     members: Annotated[
         int | None,
         typer.Option(min=2, max=100_000, help="Members, if not as many as the study file says."),
@@ -48,7 +49,7 @@ def power(
     ] = None,
     icc: Annotated[
         float | None,
-        typer.Option(help="Share of the variance within an arm that is between members; 0.2."),
+        typer.Option(help="Share of the variance of harm in an arm that is between members; 0.2."),
     ] = None,
     spread: Annotated[
         float | None,
@@ -58,9 +59,15 @@ def power(
         ),
     ] = None,
     sd: Annotated[
-        float | None, typer.Option(max=2, help="Standard deviation of ratings within an arm; 1.5.")
+        float | None,
+        typer.Option(
+            help="Standard deviation of harm within an arm, in steps of the scale before it is cut "
+            "to ratings 0-4; 3.3, with which ratings spread as in Ganguli et al. 2022."
+        ),
     ] = None,
-    base: Annotated[float | None, typer.Option(help="Success rate of the first arm; 0.34.")] = None,
+    base: Annotated[
+        float | None, typer.Option(help="Success rate of arms without the effect; 0.34.")
+    ] = None,
     simulations: Annotated[
         int, typer.Option(min=100, help="Simulated studies behind every number.")
     ] = 2000,
@@ -74,11 +81,11 @@ def power(
 ) -> None:
     """Say by simulation what a study can find, and the members, attacks and arms that it takes.
 
-    Members are simulated as unevenly busy as --gini says, and their attacks assigned as the study
-    assigns them: by a biased coin, blind, within each member. A contrast is found where the
-    interval of the difference of two arms, with members as its units, excludes 0. Every arm is
-    compared with the first of the file; nothing is corrected for several comparisons (for k of
-    them, give --alpha 0.05/k). The same seed gives the same numbers.
+    Members are simulated as unevenly busy as --gini says, their attacks are assigned as the study
+    assigns them, and ratings 0-4 are drawn. Found is what `gadfly analyze` will say is found: the
+    same contrasts, by the same permutation test, corrected by Holm among all contrasts of the kind.
+    So more arms cost power twice: fewer attacks on each, and more contrasts. The same seed gives
+    the same numbers.
     """
     from gadfly.analysis.figures.power import power_svg
     from gadfly.analysis.trials import Assumed
@@ -90,7 +97,7 @@ def power(
         Assumed, outcome=outcome, effect=effect, sd=sd, base=base, icc=icc, spread=spread
     )
     options = {} if seed is None else {"seed": seed}
-    with progress("Attacks assigned") as tell:
+    with progress("Simulated attacks") as tell:
         result = study_power(
             study,
             assumed,
@@ -117,24 +124,34 @@ def power(
 
 def _contrasts(result: PowerResult) -> Table:
     """The study as planned."""
-    first, *_ = result.plan.quotas
-    assumed = result.assumed
-    unit = "points of rating" if assumed.outcome == "rating" else "of the success rate"
-    title = f"To find {assumed.effect:+g} {unit}, against {first}"
-    table = _table(title, "Arm", "Attacks", "Power")
+    effect = result.effect
+    title = (
+        f"To find {effect.rating:+.2f} rating points = {100 * effect.success:+.0f} points of the "
+        f"success rate (harm {effect.harm:+.2f})"
+    )
+    table = _table(title, "Fewest attacks of a kind", "Attacks", "Contrasts", "Power", "Width")
     for contrast in result.contrasts:
-        table.add_row(plain(contrast.arm), f"{contrast.attacks:,}", _share(contrast.power))
+        place = f" ({contrast.within})" if contrast.within else ", all sizes"
+        attacks = " + ".join(f"{n:,}" for n in contrast.attacks)
+        table.add_row(
+            plain(f"{contrast.second} − {contrast.first}{place}"),
+            attacks,
+            f"{contrast.family_size}",
+            *_found(contrast),
+        )
     return table
 
 
 def _sizes(result: PowerResult) -> Table:
     """Studies of other sizes, and other numbers of arms."""
-    table = _table("Other sizes", "Members", "Attacks of each", "Arms", "Power")
+    names = "Members", "Attacks of each", "Arms", "Contrasts", "Power", "Width"
+    table = _table("Other sizes, for the first contrast", *names)
     for place, point in enumerate((*result.curve, *result.by_arms)):
         if place == len(result.curve):
             table.add_section()
         each = f"{point.attacks_per_member:,.1f}"
-        table.add_row(f"{point.members:,}", each, f"{point.arms}", _share(point.power))
+        sizes = f"{point.members:,}", each, f"{point.arms}", f"{point.family_size}"
+        table.add_row(*sizes, *_found(point))
     return table
 
 
@@ -145,34 +162,41 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _share(power: Estimate) -> str:
-    """With its Monte Carlo interval."""
+def _found(point: ContrastPower | PowerPoint) -> tuple[str, str]:
+    """Power with its Monte Carlo interval, and the expected width."""
+    power = point.power
     ends = [100 * float(end or 0) for end in (power.estimate, power.low, power.high)]
-    return f"{ends[0]:.0f}% [{ends[1]:.0f}, {ends[2]:.0f}]"
+    width = "–" if point.width is None else f"{point.width:.2f}"
+    return f"{ends[0]:.0f}% [{ends[1]:.0f}, {ends[2]:.0f}]", width
 
 
 def _sentences(result: PowerResult) -> list[str]:
     """What it comes to, and what was assumed."""
     plan, assumed = result.plan, result.assumed
+    first = result.contrasts[0]
     wanted = f"{result.target:.0%} power"
     each = plan.attacks / plan.members
     small = result.smallest_effect
+    arms = "sizes of one intervention" if first.kind == "size" else "interventions of one size"
     told = [
         f"As planned ({plan.members:,} members, {plan.attacks:,} attacks) the smallest effect "
-        f"found with {wanted} is {small:+.2g}."
+        f"found with {wanted} is {small.rating:+.2f} rating points "
+        f"({100 * small.success:+.0f} points of the success rate)."
         if small is not None
         else f"As planned no effect of a plausible size is found with {wanted}.",
         _needed("members", result.members_needed, f"{each:,.1f} attacks each", wanted),
         _needed("attacks of each", result.attacks_needed, f"{plan.members:,} members", wanted),
-        f"The planned attacks carry {result.most_arms} equal arms with {wanted}."
+        f"The planned attacks carry {result.most_arms} equal {arms} with {wanted}."
         if result.most_arms
-        else f"The planned attacks carry no two arms with {wanted}.",
+        else f"The planned attacks carry no two {arms} with {wanted}.",
+        f"Found: p ≤ {result.alpha:g} / contrasts of its kind, by permutation within member and "
+        "round, as in the report; by Holm it is then found whatever the other contrasts show.",
     ]
-    parts = f"sd {assumed.sd:g}" if assumed.outcome == "rating" else f"base rate {assumed.base:g}"
+    spread = f"effects that differ between members by {assumed.spread:g} of their size"
     told.append(
-        f"Assumed: {parts}, ICC {assumed.icc:g}, effects that differ between members by "
-        f"{assumed.spread:g} of their size, Gini {plan.gini:.2f}; two-sided alpha "
-        f"{result.alpha:g}; {result.simulations:,} simulated studies, seed {result.seed}."
+        f"Assumed: success rate {assumed.base:g} (rating {assumed.threshold:g} or more) without "
+        f"the effect, sd {assumed.sd:g}, ICC {assumed.icc:g}, {spread}, Gini {plan.gini:.2f}; "
+        f"{result.simulations:,} simulated studies, seed {result.seed}."
     )
     return told
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
+from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.power import PowerResult, power_of
 from gadfly.analysis.sample import Floats, Ints
-from gadfly.analysis.trials import Assumed, Plan
+from gadfly.analysis.trials import Assumed, Attacks, Plan, PlannedArm
 from gadfly.errors import PersonError
 from gadfly.redteam.assignment import ACROSS, FLOOR, WITHIN
 from gadfly.study.protocol import Study, load_study
@@ -42,6 +43,7 @@ def study_power(
     """
     study = load_study(path).study
     plan = plan_of(study, gini=gini, members=members)
+    assumed = assumed.model_copy(update={"threshold": study.success_threshold})
     return power_of(plan, assumed, biased_coin, **({"seed": study.seed} | options))
 
 
@@ -54,15 +56,19 @@ def plan_of(study: Study, *, gini: float | None = None, members: int | None = No
         raise PersonError(f"--gini: got {gini:g}; give a number from 0 to below 1")
     if gini is None and study.members.kind == "simulated":
         gini = float(2 * ndtr(study.members.population.activity_sd / np.sqrt(2)) - 1)
+    quotas = {(arm.arm.model_type, arm.arm.num_params): arm.quota for arm in study.arms}
     return Plan(
         members=max(2, study.members.count if members is None else members),
-        quotas={arm.arm.name: arm.quota for arm in study.arms},
+        arms=tuple(
+            PlannedArm(model_type=kind, num_params=size, quota=quotas[kind, size])
+            for kind, size in arms_in_order(list(quotas))
+        ),
         gini=_PUBLISHED_GINI if gini is None else gini,
     )
 
 
-def biased_coin(activity: Floats, quotas: Sequence[int], rng: np.random.Generator) -> Ints:
-    """Attacks on each arm by each member, (allocations, arms, members), assigned one by one.
+def biased_coin(activity: Floats, quotas: Sequence[int], rng: np.random.Generator) -> Attacks:
+    """Attacks assigned one by one.
 
     :param activity: how busy members are, (allocations, members).
     """
@@ -71,14 +77,16 @@ def biased_coin(activity: Floats, quotas: Sequence[int], rng: np.random.Generato
     ends = np.cumsum(activity, axis=1)
     counts = np.zeros((allocations, members, len(quotas)), dtype=np.int64)
     assigned = np.zeros((allocations, len(quotas)), dtype=np.int64)
-    for _ in range(int(quota.sum())):
+    made = np.empty((3, allocations, int(quota.sum())), dtype=np.int64)
+    for place in range(made.shape[2]):
         who = (ends <= rng.random((allocations, 1)) * ends[:, -1:]).sum(axis=1)
         p = coin_probabilities(quota, assigned, counts[rows, who])
         upto = np.cumsum(p, axis=1)
         arm = (upto <= rng.random((allocations, 1)) * upto[:, -1:]).sum(axis=1)
+        made[:, :, place] = who, arm, (assigned >= quota).sum(axis=1)
         counts[rows, who, arm] += 1
         assigned[rows, arm] += 1
-    return counts.transpose(0, 2, 1)
+    return Attacks(*made)
 
 
 def coin_probabilities(quota: Ints, assigned: Ints, by_member: Ints) -> Floats:

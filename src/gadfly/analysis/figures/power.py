@@ -38,7 +38,7 @@ def power_spec(result: PowerResult) -> dict[str, Any]:
     names = [
         {"place": i, "label": f"{each * times:,.0f} attacks each"} for i, times in enumerate(lines)
     ]
-    arms = len(result.plan.quotas)
+    arms = len(result.plan.arms)
     by_arms = [_data(p, p.arms, lines.index(1.0), p.arms == arms) for p in result.by_arms]
     panels = [_panel(by_members, names, result.target, ["Power by members", "members"])]
     if by_arms:

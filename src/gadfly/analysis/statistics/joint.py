@@ -154,8 +154,9 @@ def robust(totals: Totals, coefficients: Floats) -> Robust:
     """Contrasts with standard errors that respect members; ``coefficients`` [groups, contrasts]."""
     means, size = totals.means(), totals.counts.sum(axis=-2)
     off = totals.sums - np.nan_to_num(means)[..., None, :] * totals.counts
+    left = size[..., None, :] - totals.counts
     # A member who is the whole of a group has nothing off, and nothing is left without.
-    u = np.nan_to_num(_ratio(off, size[..., None, :] - totals.counts), posinf=0, neginf=0)
+    u = off * np.divide(1.0, left, out=np.zeros_like(left), where=left != 0)
     base = totals.counts.reshape(-1, *totals.counts.shape[-2:])[0]
     members = (base @ np.abs(coefficients) > 0).sum(axis=0)
     spread = ((u @ coefficients) ** 2).sum(axis=-2) * (members - 1) / np.maximum(members, 1)

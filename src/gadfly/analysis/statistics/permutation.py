@@ -79,14 +79,19 @@ def permuted(
     rows = np.argsort(cells, kind="stable")
     starts = np.flatnonzero(np.diff(cells[rows], prepend=-1))
     there = ~np.isnan(values[rows])
-    table = np.hstack([np.where(there, values[rows], 0.0), there])
+    whole = bool(there.all())  # then no permutation changes how many values a cell has
+    table = values[rows] if whole else np.hstack([np.where(there, values[rows], 0.0), there])
     shape = (int(member.max(initial=0)) + 1, n_groups)
     filled = cells[rows][starts]
+    fixed = np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
 
     def statistic(parts: list[Floats]) -> Floats:
-        dense = np.zeros((len(parts), shape[0] * shape[1], table.shape[1]))
-        dense[:, filled] = np.stack(parts)
-        sums, counts = np.split(np.moveaxis(dense, 1, 2).reshape(len(parts), -1, *shape), 2, axis=1)
+        dense = np.zeros((len(parts), table.shape[1], shape[0] * shape[1]))
+        dense[:, :, filled] = np.stack(parts).transpose(0, 2, 1)
+        sums = dense.reshape(len(parts), -1, *shape)
+        counts: Floats = fixed[None, None]
+        if not whole:
+            sums, counts = np.split(sums, 2, axis=1)
         found = robust(Totals(sums, counts, np.empty(0, dtype=np.int64)), coefficients)
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(found.value / found.error)
