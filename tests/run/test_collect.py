@@ -345,3 +345,12 @@ def test_a_runner_ends_what_it_can_when_another_one_amends_the_study(
         found = Counter(a.arm.name for a in gather(mine, over_only=False).values())
         assert found == {"new small": 3}
     assert collected(path).attacks == 30
+
+
+def test_the_studys_rule_of_tags_holds_unless_another_is_asked_for(make_study: MakeStudy) -> None:
+    path = make_study(arms=[arm("open", quota=2)], review={"tag_rule": "majority"})
+    collected(path)
+    found = read(path)
+    for asked, used in ((None, "majority"), ("all", "all")):
+        results = found.results(tag_rule=asked, resamples=100, topics=False)
+        assert results.provenance.arguments_used["tag_rule"] == used

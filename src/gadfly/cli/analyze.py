@@ -68,9 +68,11 @@ def analyze(
         typer.Option(help="What counts once in an arm's numbers: every attack, or every member."),
     ] = "attack",
     tags_by: Annotated[
-        Literal["any", "majority", "all"],
-        typer.Option(help="How many of an attack's reviewers must give a tag, in a study."),
-    ] = "any",
+        Literal["any", "majority", "all"] | None,
+        typer.Option(
+            help="How many of an attack's reviewers must give a tag; the study's, or any."
+        ),
+    ] = None,
     earlier: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --texts: what is new against these attacks."),

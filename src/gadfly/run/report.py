@@ -19,6 +19,7 @@ from gadfly.analysis.analyze import analyze
 from gadfly.analysis.questions import Beside
 from gadfly.analysis.results import Design, Mark, Results, SourceInfo
 from gadfly.analysis.results import Scorer as ScorerInfo
+from gadfly.analysis.topics.tags import Rule
 from gadfly.analysis.truth import Truth
 from gadfly.errors import FileProblem
 from gadfly.preference.constant import untrained
@@ -62,12 +63,20 @@ class Analysable:
     design: Design
     notes: tuple[str, ...]
     success_threshold: float
+    tag_rule: Rule = "any"
+    """Which of an attack's reviewers must give a tag, where the caller does not say."""
     truth: Truth | None = None
     """What is known beyond ratings and scores; ``None`` where nothing is."""
     beside: Beside | None = None
     """Reviews and surveys of a study; ``None`` where there are none."""
 
-    def results(self, *, success_threshold: float | None = None, **options: Any) -> Results:
+    def results(
+        self,
+        *,
+        success_threshold: float | None = None,
+        tag_rule: Rule | None = None,
+        **options: Any,
+    ) -> Results:
         """Its analysis, with the options of :func:`gadfly.analysis.analyze.analyze`."""
         return analyze(
             self.frame,
@@ -75,6 +84,7 @@ class Analysable:
             success_threshold=(
                 self.success_threshold if success_threshold is None else success_threshold
             ),
+            tag_rule=tag_rule or self.tag_rule,
             marks=self.marks,
             design=self.design,
             notes=self.notes,
@@ -222,6 +232,7 @@ def analysable_attacks(
         design="randomised",
         notes=tuple(study_notes(study, attacks, left_out(study), truth)),
         success_threshold=file.study.success_threshold,
+        tag_rule=file.study.review.tag_rule,
         truth=truth,
         beside=None if quick else replace(_beside(study, attacks), static=static),
     )
