@@ -19,7 +19,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from gadfly.analysis.report.page import page_html
-from gadfly.analysis.report.sections import figure1
+from gadfly.analysis.report.sections import comparison, figure1
 from gadfly.analysis.report.tables import Table
 from gadfly.analysis.reproduce import figures as figures_module
 from gadfly.analysis.reproduce import identity as identity_module
@@ -187,7 +187,7 @@ def judged(*, shift: float) -> list[Comparison]:
     identity = Identity(kind="released", sentence="", no_verdict=None, checks=())
     own = {
         group.name: {
-            what: Own(value + (0.25 + group.precision) * shift, below=0.25, above=0.25)
+            what: Own(value + (0.25 + group.precision_of(value)) * shift, below=0.25, above=0.25)
             for what, value in group.values.items()
         }
         for group in published().groups
@@ -200,6 +200,40 @@ def test_verdicts() -> None:
     assert {c.verdict for c in judged(shift=-1.0)} == {"reproduced"}
     assert {c.verdict for c in judged(shift=1.01)} == {"differs"}
     assert {c.verdict for c in judged(shift=-1.01)} == {"differs"}
+
+
+@pytest.mark.parametrize(
+    ("group", "what", "half"),
+    [
+        ("released_scores", "mean", 0.00005),  # -0.1336
+        ("released_ratings", "standard deviation", 0.0005),  # 1.636
+        ("table2", "upset", 0.005),  # 0.31
+        ("figure1_left", "plain lm 2.7B | mean rating", 0.005),  # 2.034, as measured in a drawing
+        ("table1", "attacks", 0.0),
+    ],
+)
+def test_a_number_is_as_precise_as_it_was_published(group: str, what: str, half: float) -> None:
+    found = published().group(group)
+    assert found.precision_of(found.values[what]) == pytest.approx(half)
+
+
+def test_what_is_allowed_is_shown_whole() -> None:
+    by_what = {c.what: c for c in judged(shift=0.0) if c.group == "released_scores"}
+    shown = by_what["mean"].model_copy(update={"lowest": -0.00005, "highest": 0.00005})
+    count = next(c for c in judged(shift=0.0) if c.group == "table1")
+    exact = count.model_copy(update={"lowest": 0.0, "highest": 0.0})
+    identity = Identity(kind="released", sentence="", no_verdict=None, checks=())
+    summed, every = comparison.section([shown, exact], identity).parts
+    assert isinstance(every, Table)
+    assert isinstance(summed, Table)
+    assert [cell.text for cell in every.rows[0][1:5]] == [
+        "−0.1336",
+        "−0.13360",
+        "0.00000",
+        "−0.00005 to 0.00005",
+    ]
+    assert [cell.text for cell in every.rows[1][1:5]] == ["1,151", "1,151", "0", "none"]
+    assert summed.rows[1][1].text == "1 published, 1 here"
 
 
 def test_what_a_file_cannot_give_is_not_comparable() -> None:

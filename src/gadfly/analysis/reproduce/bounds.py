@@ -50,7 +50,7 @@ SHARE = 0.05
 """Share of an arm that the filter may have removed."""
 EXACT = "exact"
 """Nothing is allowed."""
-ROUNDED = "last digit"
+ROUNDED = "published precision"
 """The published number's precision is allowed."""
 FILTER = "the filter of 916 attacks"
 """What the filter can have moved is allowed."""

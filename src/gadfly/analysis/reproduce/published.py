@@ -15,12 +15,21 @@ from typing import Literal
 
 from gadfly.records.canonical import Record
 
-__all__ = ["Basis", "Group", "Origin", "Published", "published"]
+__all__ = ["Basis", "Group", "Origin", "Published", "decimals", "published"]
 
 Basis = Literal["figures", "released", "surveys"]
 """What a number is of: 39,877 attacks, the 38,961 released ones, or what people were asked."""
 Origin = Literal["printed", "geometry", "analysis"]
 """Where it is from; ``Published.origins`` has the words."""
+
+
+def decimals(value: float) -> int:
+    """Decimals that a published number was given with, or fewer where it ended in 0.
+
+    >>> decimals(-0.1336), decimals(17739.0)
+    (4, 0)
+    """
+    return len(f"{value!r}".partition(".")[2].removesuffix("0"))
 
 
 class Group(Record):
@@ -39,6 +48,12 @@ class Group(Record):
     exact in every group."""
     values: dict[str, float]
     """The numbers by what they are."""
+
+    def precision_of(self, value: float) -> float:
+        """The precision of one number: at most half of its last digit, unless it was measured."""
+        if self.origin == "geometry":
+            return self.precision
+        return min(self.precision, 0.5 * 10.0 ** -decimals(value))
 
 
 class Published(Record):

@@ -86,7 +86,7 @@ def _quantile(values: Floats, p: float) -> Own:
     found, low, high = (
         float(np.quantile(values, p, method=method)) for method in ("linear", "lower", "higher")
     )
-    return Own(found, high - found, found - low, "last digit, definition of a quantile")
+    return Own(found, high - found, found - low, f"{ROUNDED}, definition of a quantile")
 
 
 def _twelve(column: pl.Series) -> Numbers:
@@ -120,7 +120,7 @@ def _tail(scores: Floats, alpha: float, estimate: Estimate) -> Own:
     count = alpha * len(scores)
     around = [scores[: max(1, k)].mean() for k in (int(count), int(np.ceil(count)))]
     slack = max(abs(float(mean) - estimate.estimate) for mean in around)
-    return Own(estimate.estimate, slack, slack, "last digit, definition of a tail")
+    return Own(estimate.estimate, slack, slack, f"{ROUNDED}, definition of a tail")
 
 
 def _groups(frame: pl.DataFrame) -> Numbers:

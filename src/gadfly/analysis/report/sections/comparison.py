@@ -8,6 +8,7 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table
 from gadfly.analysis.reproduce.compare import Comparison
 from gadfly.analysis.reproduce.identity import Identity
+from gadfly.analysis.reproduce.published import decimals
 from gadfly.analysis.words import number
 
 __all__ = ["headline", "section", "summary"]
@@ -51,8 +52,7 @@ def summary(comparisons: Sequence[Comparison]) -> Table:
     for place in dict.fromkeys(c.place for c in comparisons):
         among = [c for c in comparisons if c.place == place]
         count = {v: sum(c.verdict == v for c in among) for v in ("reproduced", "differs")}
-        off = [abs(c.difference) for c in among if c.difference is not None]
-        digits = 0 if off and max(off).is_integer() else 3
+        ours = sum(c.ours is not None for c in among)
         said = "; ".join(dict.fromkeys(c.shown for c in among if c.verdict == "no verdict"))
         rest = next((c.reason for c in among if c.verdict == "not comparable"), None)
         judged = f"{count['reproduced']} reproduced, {count['differs']} differ"
@@ -60,16 +60,14 @@ def summary(comparisons: Sequence[Comparison]) -> Table:
         rows.append(
             (
                 Cell(place),
-                Cell(f"{len(among)}"),
-                Cell(f"{len(off)}"),
-                Cell(number(max(off), digits) if off else "–"),
+                Cell(f"{len(among)} published, {ours or 'none'} here"),
                 Cell(verdict),
             )
         )
     return Table(
         name="comparison-summary",
         caption="Published numbers, by figure and table",
-        columns=("Where", "Published", "Ours", "Largest difference", "Verdict"),
+        columns=("Where", "Numbers", "Verdict"),
         rows=tuple(rows),
         method="A number agrees where the difference lies within what is stated beside it.",
         words=True,
@@ -83,14 +81,18 @@ def _every(comparisons: Sequence[Comparison]) -> Table:
         if place and found.place != comparisons[place - 1].place:
             starts.add(place)
         digits = _digits(found)
-        allowed = f"{number(found.lowest, digits)} to {number(found.highest, digits)}"
+        finer = digits + 1 if digits else 0  # half of a last digit is allowed
+        allowed = f"{number(found.lowest, finer)} to {number(found.highest, finer)}"
+        exact = found.lowest == found.highest
         rows.append(
             (
                 Cell(f"{found.place}: {found.what}"),
                 Cell(number(found.published, digits)),
-                Cell(number(found.ours, digits)),
-                Cell(number(found.difference, digits)),
-                Cell("–" if found.lowest is None else allowed, found.tolerance),
+                Cell(number(found.ours, finer)),
+                Cell(number(found.difference, finer)),
+                Cell("–")
+                if found.lowest is None
+                else Cell("none" if exact else allowed, "" if exact else f"for {found.tolerance}"),
                 Cell(found.shown, found.reason or "" if found.verdict == "not comparable" else ""),
             )
         )
@@ -110,6 +112,7 @@ def _every(comparisons: Sequence[Comparison]) -> Table:
 
 
 def _digits(found: Comparison) -> int:
-    """Counts without decimals, the others with three."""
+    """Counts without decimals, the others as they were published, with three or more."""
     ours = found.published if found.ours is None else found.ours
-    return 0 if float(found.published).is_integer() and float(ours).is_integer() else 3
+    whole = float(found.published).is_integer() and float(ours).is_integer()
+    return 0 if whole else max(3, decimals(found.published))
