@@ -82,7 +82,8 @@ def _one(group: Group, what: str, value: float, own: Own | None, identity: Ident
     difference = lowest = highest = ours = None
     tolerance = ""
     if own is not None and own.value is not None:
-        precision = 0.0 if isinstance(own.value, int) else group.precision_of(value)  # counts: exact
+        # counts are exact
+        precision = 0.0 if isinstance(own.value, int) else group.precision_of(value)
         ours, difference = float(own.value), float(own.value - value)
         lowest, highest = 0.0 - own.below - precision, own.above + precision
         tolerance = own.why
