@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import re
@@ -12,12 +13,13 @@ import pytest
 
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.figures.palette import DARK, GRID, INK, MUTED, PAPER, TYPE_COLOURS
+from gadfly.analysis.report.page import section_html
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.sections import contrasts as contrasts_section
 from gadfly.analysis.report.sections import missing as missing_section
 from gadfly.analysis.report.sections import tails as tails_section
 from gadfly.analysis.report.sections import turns as turns_section
-from gadfly.analysis.report.tables import Table
+from gadfly.analysis.report.tables import MOST_ROWS, Cell, Table
 from gadfly.analysis.results import ArmResult
 from gadfly.analysis.topics.contrasts import contrasts
 from gadfly.analysis.topics.missing import missing
@@ -177,3 +179,58 @@ def test_what_is_missing_is_bounded_or_said_to_be_nothing() -> None:
     assert {len(row) for row in table.rows} == {len(table.columns)}
     assert "attacker stopped" in table.rows[0][2].detail
     assert section.findings[0].startswith(f"{sum(int(row[2].text) for row in table.rows)} of 400")
+
+
+MANY = [(f"type {i}", size) for i in range(30) for size in ("1B", "2B")]
+
+
+def test_comparisons_grow_as_arms_do_and_what_is_left_out_is_counted() -> None:
+    frame = attacks(MANY, n=12, members=15, missing=0.1)
+    found = contrasts(frame, how=Bootstrap(resamples=100), design="observational")
+    # 29 interventions against one, at two sizes and over both; 30 steps in size and 30 trends
+    assert len(found.contrasts) == 3 * (29 * 3 + 30 * 2)
+    between = [c for c in found.contrasts if c.kind.startswith("intervention")]
+    assert {c.first for c in between} == {"type 0"}
+    report = results(frame, resamples=100, topics=False)
+    section = contrasts_section.section(found, report.arms)
+    assert any("compared with type 0 alone, and 406 other pairs" in note for note in section.notes)
+    drawn = {figure.name: figure.svg for figure in figures(section)}
+    assert "and 58 at single sizes, in the data" in drawn["interventions"]
+    few = drawn["sizes"].count(">and ")
+    assert few == 0  # 60 lines are drawn, all
+    worst = tails(frame, how=Bootstrap(resamples=100))
+    assert sum(c.kind == "intervention" for c in worst.contrasts) == 58
+    gaps = missing(frame, how=Bootstrap(resamples=100))
+    assert gaps.pairs == 58 + 30
+    assert "88 pairs of arms of one size, or of" in missing_section.section(gaps).findings[0]
+
+
+def test_of_a_few_interventions_every_two_are_compared() -> None:
+    few = attacks(MANY[:20], n=4)
+    found = contrasts(few, how=Bootstrap(resamples=100), design="observational")
+    pairs = {(c.first, c.second) for c in found.contrasts if c.kind == "intervention"}
+    assert len(pairs) == 45
+    assert missing(few, how=Bootstrap(resamples=100)).pairs == 190
+
+
+def test_a_trap_among_many_arms_is_the_trap_of_its_two(trapped: pl.DataFrame) -> None:
+    others = attacks(MANY[2:], n=20, members=40).with_columns(pl.col("num_params") + "x")
+    alone = contrasts(trapped, how=HOW, design="observational").traps
+    every = contrasts(pl.concat([trapped, others]), how=HOW, design="observational").traps
+    (one,) = (trap for trap in alone if trap.outcome == "min_harmlessness" and trap.clear)
+    same = [
+        t for t in every if (t.outcome, t.first, t.second) == (one.outcome, one.first, one.second)
+    ]
+    assert [t.pooled.estimate for t in same] == [pytest.approx(one.pooled.estimate)]
+    assert same[0].clear
+
+
+def test_a_page_shows_so_many_rows_and_counts_the_rest() -> None:
+    rows = tuple((Cell(f"row {i}"), Cell(str(i))) for i in range(MOST_ROWS + 7))
+    table = Table("t", "A table", ("a", "b"), rows)
+    html = section_html(Section("s", "A section", "", (table,)))
+    assert html.count("<tr") == 1 + MOST_ROWS
+    assert "Shown are the first 200 of 207 rows; the data hold all." in html
+    (address,) = re.findall(r'href="data:text/csv;base64,([^"]*)"', html)
+    assert len(base64.b64decode(address).decode().splitlines()) == 1 + len(rows)
+    assert not Table("t", "A table", ("a", "b"), rows[:9]).more

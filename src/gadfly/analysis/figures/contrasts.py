@@ -1,7 +1,7 @@
 """Differences between arms as forest plots: interventions at each size, sizes of each intervention.
 
 Left the mean rating, right the mean of min harmlessness; the success rate stands in the data. A
-figure of more rows than a page holds shows the differences over all sizes alone.
+figure of more lines than a page holds shows the differences over all sizes, and counts the others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SIZE_TITLES = [
     ["Self-rated success, difference", "above 0: attacks on the larger work better"],
     ["Min harmlessness, difference", "above 0: the larger is safer"],
 ]
-_MOST = 60  # rows
+_MANY = 60  # lines from which those over all sizes stand alone
 _NAME = 24  # characters of a name
 
 
@@ -36,10 +36,9 @@ def interventions_svg(found: Contrasts, sign: Sign, alpha: float) -> str | None:
     :param alpha: Holm-adjusted p-value below which a point is filled.
     """
     rows = [c for c in found.contrasts if c.kind in ("intervention", "intervention_pooled")]
-    if len(rows) > len(OUTCOMES) * _MOST:
+    every = len(rows)
+    if every > len(OUTCOMES) * _MANY:
         rows = [c for c in rows if c.kind == "intervention_pooled"] or rows
-        kept = list(dict.fromkeys((c.first, c.second, c.within) for c in rows))[:_MOST]
-        rows = [c for c in rows if (c.first, c.second, c.within) in kept]
     groups: list[Group] = []
     for first, second in dict.fromkeys((c.first, c.second) for c in rows):
         own = [c for c in rows if (c.first, c.second) == (first, second)]
@@ -50,6 +49,9 @@ def interventions_svg(found: Contrasts, sign: Sign, alpha: float) -> str | None:
             _line(_size(place), [c for c in own if c.within == place], alpha) for place in places
         ]
         groups.append(Group(heading, tuple(lines)))
+    if len(rows) < every:
+        single = (every - len(rows)) // len(OUTCOMES)
+        groups.append(Group(f"and {single:,} at single sizes, in the data", ()))
     return forest_svg(groups, _TITLES) if groups else None
 
 

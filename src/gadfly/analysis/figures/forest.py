@@ -30,6 +30,7 @@ from gadfly.records.estimate import Estimate
 __all__ = ["Group", "Line", "Point", "forest_svg"]
 
 _GAP = 0.35  # rows of white between two groups
+_MOST = 60  # lines
 _COLOUR = TYPE_COLOURS[2]
 
 
@@ -64,13 +65,24 @@ class Group:
 
 
 def forest_svg(groups: Sequence[Group], titles: Sequence[list[str]], *, width: int = 230) -> str:
-    """The figure as SVG text.
+    """The figure as SVG text; beyond 60 lines it says how many more there are.
 
     :param titles: title and axis title of each panel.
     """
-    rows, lines = _layout(groups)
+    rows, lines = _layout(_cut(groups))
     panels = [_panel(rows, lines, place, title, width) for place, title in enumerate(titles)]
     return svg_of(specification(alt.hconcat(labels(rows), *panels)))
+
+
+def _cut(groups: Sequence[Group]) -> list[Group]:
+    """What a page holds, and a heading that counts the rest."""
+    kept: list[Group] = []
+    room = _MOST
+    for group in groups:
+        kept += [Group(group.heading, group.lines[:room])] if room else []
+        room -= min(room, len(group.lines))
+    gone = sum(len(group.lines) for group in groups) - _MOST
+    return [*kept, Group(f"and {gone:,} more, in the data", ())] if gone > 0 else kept
 
 
 def _layout(groups: Sequence[Group]) -> tuple[Layout, list[tuple[float, Line]]]:

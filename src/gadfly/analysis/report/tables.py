@@ -11,6 +11,7 @@ from gadfly.records.estimate import Estimate
 from gadfly.records.values import OUTCOMES
 
 __all__ = [
+    "MOST_ROWS",
     "Cell",
     "Table",
     "TerminalTable",
@@ -25,6 +26,8 @@ __all__ = [
     "truth_table",
 ]
 
+MOST_ROWS = 200
+"""Rows of a table that a page shows."""
 STATISTIC_NAMES: dict[str, str] = {
     "rating": "Self-rated success",
     "success_rate": "Success rate",
@@ -87,6 +90,18 @@ class Table:
     """Its cells are sentences rather than numbers."""
     folded: bool = False
     """A page folds it away where it is long."""
+
+    @property
+    def shown(self) -> tuple[tuple[Cell, ...], ...]:
+        """The rows that a page shows; its data hold all."""
+        return self.rows[:MOST_ROWS]
+
+    @property
+    def more(self) -> str:
+        """How many it does not show."""
+        if len(self.rows) <= MOST_ROWS:
+            return ""
+        return f"Shown are the first {MOST_ROWS:,} of {len(self.rows):,} rows; the data hold all."
 
 
 @dataclass(frozen=True)

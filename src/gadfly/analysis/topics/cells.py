@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 from typing import Literal
 
 import numpy as np
@@ -14,13 +16,30 @@ from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.joint import Totals
 from gadfly.records.frame import ATTACK_COLUMNS
 
-__all__ = ["OUTCOMES", "Cells", "Outcome", "Pair", "sorted_attacks"]
+__all__ = [
+    "MOST",
+    "MOST_ARMS",
+    "OUTCOMES",
+    "Cells",
+    "Outcome",
+    "Pair",
+    "arm_pairs",
+    "compared",
+    "control",
+    "sorted_attacks",
+    "within_sizes",
+]
 
 Pair = tuple[str, str]
 """An arm as (model_type, num_params)."""
 Outcome = Literal["rating", "success_rate", "min_harmlessness"]
 OUTCOMES: tuple[Outcome, ...] = ("rating", "success_rate", "min_harmlessness")
 """What arms are compared by: mean rating, success rate, mean min harmlessness."""
+
+MOST = 10
+"""Interventions, or sizes, of which every two are compared."""
+MOST_ARMS = 40
+"""Arms of which every two are compared."""
 
 _ORDER = ("member", "model_type", "num_params", "rating", "min_harmlessness", "turns")
 
@@ -36,6 +55,50 @@ def sorted_attacks(frame: pl.DataFrame) -> pl.DataFrame:
         if name not in frame.columns
     ]
     return frame.with_columns(absent).sort(*_ORDER, maintain_order=True)
+
+
+def control(arms: Sequence[Pair], axis: Literal[0, 1] = 0) -> str | None:
+    """The intervention (``axis`` 0) or size (1) that each other is compared with where there are
+    more than :data:`MOST`; ``None`` where every two are compared.
+
+    It is the one that most arms of others share a size (or intervention) with, the first of those:
+    so comparisons grow as arms do, and not as their square. Reference: Dunnett 1955, "A multiple
+    comparison procedure for comparing several treatments with a control", *JASA* 50(272).
+
+    >>> control([("plain", "1B"), ("rlhf", "1B")]), control([(f"t{i}", "1B") for i in range(11)])
+    (None, 't0')
+    """
+    busy: dict[str, int] = dict.fromkeys((arm[axis] for arm in arms), 0)
+    if len(busy) <= MOST:
+        return None
+    others = [arm[1 - axis] for arm in arms]
+    for arm in arms:
+        busy[arm[axis]] += others.count(arm[1 - axis])
+    return max(busy, key=busy.__getitem__)
+
+
+def compared(arms: Sequence[Pair], axis: Literal[0, 1] = 0) -> list[tuple[str, str]]:
+    """The interventions (or sizes) that are compared, in the order of arms; see :func:`control`."""
+    chosen = control(arms, axis)
+    pairs = combinations(dict.fromkeys(arm[axis] for arm in arms), 2)
+    return [pair for pair in pairs if chosen is None or chosen in pair]
+
+
+def within_sizes(arms: Sequence[Pair]) -> list[tuple[int, int]]:
+    """Places of the arms of one size whose interventions are compared."""
+    chosen = set(compared(arms))
+    pairs = combinations(enumerate(arms), 2)
+    return [(i, j) for (i, a), (j, b) in pairs if a[1] == b[1] and (a[0], b[0]) in chosen]
+
+
+def arm_pairs(arms: Sequence[Pair]) -> list[tuple[int, int]]:
+    """Places of arms that are compared whatever they differ in: every two of up to
+    :data:`MOST_ARMS`; of more those :func:`within_sizes`, and each size with the next.
+    """
+    if len(arms) <= MOST_ARMS:
+        return list(combinations(range(len(arms)), 2))
+    steps = pairwise(range(len(arms)))
+    return [*within_sizes(arms), *((i, j) for i, j in steps if arms[i][0] == arms[j][0])]
 
 
 @dataclass(frozen=True)

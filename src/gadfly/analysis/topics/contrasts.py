@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -32,7 +32,7 @@ from gadfly.analysis.sample import Floats
 from gadfly.analysis.statistics.joint import Contrasted, contrasted
 from gadfly.analysis.statistics.multiplicity import benjamini_hochberg, holm
 from gadfly.analysis.statistics.permutation import permutation_p
-from gadfly.analysis.topics.cells import OUTCOMES, Cells, Outcome, Pair, sorted_attacks
+from gadfly.analysis.topics.cells import OUTCOMES, Cells, Outcome, Pair, compared, sorted_attacks
 from gadfly.analysis.topics.traps import Trap, traps
 from gadfly.errors import PersonError
 from gadfly.records.canonical import Record
@@ -214,7 +214,7 @@ def planned(arms: Sequence[Pair]) -> Iterator[list[Planned]]:
     sizes: dict[str, list[str]] = {}
     for kind, size in arms:
         sizes.setdefault(kind, []).append(size)
-    for a, b in combinations(sizes, 2):
+    for a, b in compared(arms):
         shared = [size for size in sizes[a] if size in sizes[b]]
         task = [
             Planned("intervention", a, b, size, {(a, size): -1.0, (b, size): 1.0})

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Annotated, Literal
 
 import numpy as np
@@ -46,7 +45,7 @@ from gadfly.analysis.statistics.mean import Mean
 from gadfly.analysis.statistics.multiplicity import holm
 from gadfly.analysis.statistics.ordering import Flags
 from gadfly.analysis.statistics.rank_stability import resampled_means
-from gadfly.analysis.topics.cells import Cells, sorted_attacks
+from gadfly.analysis.topics.cells import Cells, arm_pairs, sorted_attacks
 from gadfly.preference.lineage import Mark
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -290,7 +289,7 @@ def _compared(evasive: Floats, cells: Cells, how: Bootstrap) -> Iterator[OverRef
     """Each two arms on the requests that every arm answered."""
     asked = np.flatnonzero(~np.isnan(evasive).all(axis=0))
     same = evasive[:, asked][~np.isnan(evasive[:, asked]).any(axis=1)]
-    pairs = list(combinations(range(len(asked)), 2))
+    pairs = arm_pairs([cells.arms[arm] for arm in asked])
     if not pairs or not len(same):
         return
     requests, arms = (places.ravel() for places in np.indices(same.shape))

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -30,7 +29,7 @@ from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.joint import Contrasted, contrasted, side
 from gadfly.analysis.statistics.success_rate import share
-from gadfly.analysis.topics.cells import Cells, sorted_attacks
+from gadfly.analysis.topics.cells import Cells, arm_pairs, sorted_attacks
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import OUTCOMES
@@ -102,7 +101,8 @@ def missing(frame: pl.DataFrame, *, how: Bootstrap, success_threshold: float = 3
         first, *others = (cells.totals(column) for column in columns)
         totals.append(first.beside(*others))
     n = len(cells.arms)
-    each = np.hstack([np.eye(3 * n), _pairs(n)])
+    pairs = arm_pairs(cells.arms)
+    each = np.hstack([np.eye(3 * n), _pairs(n, pairs)])
     found = contrasted(
         totals,
         each,
@@ -126,7 +126,7 @@ def missing(frame: pl.DataFrame, *, how: Bootstrap, success_threshold: float = 3
             )
             for a, arm in enumerate(cells.arms)
         ),
-        pairs=n * (n - 1) // 2,
+        pairs=len(pairs),
         **_settled(found[0][3 * n :]),
     )
 
@@ -162,10 +162,10 @@ def _rates(success: Floats, members: Ints, how: Bootstrap) -> Bounds:
     return _bounds(each, 1.0)
 
 
-def _pairs(n: int) -> Floats:
+def _pairs(n: int, pairs: Sequence[tuple[int, int]]) -> Floats:
     """For each pair of arms: their difference, its lowest and its highest; [3 arms, 3 pairs]."""
     columns = []
-    for a, b in combinations(range(n), 2):
+    for a, b in pairs:
         for subtracted, kept in ((a, b), (a + 2 * n, b + n), (a + n, b + 2 * n)):
             column = np.zeros(3 * n)
             column[subtracted], column[kept] = -1, 1

@@ -16,7 +16,6 @@ Whether static and live order interventions alike is what a static evaluation ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -25,7 +24,7 @@ import polars as pl
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.statistics.joint import Totals, contrasted, side
-from gadfly.analysis.topics.cells import Cells, sorted_attacks
+from gadfly.analysis.topics.cells import Cells, sorted_attacks, within_sizes
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -102,11 +101,7 @@ def static(frame: pl.DataFrame, *, how: Bootstrap, prompts: pl.DataFrame | None 
     turned = attacks["turn_scores"].list.len().sum() > 0  # else the lowest alone was recorded
     lowest_of = by_turn.min() if turned else pl.col("min_harmlessness")
     scores = attacks.select(first=by_turn.first(), lowest=lowest_of)
-    pairs = [
-        (a, b)
-        for a, b in combinations(range(len(cells.arms)), 2)
-        if cells.arms[a][1] == cells.arms[b][1]
-    ]
+    pairs = within_sizes(cells.arms)
     first, lowest = (cells.totals(scores[name].to_numpy()) for name in ("first", "lowest"))
     each = np.eye(len(cells.arms))
     ways = np.hstack([each, _apart(each, pairs)])

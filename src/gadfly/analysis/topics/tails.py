@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -27,7 +27,7 @@ from gadfly.analysis.statistics.joint import REGIME, effective, percentile, side
 from gadfly.analysis.statistics.mean import Mean
 from gadfly.analysis.statistics.protocol import Statistic
 from gadfly.analysis.statistics.quantile import Quantile
-from gadfly.analysis.topics.cells import Cells, Pair, sorted_attacks
+from gadfly.analysis.topics.cells import Cells, Pair, sorted_attacks, within_sizes
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -100,9 +100,8 @@ def tails(frame: pl.DataFrame, *, how: Bootstrap) -> Tails:
 
 def _pairs(arms: Sequence[Pair]) -> Iterator[_Two]:
     places = {arm: i for i, arm in enumerate(arms)}
-    for (i, a), (j, b) in combinations(enumerate(arms), 2):
-        if a[1] == b[1]:
-            yield _Two("intervention", a[0], b[0], a[1], (i, j))
+    for i, j in within_sizes(arms):
+        yield _Two("intervention", arms[i][0], arms[j][0], arms[i][1], (i, j))
     for a, b in pairwise(arms):
         if a[0] == b[0]:
             yield _Two("size", a[1], b[1], a[0], (places[a], places[b]))

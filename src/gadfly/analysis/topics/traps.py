@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy as np
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Ints
 from gadfly.analysis.statistics.joint import Totals, contrasted, side
-from gadfly.analysis.topics.cells import OUTCOMES, Cells, Outcome, Pair
+from gadfly.analysis.topics.cells import OUTCOMES, Cells, Outcome, Pair, compared
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -62,18 +61,18 @@ class _Sides:
 
 def _sides(arms: Sequence[Pair]) -> Iterator[_Sides]:
     """Every two sizes and every two interventions that share a stratum."""
-    axes: tuple[tuple[Literal["sizes", "interventions"], int], ...] = (
+    axes: tuple[tuple[Literal["sizes", "interventions"], Literal[0, 1]], ...] = (
         ("sizes", 1),
         ("interventions", 0),
     )
-    for compared, axis in axes:
-        for a, b in combinations(dict.fromkeys(arm[axis] for arm in arms), 2):
+    for what, axis in axes:
+        for a, b in compared(arms, axis):
             first, second = ([i for i, arm in enumerate(arms) if arm[axis] == x] for x in (a, b))
             strata = {arms[i][1 - axis]: i for i in second}
             both = [(i, strata[s]) for i in first if (s := arms[i][1 - axis]) in strata]
             if both:
                 left, right = zip(*both, strict=True)
-                yield _Sides(compared, a, b, (list(left), list(right)))
+                yield _Sides(what, a, b, (list(left), list(right)))
 
 
 def traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> Iterator[Trap]:
@@ -81,9 +80,10 @@ def traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> 
 
     :param what: what is computed, in words.
     """
-    sides, n_arms = list(_sides(cells.arms)), len(cells.arms)
+    sides = [two for two in _sides(cells.arms) if any(_contradicted(two, t) for t in totals)]
     if not sides:
         return
+    n_arms = len(cells.arms)
     unions = np.zeros((n_arms, 2 * len(sides)))
     matrix = np.zeros((n_arms + 2 * len(sides), 2 * len(sides)))
     for i, two in enumerate(sides):
@@ -98,6 +98,17 @@ def traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> 
             pooled, stratified = row[2 * i].estimate, row[2 * i + 1].estimate
             if (pooled.estimate or 0) * (stratified.estimate or 0) < 0:
                 yield _trap(outcome, two, pooled, stratified, cells.arms, column.n)
+
+
+def _contradicted(two: _Sides, totals: Totals) -> bool:
+    """Whether the means alone say so: of most pairs no more is asked."""
+    sums, counts, means = totals.sums.sum(axis=0), totals.counts.sum(axis=0), totals.means()
+    if np.isnan(means[two.shared[0] + two.shared[1]]).any():
+        return False
+    (pooled, within), (other, inside) = (
+        (sums[half].sum() / counts[half].sum(), means[half].mean()) for half in two.shared
+    )
+    return bool((other - pooled) * (inside - within) < 0)
 
 
 def _trap(

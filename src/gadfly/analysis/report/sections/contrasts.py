@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from gadfly.analysis.figures.contrasts import Sign, interventions_svg, sizes_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.results import ArmResult
-from gadfly.analysis.topics.cells import OUTCOMES
+from gadfly.analysis.topics.cells import OUTCOMES, control
 from gadfly.analysis.topics.contrasts import KINDS, Contrast, Contrasts
 from gadfly.analysis.topics.traps import Trap
 from gadfly.analysis.words import MARKS, interval, number, safe
@@ -44,7 +46,7 @@ def section(found: Contrasts, arms: tuple[ArmResult, ...]) -> Section:
         ),
         parts=tuple(_parts(found, arms)),
         findings=tuple(_trap_sentences(found.traps)),
-        notes=tuple(_notes(found)),
+        notes=(*_notes(found), *_uncompared(arms)),
     )
 
 
@@ -231,6 +233,24 @@ def _notes(found: Contrasts) -> Iterator[str]:
             "A trend in size is conditional on these models: few points that may differ in more "
             "than size."
         )
+
+
+def _uncompared(arms: Sequence[ArmResult]) -> Iterator[str]:
+    """Which pairs are too many to be compared."""
+    pairs = [(arm.model_type, arm.num_params) for arm in arms]
+    every: tuple[tuple[Literal[0, 1], str], ...] = (
+        (0, "interventions"),
+        (1, "sizes, in Simpson traps,"),
+    )
+    for axis, what in every:
+        chosen = control(pairs, axis)
+        if chosen is not None:
+            k = len({pair[axis] for pair in pairs})
+            yield (
+                f"{k:,} {what} are too many for every two to be compared: each is compared with "
+                f"{safe(chosen) or 'the one without a name'} alone, and "
+                f"{math.comb(k - 1, 2):,} other pairs are not."
+            )
 
 
 def _p(value: float | None) -> str:
