@@ -94,7 +94,12 @@ def test_only_the_palettes_colours_are_used_and_the_page_restyles_them() -> None
 def test_the_csv_holds_every_estimate_and_no_formula() -> None:
     found = results(attacks((("=1+1", "2.7B"), ("b", "-1"))))
     rows = list(csv.DictReader(io.StringIO(figure1_csv(found))))
-    assert len(rows) == 2 * len(ESTIMATES)
+    curves = [row for row in rows if row["statistic"] == "density"]
+    assert len(rows) - len(curves) == 2 * len(ESTIMATES)
+    shown = found.arms[1].density
+    assert shown is not None
+    points = [(float(r["score"]), float(r["estimate"])) for r in curves if r["num_params"] == "'-1"]
+    assert points == list(zip(shown.score, shown.density, strict=True))
     assert {row["model_type"] for row in rows} == {"'=1+1", "b"}
     assert {row["num_params"] for row in rows} == {"2.7B", "'-1"}
     first = next(row for row in rows if row["statistic"] == "rating")

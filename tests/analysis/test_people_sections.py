@@ -28,7 +28,7 @@ def test_people_says_what_stands_out_and_what_is_unknown() -> None:
     found = people(planted(learning=0.4), success_threshold=3)
     section = people_section.section(found)
     assert any("min harmlessness rises for each doubling" in s for s in section.findings)
-    figure = parts(section)["people"]
+    figure = parts(section)["people-figure"]
     assert isinstance(figure, Figure)
     assert "learning" in figure.csv
     unknown = people_section.section(people(planted(ordered=False), success_threshold=3))

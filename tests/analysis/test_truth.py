@@ -220,7 +220,7 @@ def test_odd_truths_have_a_report(tmp_path: Path, change: dict[str, pl.Expr], ci
         assert not re.search(r"\bnan\b", path.read_text(encoding="utf-8"), re.IGNORECASE)
     if frame["true_harm"].count() == 0:
         assert made.agreement is None
-        assert "truth.svg" not in {path.name for path in files.figures}
+        assert "truth-figure.svg" not in {path.name for path in files.figures}
 
 
 def test_a_study_without_truth_has_no_such_section(tmp_path: Path) -> None:
@@ -232,13 +232,13 @@ def test_a_study_without_truth_has_no_such_section(tmp_path: Path) -> None:
     assert agreement_table(made) is None
     frame, truth = planted(bias=(0, 0, 0, 2.5), harm=(2.5, 1.5, 1.0, 1.8))
     earlier = write_report(results(frame, truth=truth), tmp_path)
-    assert "truth.svg" in {path.name for path in earlier.figures}
+    assert "truth-figure.svg" in {path.name for path in earlier.figures}
     (tmp_path / "mine.svg").write_text("of the reader")
     files = write_report(made, tmp_path)
     assert "the true" not in files.html.read_text(encoding="utf-8")
     assert "True harm" not in files.markdown.read_text(encoding="utf-8")
     names = {path.name for path in files.figures}
-    assert "truth.svg" not in names
+    assert "truth-figure.svg" not in names
     assert {path.name for path in tmp_path.glob("*.svg")} == names | {"mine.svg"}
 
 
@@ -259,11 +259,14 @@ def test_the_report_shows_it(tmp_path: Path) -> None:
     table = terminal_truth(made)
     assert table is not None
     assert [len(row) for row in table.rows] == [5] * len(made.arms)
-    shown = ["".join(n.itertext()) for n in ET.parse(tmp_path / "truth.svg").iter(f"{SVG}text")]
+    shown = [
+        "".join(n.itertext()) for n in ET.parse(tmp_path / "truth-figure.svg").iter(f"{SVG}text")
+    ]
     for words in ("True harm", "Helpfulness", "Evasion", "Measured against true"):
         assert words in shown
-    rows = list(csv.DictReader(io.StringIO(figure1_csv(made))))
+    rows = list(csv.DictReader(io.StringIO(figure1_csv(made, truth=True))))
     assert sum(row["statistic"] == "truth.evasion" for row in rows) == len(made.arms)
+    assert "truth" not in figure1_csv(made)
     schema = orjson.loads(SCHEMA.read_bytes())
     assert "ArmTruth" in schema["$defs"]
 

@@ -79,8 +79,11 @@ def test_the_whole_report_is_for_everybody(
         "figure11.svg",
         "frontier.svg",
         "interventions.svg",
-        "sequential.svg",
+        "sequential-figure.svg",
     }
+    for name in ("id", "download"):
+        found = page.evaluate(f"[...document.querySelectorAll('[{name}]')].map(e => e.{name})")
+        assert len(found) == len(set(found)), name
     for figure in page.locator("figure").all():
         assert len(figure.locator("figcaption p").first.inner_text()) > 20
         assert figure.locator("a[download]").count() == 1

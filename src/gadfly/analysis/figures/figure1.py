@@ -59,20 +59,23 @@ def figure1_spec(results: Results) -> dict[str, Any]:
     return specification(chart)
 
 
-def figure1_csv(results: Results) -> str:
-    """Every number of the figures' estimates, one line per arm and statistic.
+def figure1_csv(results: Results, *, truth: bool = False) -> str:
+    """Every estimate, a row each, and every point of the curves at its ``score``.
 
-    A name that a spreadsheet would run as a formula is led by an apostrophe.
+    :param truth: those of the figure of truth beside the score instead.
     """
     columns = ["estimate", "low", "high", "level", "n", "method", "reason"]
-    rows = []
+    rows: list[list[object]] = []
     for arm in results.arms:
-        names = [arm.model_type, arm.num_params, arm.lineage_mark]
-        every = [(statistic, getattr(arm, statistic)) for statistic in ESTIMATES]
-        every += [(f"truth.{statistic}", estimate) for statistic, estimate in arm.truth or ()]
-        for statistic, estimate in every:
-            rows.append([*names, statistic, *(getattr(estimate, c) for c in columns)])
-    return csv_text(["model_type", "num_params", "lineage_mark", "statistic", *columns], rows)
+        names: list[object] = [arm.model_type, arm.num_params, arm.lineage_mark]
+        every = [(s, getattr(arm, s)) for s in (("min_harmlessness",) if truth else ESTIMATES)]
+        every += [(f"truth.{s}", estimate) for s, estimate in (arm.truth or ()) if truth]
+        rows += [[*names, s, None, *(getattr(e, c) for c in columns)] for s, e in every]
+        if arm.density and not truth:
+            curve = zip(arm.density.score, arm.density.density, strict=True)
+            rows += [[*names, "density", *point, *[None] * len(columns[1:])] for point in curve]
+    head = ["model_type", "num_params", "lineage_mark", "statistic", "score", *columns]
+    return csv_text(head, rows)
 
 
 def _violins(rows: Layout) -> Any:

@@ -72,7 +72,7 @@ def _figure(found: People, svg: str) -> Figure:
     ]
     level = found.learning[0].slope.level
     return Figure(
-        name="people",
+        name="people-figure",
         title="Members as they go on, and groups of them",
         svg=svg,
         finding=" ".join(_stands_out(found)) or "No change and no difference stands out.",

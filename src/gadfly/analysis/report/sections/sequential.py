@@ -48,7 +48,7 @@ def _figure(found: Sequential, svg: str) -> Figure:
     ]
     level = found.contrasts[0].last.level
     return Figure(
-        name="sequential",
+        name="sequential-figure",
         title=f"Differences from the first arm as the study went ({found.design})",
         svg=svg,
         finding=" ".join(_decided(found)) or "No difference was ever decided.",

@@ -28,7 +28,7 @@ def section(results: Results) -> Section | None:
         else ""
     )
     figure = Figure(
-        name="truth",
+        name="truth-figure",
         title="The measured beside the true",
         svg=svg,
         finding=agreement_sentence(results) or "Conduct of each arm beyond ratings and scores.",
@@ -40,7 +40,7 @@ def section(results: Results) -> Section | None:
             f"hollow point has none.{beside} {signs(results)}"
         ),
         n=f"{results.n_attacks:,} attacks by {results.n_members:,} members",
-        csv=figure1_csv(results),
+        csv=figure1_csv(results, truth=True),
     )
     more = (tables.agreement_table(results), _wrong_pairs(results))
     return Section(
