@@ -41,7 +41,7 @@ def test_hostile_briefs_are_made_safe() -> None:
     found = people(planted().with_columns(brief=brief), success_threshold=3, design="randomised")
     section = people_section.section(found)
     shown = parts(section)
-    figure, table = shown["people"], shown["groups"]
+    figure, table = shown["people-figure"], shown["groups"]
     assert isinstance(figure, Figure)
     assert isinstance(table, Table)
     assert "<b>" not in figure.svg
@@ -56,7 +56,7 @@ def test_stopping_is_told_with_its_place() -> None:
     assert section is not None
     at = found.contrasts[0].decided_at
     assert section.findings[0].endswith(f"could have stopped after {at:,} of 2,000 attacks.")
-    assert list(parts(section)) == ["sequential", "sequential-arms", "sequential-contrasts"]
+    assert list(parts(section)) == ["sequential-figure", "sequential-arms", "sequential-contrasts"]
     unordered = study(1).with_columns(number=pl.lit(None))
     assert sequential_section.section(sequential(unordered, success_threshold=3)) is None
 
