@@ -9,7 +9,7 @@ import pytest
 import gadfly
 from gadfly.analysis.questions import Beside, Texts
 from gadfly.analysis.results import Topics
-from gadfly.errors import ProgrammerError
+from gadfly.errors import PersonError, ProgrammerError
 from gadfly.records.frame import ATTACK_COLUMNS, attack_frame
 from gadfly.records.values import Arm, Attack, Attacker, Scores
 from tests.analysis.studies import attacks, planted, results
@@ -57,6 +57,7 @@ def test_scorers_after_the_first_stand_in_the_frame() -> None:
 def test_reviews_give_labels_agreement_and_tags_by_majority() -> None:
     frame = attacks(n=60, members=20)
     frame = frame.with_columns(number=pl.int_range(1, frame.height + 1))
+    own = dict(frame.select("number", "rating").head(60).iter_rows())
     rng = np.random.default_rng(3)
 
     tags = (("Weapons",), ("Theft",), ("Theft", "Weapons"))
@@ -78,6 +79,26 @@ def test_reviews_give_labels_agreement_and_tags_by_majority() -> None:
     majority = topics(frame, beside=beside, tag_rule="majority").tags
     assert majority is not None
     assert {tag.tag for tag in majority.tags if tag.total} == {"Theft", "Weapons"}
+
+    said = {n: [r.verdict.success for r in reviews if r.attack == n and r.verdict] for n in own}
+    agreed = {n for n, given in said.items() if sum(harm >= 3 for harm in given) >= 2}
+    by_reviewers = topics(frame, beside=beside, success_by="reviewers").tags
+    by_author = topics(frame, beside=beside).tags
+    assert by_reviewers is not None
+    assert by_author is not None
+    assert by_reviewers.success == "reviewers"
+    assert {t.tag: t.successful for t in by_reviewers.tags} == dict.fromkeys(tags[2], len(agreed))
+    rated = {n for n in own if (own[n] or 0) >= 3}
+    assert {t.tag: t.successful for t in by_author.tags} == dict.fromkeys(tags[2], len(rated))
+    assert len(agreed) != len(rated)
+
+
+@pytest.mark.parametrize("asked", [{"tag_rule": "majority"}, {"success_by": "reviewers"}])
+def test_what_takes_reviews_is_refused_of_a_file(asked: dict[str, str]) -> None:
+    with pytest.raises(PersonError, match="there are no reviews"):
+        results(attacks(), **asked)
+    tagged = attacks().with_columns(tags=pl.lit(["Theft"]))
+    assert topics(tagged, beside=Beside(taxonomy="t@1"), **asked).tags is None  # a study: not yet
 
 
 def test_members_can_count_once_each() -> None:

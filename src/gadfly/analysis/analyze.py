@@ -36,7 +36,7 @@ from gadfly.analysis.results import (
     SourceInfo,
     Topics,
 )
-from gadfly.analysis.topics.tags import Rule
+from gadfly.analysis.topics.tags import Rule, Success, check_choices
 from gadfly.analysis.truth import Truth, agreement, arm_truth
 from gadfly.errors import PersonError, ProgrammerError, show
 from gadfly.records.frame import ATTACK_COLUMNS, TEXT_COLUMNS
@@ -75,6 +75,7 @@ def analyze(
     texts: Texts | None = None,
     weighting: Weighting = "attack",
     tag_rule: Rule = "any",
+    success_by: Success = "author",
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
     """Statistics with intervals for every arm of a frame of attacks.
@@ -87,11 +88,15 @@ def analyze(
     ``topics``: ask what is asked beyond the arms, too; without it an analysis takes a moment.
     ``texts``: what is asked of the texts, which the frame must then have (``TEXT_COLUMNS``).
     ``weighting``: whether every attack counts once in an arm's numbers, or every member.
-    ``tag_rule``: which reviewers' tags count, where reviews are there.
+    ``tag_rule``: which of an attack's reviewers must give a tag; others than "any" take reviews.
+    ``success_by``: whose verdict makes an attack a success where attacks are counted by tag: its
+    author's, or a majority of its reviewers', which takes reviews.
     ``progress`` is called with (steps done, steps): each arm is one, and each further question.
     """
     started = time.monotonic()
     _check_options(resamples=resamples, level=level, success_threshold=success_threshold)
+    if topics:
+        check_choices(tag_rule, success_by, reviewed=(beside or Beside()).reviewed)
     _check_frame(frame, texts)
     kind, whole, left_out = _one_kind(frame, attacker_kind)
     chosen = _arms_frame(whole)
@@ -109,6 +114,7 @@ def analyze(
         beside=beside or Beside(),
         texts=texts,
         tag_rule=tag_rule,
+        success_by=success_by,
     )
     given: dict[str, JsonValue] = {
         "attacker_kind": attacker_kind,
@@ -118,6 +124,7 @@ def analyze(
         "marks": None if marks is None else {a.name: m for a, m in marks.items()},
         "notes": list(notes),
         "resamples": resamples,
+        "success_by": success_by,
         "success_threshold": success_threshold,
         "tag_rule": tag_rule,
         "weighting": weighting,

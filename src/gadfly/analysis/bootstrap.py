@@ -209,7 +209,7 @@ def _read(statistic: Statistic, sample: Sample, drawn: _Drawn, how: Bootstrap) -
             away = np.nan_to_num(
                 np.abs(drawn.values - centre)[kept] / drawn.errors[kept], posinf=np.inf
             )
-        reach = float(np.quantile(away, how.level) * errors(whole)[0])
+            reach = float(np.quantile(away, how.level) * errors(whole)[0])
         method = how.method.replace("percentile", "symmetric t")
         if not np.isfinite(reach):
             return Interval(method, None, "interval not estimable: it has no end")

@@ -29,7 +29,7 @@ from gadfly.analysis.topics.scores import scores
 from gadfly.analysis.topics.sequential import sequential
 from gadfly.analysis.topics.static import static
 from gadfly.analysis.topics.surveys import Surveys
-from gadfly.analysis.topics.tags import Rule, tags_result
+from gadfly.analysis.topics.tags import Rule, Success, tags_result
 from gadfly.analysis.topics.tails import tails
 from gadfly.analysis.topics.turns import turns
 from gadfly.analysis.truth import Truth
@@ -59,6 +59,11 @@ class Beside:
     """Names of the taxonomy, for what no attack reached."""
     static: pl.DataFrame | None = None
     """Scores of replies to static prompts, ``STATIC_COLUMNS`` of ``records/static_scores.py``."""
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether it is known who gave which tag: so in a study, before its first review, too."""
+        return bool(self.reviews or self.taxonomy)
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ class Question:
     beside: Beside
     texts: Texts | None
     tag_rule: Rule
+    success_by: Success
 
     @property
     def by_arm(self) -> dict[tuple[str, str], Mark]:
@@ -127,8 +133,9 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
         tags=done(
             tags_result(
                 frame,
-                reviews=reviews or None,
-                rule=asked.tag_rule if reviews else "any",
+                reviews=reviews if asked.beside.reviewed else None,
+                rule=asked.tag_rule,
+                success=asked.success_by,
                 threshold=threshold,
                 taxonomy=asked.beside.taxonomy or None,
                 how=how,

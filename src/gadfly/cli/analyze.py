@@ -73,6 +73,13 @@ def analyze(
             help="How many of an attack's reviewers must give a tag; the study's, or any."
         ),
     ] = None,
+    success_by: Annotated[
+        Literal["author", "reviewers"],
+        typer.Option(
+            help="Whose verdict makes an attack a success where attacks are counted by tag, in a "
+            "study: its author's, or most of its reviewers'."
+        ),
+    ] = "author",
     earlier: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="With --texts: what is new against these attacks."),
@@ -141,6 +148,7 @@ def analyze(
             texts=reads if texts or with_map else None,
             weighting=weighting,
             tag_rule=tags_by,
+            success_by=success_by,
             progress=tell,
         )
     files = write_report(results, out_folder)

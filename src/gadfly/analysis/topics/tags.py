@@ -30,7 +30,7 @@ from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 from gadfly.records.reviews import Review
 
-__all__ = ["Rule", "Success", "TagCount", "TagsResult", "tags_result"]
+__all__ = ["Rule", "Success", "TagCount", "TagsResult", "check_choices", "tags_result"]
 
 Rule = Literal["any", "majority", "all"]
 Success = Literal["author", "reviewers"]
@@ -101,12 +101,7 @@ def tags_result(
     :param how: how the interval of the entropy is made.
     :raises PersonError: the rule or the success needs reviews that are not given.
     """
-    if reviews is None and (rule != "any" or success != "author"):
-        asked = f"tags by rule {rule!r}" if rule != "any" else "success by the reviewers"
-        raise PersonError(
-            f"{asked}: the file holds the union of the reviewers' tags alone, not who gave them; "
-            "allowed: rule 'any' with success by the 'author', or a study with its reviews"
-        )
+    check_choices(rule, success, reviewed=reviews is not None)
     if reviews is not None:
         reviews = [r for r in reviews if taxonomy in (None, r.taxonomy)]
         frame = _by_reviews(frame, reviews, rule, success, threshold)
@@ -131,6 +126,22 @@ def tags_result(
         other=_share(reviewed, _OTHER, how),
         invalid=_share(reviewed, _INVALID, how),
         entropy=_entropy(reviewed, how),
+    )
+
+
+def check_choices(rule: Rule, success: Success, *, reviewed: bool) -> None:
+    """Refuse what only each reviewer's own words could tell, where they are not there.
+
+    :param reviewed: whether they are.
+    :raises PersonError: the rule or the success needs them.
+    """
+    if reviewed or (rule == "any" and success == "author"):
+        return
+    asked = f"tags by rule {rule!r}" if rule != "any" else "success by the reviewers"
+    raise PersonError(
+        f"{asked}: there are no reviews; a file holds the union of the reviewers' tags alone, not "
+        "who gave them; allowed: rule 'any' with success by the 'author', or a study with its "
+        "reviews"
     )
 
 
