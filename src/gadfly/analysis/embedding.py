@@ -93,26 +93,23 @@ def space_of(
     *,
     embedding: NDArray[Any] | None = None,
     earlier: Sequence[str] = (),
-    earlier_embedding: NDArray[Any] | None = None,
     clusters: int = CLUSTERS,
     seed: int = 0,
 ) -> Space:
     """Texts as vectors, with their clusters.
 
     :param embedding: [texts, any width] instead of TF-IDF.
-    :param earlier: texts of an earlier corpus, to be placed in the space of the others.
-    :param earlier_embedding: instead of ``earlier`` where ``embedding`` is given.
+    :param earlier: texts of an earlier corpus, to be placed in the space of the others; not with
+        an embedding.
     :param clusters: how many, at the most; fewer where there are under 10 texts for each.
     :raises PersonError: there is no text, or no word in any, or an embedding does not fit.
     """
     if not len(texts) or clusters < 1:
         raise PersonError(f"got {len(texts)} texts and {clusters} clusters; both are at least 1")
-    if (embedding is None) != (earlier_embedding is None) and (earlier_embedding is not None):
-        raise PersonError("an earlier embedding needs one of the attacks, made by the same model")
     if embedding is None:
         whole, old, name = _lsa(texts, earlier, seed)
     else:
-        whole, old = _reduced(_checked(embedding, len(texts)), earlier_embedding, seed)
+        whole, old = _reduced(_checked(embedding, len(texts)), seed), None
         name = f"embedding given, {embedding.shape[1]} dimensions reduced"
     count = max(1, min(clusters, len(np.unique(whole, axis=0)) // _PER_CLUSTER))
     method = f"{name} to {whole.shape[1]} by SVD; k-means, {count} clusters; seed {seed}"
@@ -171,24 +168,22 @@ def _lsa(texts: Sequence[str], earlier: Sequence[str], seed: int) -> tuple[Vecto
         return places, None if old is None else _unit(axes.transform(old)), name
 
 
-def _reduced(whole: Any, earlier: NDArray[Any] | None, seed: int) -> tuple[Vectors, Any]:
-    """A given embedding on its principal axes; an earlier one on the axes of the other."""
+def _reduced(whole: Any, seed: int) -> Vectors:
+    """A given embedding on its principal axes."""
     from sklearn.decomposition import PCA
 
-    old = None if earlier is None else _checked(earlier, None, width=whole.shape[1])
     size = min(_DIMENSIONS, *whole.shape)
     with threadpool_limits(1), _without_spread():
         axes = PCA(size, svd_solver="randomized", random_state=seed).fit(whole)
-        return _unit(axes.transform(whole)), None if old is None else _unit(axes.transform(old))
+        return _unit(axes.transform(whole))
 
 
-def _checked(embedding: NDArray[Any], rows: int | None, width: int | None = None) -> Vectors:
+def _checked(embedding: NDArray[Any], rows: int) -> Vectors:
     """An embedding of the right shape, or a message."""
     shape = embedding.shape
-    right = len(shape) == 2 and rows in (None, shape[0]) and width in (None, shape[1])
-    if not right or not shape[1] or embedding.dtype.kind not in "fiu":
-        wanted = f"[{'any' if rows is None else rows}, {'any' if width is None else width}]"
-        got = f"{embedding.dtype} {list(shape)}"
+    right = len(shape) == 2 and shape[0] == rows and shape[1]
+    if not right or embedding.dtype.kind not in "fiu":
+        got, wanted = f"{embedding.dtype} {list(shape)}", f"[{rows}, any]"
         raise PersonError(f"embedding: got {got}; allowed: numbers {wanted}, a row for each text")
     with np.errstate(over="ignore", under="ignore"):
         vectors: Vectors = embedding.astype(np.float32)

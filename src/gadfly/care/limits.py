@@ -59,10 +59,6 @@ class Exposure:
     """Minutes of work in the last 24 hours."""
     minutes_week: float
     """Minutes of work in the last 7 days."""
-    dialogues_day: int
-    """Dialogues in the last 24 hours."""
-    dialogues_week: int
-    """Dialogues in the last 7 days."""
     severe_day: int
     """Severe dialogues in the last 24 hours."""
     minutes_since_break: float
@@ -95,8 +91,6 @@ def exposure(limits: Limits, pieces: Sequence[Piece], *, now: float) -> Exposure
     return Exposure(
         minutes_day=_seconds(stretches, now - DAY) / 60,
         minutes_week=_seconds(stretches, now - WEEK) / 60,
-        dialogues_day=sum(p.dialogues for p in pieces if p.end > now - DAY),
-        dialogues_week=sum(p.dialogues for p in pieces if p.end > now - WEEK),
         severe_day=sum(p.severe for p in pieces if p.end > now - DAY),
         minutes_since_break=_since_break(stretches, limits.break_minutes * 60, now) / 60,
     )

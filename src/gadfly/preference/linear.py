@@ -84,14 +84,12 @@ class LinearScorer:
         return {"weights": self.weights, "centre": np.array([self.centre])}
 
 
-def pair_features(
-    contexts: Sequence[Sequence[Message]], pairs: Sequence[tuple[str, str]], bits: int = BITS
-) -> Any:
+def pair_features(contexts: Sequence[Sequence[Message]], pairs: Sequence[tuple[str, str]]) -> Any:
     """φ of each reply, two rows for each pair: chosen, then rejected."""
     replies = Replies()
     for messages, pair in zip(contexts, pairs, strict=True):
         replies.add(messages, pair)
-    return matrix(replies, bits)
+    return matrix(replies, BITS)
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,6 @@ class Training:
     """Out-of-fold estimate for models made in this way."""
     penalty: float
     """C of the model."""
-    fold_penalties: tuple[float, ...]
-    """C chosen in each fold."""
     prepared: Prepared
     """What it learned from, and what was left out."""
 
@@ -74,14 +72,12 @@ def train_linear(
     tell = progress or (lambda done, total: None)
     steps = int(fold.max()) + 2
     found = np.zeros(len(fold))
-    penalties = []
     for number in range(steps - 1):
         tell(number, steps)
         inside = fold != number
         penalty = _choose_penalty(_rows(phi, inside), prepared.conversation[inside], seed)
         weights = fit(_rows(phi, inside), penalty).weights
         found[~inside] = _margins(_rows(phi, ~inside), weights)
-        penalties.append(penalty)
     tell(steps - 1, steps)
     penalty = _choose_penalty(phi, prepared.conversation, seed)
     fitted = fit(phi, penalty)
@@ -97,7 +93,7 @@ def train_linear(
             seed=seed, note=f"{steps - 1}-fold cross-validation by first human turn, pooled; "
         ),
     )
-    return Training(scorer, judged, penalty, tuple(penalties), prepared)
+    return Training(scorer, judged, penalty, prepared)
 
 
 def _rows(phi: Any, which: NDArray[np.bool_]) -> Any:

@@ -86,11 +86,7 @@ class PairFile(_Read):
 
 @no_collection()
 def read_attack_frame(
-    path: Path | str,
-    *,
-    lenient: bool = False,
-    text: bool = False,
-    progress: Progress | None = None,
+    path: Path | str, *, lenient: bool = False, text: bool = False
 ) -> AttackFrame:
     """The attacks of a file as one frame; no object per record where the file allows it.
 
@@ -105,19 +101,19 @@ def read_attack_frame(
         sha256 = opened.contents.sha256
         return AttackFrame(frame, format="parquet", sha256=sha256, skipped=skipped)
     if opened.format == "released" and opened.rows is not None:
-        return _released(opened.rows, lenient=lenient, text=text, progress=progress)
-    read = attacks_of(opened, lenient=lenient, progress=progress)
+        return _released(opened.rows, lenient=lenient, text=text)
+    read = attacks_of(opened, lenient=lenient)
     frame = attack_frame(read.attacks, text=text)
     return AttackFrame(frame, format=read.format, sha256=read.sha256, skipped=read.skipped)
 
 
-def _released(rows: Rows, *, lenient: bool, text: bool, progress: Progress | None) -> AttackFrame:
+def _released(rows: Rows, *, lenient: bool, text: bool) -> AttackFrame:
     """By column; where that refuses, record by record to say what is wrong."""
     frame = released_frame(rows.values, text=text) if rows.whole else None
     values: list[Any] = rows.values
     skipped: tuple[RecordProblem, ...] = ()
     if frame is None:
-        sifted = sift(rows, _sound, lenient=lenient, progress=progress)
+        sifted = sift(rows, _sound, lenient=lenient)
         values, skipped = sifted.taken, sifted.skipped
         frame = released_frame(values, text=text) if skipped else None
     if frame is None:
@@ -177,20 +173,14 @@ def _row(value: object) -> dict[str, Any]:
 
 
 @no_collection()
-def read_pairs(
-    path: Path | str,
-    *,
-    source: str | None = None,
-    lenient: bool = False,
-    progress: Progress | None = None,
-) -> PairFile:
+def read_pairs(path: Path | str, *, source: str | None = None, lenient: bool = False) -> PairFile:
     """The preference pairs of a file, in its order.
 
     ``source`` overrules what the file says; a file that says nothing is named by its path
     (harmless, helpful), or "unstated".
     """
     opened = open_records(path, lenient=lenient, default="pairs")
-    return pairs_of(opened, source=source, lenient=lenient, progress=progress)
+    return pairs_of(opened, source=source, lenient=lenient)
 
 
 def pairs_of(

@@ -159,7 +159,6 @@ def _void(dialogue: Dialogue, turn: OpenTurn) -> Dialogue:
         turns=turns,
         turn=None,
         ending="target_refused" if refused else "target_error",
-        ended_because=f"{limit} turns in a row without two replies",
     )
 
 
@@ -247,7 +246,7 @@ def _flagged(dialogue: Dialogue, event: Flagged) -> Dialogue:
 
 
 def _abandoned(dialogue: Dialogue, event: Abandoned) -> Dialogue:
-    return replace(dialogue, ending="attacker_stopped", ended_because=event.reason)
+    return replace(dialogue, ending="attacker_stopped")
 
 
 _STEPS: dict[type[Event], Callable[[Dialogue, Any], Dialogue]] = {

@@ -133,8 +133,6 @@ class Dialogue:
     flags: tuple[str, ...] = ()
     ending: Ending | None = None
     """How it ended; ``None`` while it lasts."""
-    ended_because: str | None = None
-    """In words, where it did not end with its rating."""
 
     @property
     def conversation(self) -> tuple[Message, ...]:

@@ -27,9 +27,7 @@ __all__ = ["study_surveys"]
 _SLIDER_STEP, _STEP = 0.05, 0.1  # of a slider from 0 to 1, and of steps that are counted
 
 
-def study_surveys(
-    kept: Feelings, people: Sequence[Person], forms: CareForms, *, level: float = 0.95
-) -> Surveys | None:
+def study_surveys(kept: Feelings, people: Sequence[Person], forms: CareForms) -> Surveys | None:
     """What may be shown of the surveys of a study; ``None`` where nobody has answered any.
 
     :param people: everybody of the study.
@@ -53,7 +51,7 @@ def study_surveys(
             BriefFeeling(brief=name, people=g.n, mean=g.mean, change=g.change, reason=g.reason)
             for name, g in sorted(shown.items())
         ],
-        level=level,
+        level=0.95,
     )
 
 

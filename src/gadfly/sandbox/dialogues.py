@@ -31,7 +31,6 @@ from gadfly.sandbox.world import (
     HELD_OUT,
     STYLES,
     WORDINGS,
-    Kind,
     Pool,
     Style,
     Topic,
@@ -188,10 +187,10 @@ def answer(
 
 
 def _dialogue(
-    draw: random.Random, temper: Temper, pool: Pool, *, harmful: bool, kind: Kind | None = None
+    draw: random.Random, temper: Temper, pool: Pool, *, harmful: bool
 ) -> Iterator[Message]:
     """One dialogue about one topic."""
-    topic = draw_topic(draw, pool, harmful=harmful, kind=kind)
+    topic = draw_topic(draw, pool, harmful=harmful)
     style: Style = draw.choice(STYLES if harmful else STYLES[:4])
     if draw.random() < 0.35:
         style = "direct"

@@ -69,13 +69,11 @@ class Site:
     """The staff's menu."""
 
 
-def environment(*, static: str = "/static") -> Environment:
+def environment() -> Environment:
     """The environment that renders pages.
 
     Filters: ``markdown`` (safe HTML). Globals: ``static(name)``, the address of a file in
-    ``web/static``.
-
-    :param static: address under which :data:`STATIC` is served.
+    :data:`STATIC`, which is served under ``/static``.
     """
     env = Environment(
         loader=PackageLoader("gadfly.web"),
@@ -85,5 +83,5 @@ def environment(*, static: str = "/static") -> Environment:
         lstrip_blocks=True,
     )
     env.filters["markdown"] = markdown
-    env.globals["static"] = lambda name: f"{static}/{name}"
+    env.globals["static"] = lambda name: f"/static/{name}"
     return env
