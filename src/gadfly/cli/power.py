@@ -184,13 +184,26 @@ def _sentences(result: PowerResult) -> list[str]:
         f"({100 * small.success:+.0f} points of the success rate)."
         if small is not None
         else f"As planned no effect of a plausible size is found with {wanted}.",
-        _needed("members", result.members_needed, f"{each:,.1f} attacks each", wanted),
-        _needed("attacks of each", result.attacks_needed, f"{plan.members:,} members", wanted),
+        _needed(
+            "members",
+            result.members_needed,
+            f"{each:,.1f} attacks each",
+            wanted,
+            any_reach=_reached(result, [p for p in result.curve if p.times_each == 1]),
+        ),
+        _needed(
+            "attacks of each",
+            result.attacks_needed,
+            f"{plan.members:,} members",
+            wanted,
+            any_reach=_reached(result, [p for p in result.curve if p.members == plan.members]),
+        ),
         f"The planned attacks carry {result.most_arms} equal {arms} with {wanted}."
         if result.most_arms
         else f"The planned attacks carry no two {arms} with {wanted}.",
         f"Found: p ≤ {result.alpha:g} / contrasts of its kind, by permutation within member and "
-        "round, as in the report; by Holm it is then found whatever the other contrasts show.",
+        "round, as in the report; by Holm it is then found whatever the other contrasts show. "
+        "Width is that of the report’s 95% interval, on average.",
     ]
     spread = f"effects that differ between members by {assumed.spread:g} of their size"
     told.append(
@@ -201,7 +214,13 @@ def _sentences(result: PowerResult) -> list[str]:
     return told
 
 
-def _needed(what: str, number: int | None, at: str, wanted: str) -> str:
-    if number is None:
-        return f"With {at}, no simulated number of {what} just reaches {wanted}: see the table."
-    return f"With {at}, about {number:,} {what} reach {wanted}."
+def _reached(result: PowerResult, points: list[PowerPoint]) -> bool:
+    return any((point.power.estimate or 0) >= result.target for point in points)
+
+
+def _needed(what: str, number: int | None, at: str, wanted: str, *, any_reach: bool) -> str:
+    if number is not None:
+        return f"With {at}, about {number:,} {what} reach {wanted}."
+    if any_reach:
+        return f"With {at}, even the fewest {what} that were simulated reach {wanted}."
+    return f"With {at}, no simulated number of {what} reaches {wanted}."
