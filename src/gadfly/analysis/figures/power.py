@@ -38,8 +38,11 @@ def power_spec(result: PowerResult) -> dict[str, Any]:
     names = [
         {"place": i, "label": f"{each * times:,.0f} attacks each"} for i, times in enumerate(lines)
     ]
-    arms = len(result.plan.arms)
-    by_arms = [_data(p, p.arms, lines.index(1.0), p.arms == arms) for p in result.by_arms]
+    as_planned = len(result.plan.arms), result.contrasts[0].family_size
+    by_arms = [
+        _data(p, p.arms, lines.index(1.0), (p.arms, p.family_size) == as_planned)
+        for p in result.by_arms
+    ]
     panels = [_panel(by_members, names, result.target, ["Power by members", "members"])]
     if by_arms:
         panels.append(_panel(by_arms, [], result.target, ["Power by arms", "arms, equally filled"]))
@@ -90,19 +93,19 @@ def _panel(
 
 
 def _named(points: list[dict[str, Any]], names: list[dict[str, Any]], x: Any, y: Any) -> list[Any]:
-    """The sign and the words of each line, at the foot of the panel's right side."""
+    """The sign and the words of each line, on the right of the panel."""
     if not names:
         return []
     look = {p["line"]: p for p in points}
     data = [
-        {**look[name["place"]], "label": name["label"], "at": _SIZE[1] - 12 - 18 * name["place"]}
+        {**look[name["place"]], "label": name["label"], "at": _SIZE[1] / 2 - 18 * name["place"]}
         for name in names
     ]
     base = alt.Chart(inline(data)).encode(y=alt.Y("at:Q", scale=None, axis=None))
     sign = base.mark_point(size=64, strokeWidth=1.5).encode(
-        x=alt.value(_SIZE[0] - 130),
+        x=alt.value(_SIZE[0] + 12),
         shape=alt.Shape("shape:N", scale=None),
         stroke=alt.Stroke("colour:N", scale=None),
     )
     words = base.mark_text(align="left", baseline="middle", color=INK, fontSize=12)
-    return [sign, words.encode(x=alt.value(_SIZE[0] - 118), text="label:N")]
+    return [sign, words.encode(x=alt.value(_SIZE[0] + 24), text="label:N")]
