@@ -93,9 +93,16 @@ def test_an_embedding_may_be_given_and_is_checked(tmp_path: Path) -> None:
     assert np.array_equal(read_embedding(tmp_path / "a.npy"), given)
     (tmp_path / "b.npy").write_bytes(b"no array")
     np.save(tmp_path / "c.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    for name in ("b.npy", "c.npy", "absent.npy"):
-        with pytest.raises(FileProblem):
-            read_embedding(tmp_path / name)
+    (tmp_path / "d.npy").write_bytes(b"")
+    (tmp_path / "e.npy").write_bytes(b"PK\x03\x04 no archive")
+    for name in "bcde":
+        with pytest.raises(FileProblem, match="is not an array of numbers") as found:
+            read_embedding(tmp_path / f"{name}.npy")
+        assert "pickle" not in str(found.value)
+    with pytest.raises(
+        FileProblem, match=r"absent.npy: cannot be read: No such file or directory$"
+    ):
+        read_embedding(tmp_path / "absent.npy")
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-40, 1e9])

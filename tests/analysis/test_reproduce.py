@@ -30,11 +30,12 @@ from gadfly.analysis.reproduce.digest import digests
 from gadfly.analysis.reproduce.figures import figure_numbers
 from gadfly.analysis.reproduce.identity import Identity, identify
 from gadfly.analysis.reproduce.published import published
-from gadfly.analysis.reproduce.reproduce import Reproduction, reproduce
+from gadfly.analysis.reproduce.reproduce import MapOptions, Reproduction, reproduce
 from gadfly.analysis.reproduce.write import document
 from gadfly.analysis.results import Scorer, SourceInfo
 from gadfly.analysis.schema import REPRODUCTION
 from gadfly.cli.main import app
+from gadfly.errors import PersonError
 from gadfly.records.reading import read_attack_frame
 from tests.analysis.conftest import EXPECTED
 from tests.analysis.studies import attacks
@@ -517,6 +518,19 @@ def test_the_command(small: Path, tmp_path: Path) -> None:
     kept = Reproduction.model_validate_json(raw, strict=False)
     assert kept.map is None
     assert len(kept.comparisons) == sum(len(group.values) for group in published().groups)
+
+
+def test_an_embedding_that_does_not_fit_is_refused_before_the_models_run(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ran(*_: object, **__: object) -> None:
+        raise AssertionError("the models ran")
+
+    monkeypatch.setattr(reproduce_module, "mixed_models", ran)
+    frame = read_attack_frame(small, text=True).frame
+    options = MapOptions(embedding=np.ones((3, 2)))
+    with pytest.raises(PersonError, match="embedding: got float64"):
+        reproduce(frame, source=SOURCE, resamples=100, map_options=options)
 
 
 def test_the_map_is_drawn_from_an_embedding(small: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ __all__ = [
     "PARAMETERS",
     "Space",
     "Vectors",
+    "checked",
     "neighbours",
     "read_embedding",
     "space_of",
@@ -81,8 +83,10 @@ def read_embedding(path: Path) -> NDArray[Any]:
     """
     try:
         found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise FileProblem(path, f"is not an array as numpy.save writes it: {error}") from None
+    except OSError as error:
+        raise FileProblem(path, f"cannot be read: {error.strerror or error}") from None
+    except (EOFError, ValueError, BadZipFile):
+        raise FileProblem(path, "is not an array of numbers as numpy.save writes it") from None
     if not isinstance(found, np.ndarray):
         raise FileProblem(path, "holds several arrays; save one with numpy.save")
     return found
@@ -109,7 +113,7 @@ def space_of(
     if embedding is None:
         whole, old, name = _lsa(texts, earlier, seed)
     else:
-        whole, old = _reduced(_checked(embedding, len(texts)), seed), None
+        whole, old = _reduced(checked(embedding, len(texts)), seed), None
         name = f"embedding given, {embedding.shape[1]} dimensions reduced"
     count = max(1, min(clusters, len(np.unique(whole, axis=0)) // _PER_CLUSTER))
     method = f"{name} to {whole.shape[1]} by SVD; k-means, {count} clusters; seed {seed}"
@@ -178,8 +182,11 @@ def _reduced(whole: Any, seed: int) -> Vectors:
         return _unit(axes.transform(whole))
 
 
-def _checked(embedding: NDArray[Any], rows: int) -> Vectors:
-    """An embedding of the right shape, or a message."""
+def checked(embedding: NDArray[Any], rows: int) -> Vectors:
+    """An embedding of so many rows, in single precision.
+
+    :raises PersonError: its shape, its type or a number in it does not fit.
+    """
     shape = embedding.shape
     right = len(shape) == 2 and shape[0] == rows and shape[1]
     if not right or embedding.dtype.kind not in "fiu":

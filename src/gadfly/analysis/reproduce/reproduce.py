@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gadfly.analysis.analyze import analyze
 from gadfly.analysis.arms import arm_result
 from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.embedding import checked
 from gadfly.analysis.reproduce.compare import Comparison, compare
 from gadfly.analysis.reproduce.figures import figure_numbers
 from gadfly.analysis.reproduce.identity import Identity, identify
@@ -119,6 +120,8 @@ def reproduce(
         topics=False,
     )
     chosen = frame.filter(pl.col("attacker_kind") == results.attacker_kind)
+    if map_options is not None and map_options.embedding is not None:
+        checked(map_options.embedding, chosen.height)
     tell("arms")
     paper_arms = _paper_arms(chosen, results, level)
     tell("paper")
