@@ -52,6 +52,14 @@ def test_the_top_holds_these_names() -> None:
         gadfly.nonsense  # noqa: B018
 
 
+def test_every_part_of_the_analysis_is_there_when_it_is_named() -> None:
+    code = "import gadfly\nassert [getattr(gadfly.analysis, n) for n in gadfly.analysis.__all__]"
+    assert "gadfly.analysis.power" in loaded(code)
+    assert "gadfly.analysis.power" not in loaded("import gadfly.analysis")
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        gadfly.analysis.nonsense  # noqa: B018
+
+
 def test_importing_gadfly_loads_nothing_heavy() -> None:
     assert not loaded("import gadfly") & HEAVY
 

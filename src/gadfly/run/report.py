@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from gadfly.analysis.results import Design, Mark, Results, SourceInfo
 from gadfly.analysis.results import Scorer as ScorerInfo
 from gadfly.analysis.topics.tags import Rule
 from gadfly.analysis.truth import Truth
+from gadfly.analysis.words import safe
 from gadfly.errors import FileProblem
 from gadfly.preference.constant import untrained
 from gadfly.preference.lineage import Lineage, lineage_hash, mark
@@ -52,7 +54,7 @@ __all__ = ["Analysable", "analysable_attacks", "descriptions", "read"]
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Analysable:
     """What an analysis starts from."""
 
@@ -69,6 +71,16 @@ class Analysable:
     """What is known beyond ratings and scores; ``None`` where nothing is."""
     beside: Beside | None = None
     """Reviews and surveys of a study; ``None`` where there are none."""
+
+    def __repr__(self) -> str:
+        """What it is in a line; the frame shows attacks."""
+        attacks, arms = self.frame.height, self.frame.n_unique(("model_type", "num_params"))
+        title = safe(self.source.title)
+        return f"{title}: {attacks:,} attacks on {arms:,} arms; results() analyses them"
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        return f"<p>{escape(repr(self))}</p>"
 
     def results(
         self,
