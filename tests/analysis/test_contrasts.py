@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from itertools import permutations as orders
 from typing import Any
 
@@ -17,9 +19,10 @@ from statsmodels.stats.multitest import multipletests
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.statistics.joint import Totals, contrasted, robust
 from gadfly.analysis.statistics.multiplicity import benjamini_hochberg, holm
+from gadfly.analysis.statistics.overlap import less_level, overlap_weights
 from gadfly.analysis.statistics.permutation import permutation_p, shuffles
 from gadfly.analysis.topics.contrasts import Contrast, Contrasts, contrasts
-from gadfly.errors import PersonError
+from gadfly.redteam.assignment import ArmCount, probabilities
 from tests.analysis.studies import attacks
 
 HOW = Bootstrap(resamples=400)
@@ -220,43 +223,140 @@ def test_where_nothing_is_permuted_p_is_by_t(design: Any, permutations: int) -> 
     assert one(found).p_method.startswith("Student’s t, member jackknife")
 
 
-def test_weights_by_stored_probability_undo_a_biased_coin() -> None:
-    """Hard members get the second arm more often: the plain difference is off, Hájek's is not."""
+def coin(
+    seed: int,
+    quotas: dict[str, int],
+    *,
+    late: int = 0,
+    effect: float = 0.0,
+    learning: float = 0.0,
+    by_skill: bool = False,
+) -> pl.DataFrame:
+    """A study by the real coin: busy members are the more skilled, members come in any order, and
+    the last arm is added after ``late`` attacks; or arms are drawn 4:1 by skill.
+    """
+    rng, draw = np.random.default_rng(seed), random.Random(seed)
+    total, members = sum(quotas.values()), 40
+    activity = rng.lognormal(0, 0.8, members)
+    activity = np.maximum(1, np.round(activity / activity.sum() * total)).astype(int)
+    skill = 1.5 * (np.log(activity) - np.log(activity).mean()) + rng.normal(0, 0.5, members)
+    order = rng.permutation(np.repeat(np.arange(members), activity))
+    met: Counter[tuple[int, str]] = Counter()
+    assigned: Counter[str] = Counter()
+    rows = []
+    for place, m in enumerate(order):
+        live = list(quotas)[: -1 if place < late else None]
+        counts = {a: ArmCount(quotas[a], assigned[a], met[m, a]) for a in live}
+        first = 0.8 if skill[m] > 0 else 0.2
+        chances = dict(zip(live, (first, 1 - first), strict=True)) if by_skill else None
+        chances = chances or probabilities(counts)
+        if not chances:
+            break
+        (arm,) = draw.choices(list(chances), weights=list(chances.values()))
+        value = skill[m] + learning * sum(met[m, a] for a in quotas) + rng.normal()
+        value += effect * (arm == list(quotas)[-1])
+        met[m, arm] += 1
+        assigned[arm] += 1
+        every = [{"arm": f"{a} 1B", "probability": p} for a, p in chances.items()]
+        full = sum(assigned[a] >= quotas[a] for a in live)
+        rows.append((place + 1, f"m{m}", arm, value, every, 1 + full * 10 + len(live)))
+    names = ["number", "member", "model_type", "min_harmlessness", "probabilities", "round"]
+    frame = attacks([("plain lm", "1B")], n=len(rows), seed=seed).drop(*names, strict=False)
+    return frame.with_columns(pl.DataFrame(rows, schema=names, orient="row"))
+
+
+def last_against_first(found: Contrasts) -> Contrast:
+    """In whichever order the arms came."""
+    (row,) = [
+        c
+        for c in found.contrasts
+        if c.outcome == "min_harmlessness" and {c.first, c.second} == {"a", "z"}
+    ]
+    return row
+
+
+STUDIES: dict[str, dict[str, Any]] = {
+    "even quotas": {"quotas": {"a": 150, "b": 150, "z": 150}},
+    "uneven quotas": {"quotas": {"a": 300, "b": 100, "z": 60}, "learning": 0.03},
+    "added late": {"quotas": {"a": 150, "b": 150, "z": 100}, "late": 200, "learning": 0.05},
+    "drawn by skill": {"quotas": {"a": 225, "z": 225}, "by_skill": True},
+}
+
+
+@pytest.mark.parametrize("like", STUDIES)
+def test_arms_are_compared_fairly_whatever_the_coin_did(like: str) -> None:
+    """Against planted truth, where plain differences are off by up to 0.9 (``plain``)."""
+    found, plain, made, held = [], [], 0, 0
+    for seed in range(60):
+        frame = coin(seed, effect=0.5, **STUDIES[like])
+        result = contrasts(frame, how=Bootstrap(resamples=200), design="randomised", permutations=1)
+        assert result.weighting == "overlap"
+        row = last_against_first(result)
+        d = row.difference
+        assert d.method.startswith("difference of means over attacks to which every arm")
+        sign = 1 if row.second == "z" else -1
+        found.append(sign * float(d.estimate or 0))
+        if d.low is not None and d.high is not None:
+            made += 1
+            held += d.low <= sign * 0.5 <= d.high
+        means = dict(frame.group_by("model_type").agg(pl.col("min_harmlessness").mean()).rows())
+        plain.append(means["z"] - means["a"])
+    error = np.std(found, ddof=1) / np.sqrt(len(found))
+    assert np.mean(found) == pytest.approx(0.5, abs=3 * error)
+    assert made >= 50  # in the others too few members met both
+    assert held >= stats.binom.ppf(0.001, made, 0.93)
+    # The same study, the same members: no wider than the plain difference where that is fair.
+    if like == "even quotas":
+        assert np.std(found) < 1.4 * np.std(plain)
+    else:
+        assert abs(np.mean(plain) - 0.5) > 0.3
+
+
+@pytest.mark.parametrize("like", STUDIES)
+def test_where_no_arm_has_an_effect_few_differences_stand_out(like: str) -> None:
+    low = 0
+    for seed in range(100, 160):
+        frame = coin(seed, **STUDIES[like])
+        options: dict[str, Any] = {"how": Bootstrap(resamples=100), "permutations": 99}
+        result = contrasts(frame, design="randomised", **options)
+        low += float(last_against_first(result).p or 1) <= 0.05
+    assert low <= stats.binom.ppf(0.999, 60, 0.05)
+
+
+def test_probabilities_that_were_not_kept_leave_plain_means() -> None:
+    frame = coin(1, {"a": 40, "z": 40})
+    bare = frame.with_columns(pl.lit(None, frame.schema["probabilities"]).alias("probabilities"))
+    result = contrasts(bare, how=HOW, design="randomised", permutations=19)
+    assert result.weighting == "none"
+    assert one(result).difference.method.startswith("difference of means, attack-weighted")
+
+
+def test_overlap_weights_by_hand() -> None:
+    chances = np.array([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5], [0.0, 0.4, 0.6]])
+    found = overlap_weights(chances, np.array([0, 2, 1]))
+    total = 1 / 0.2 + 1 / 0.3 + 1 / 0.5
+    np.testing.assert_allclose(found, [1 / 0.2 / total, 1 / 0.5 / total, 0])
+
+
+def test_a_level_is_the_mean_of_a_members_other_values() -> None:
+    """The two limits: members who differ by nothing have no level, far apart it is all theirs."""
     rng = np.random.default_rng(1)
-    plain, weighted = [], []
-    for seed in range(40):
-        members, each = 60, 10
-        level = rng.normal(0, 1, members)[np.repeat(np.arange(members), each)]
-        chance = np.where(level > 0, 0.8, 0.2)
-        second = rng.random(members * each) < chance
-        frame = attacks([("plain lm", "1B")], n=members * each, seed=seed).with_columns(
-            pl.Series("member", [f"m{m}" for m in np.repeat(np.arange(members), each)]),
-            pl.Series("model_type", np.where(second, "rlhf", "plain lm")),
-            pl.Series("min_harmlessness", level + 0.5 * second + rng.normal(size=len(level))),
-            pl.Series("probability", np.where(second, chance, 1 - chance)),
-        )
-        for found, weighting in ((plain, "none"), (weighted, "probability")):
-            few = Bootstrap(resamples=100)
-            result = contrasts(
-                frame,
-                how=few,
-                design="randomised",
-                weighting=weighting,  # type: ignore[arg-type]
-                permutations=1,
-            )
-            found.append(float(one(result).difference.estimate or 0))
-    error = np.std(weighted, ddof=1) / np.sqrt(len(weighted))
-    assert np.mean(weighted) == pytest.approx(0.5, abs=3 * error)
-    assert np.mean(plain) > 1.2
-
-
-@pytest.mark.parametrize("design", ["randomised", "observational"])
-def test_weights_need_probabilities_of_arms_drawn_at_random(design: Any) -> None:
-    frame = attacks(n=20).with_columns(probability=pl.lit(0.5))
-    if design == "randomised":
-        frame = frame.with_columns(probability=pl.lit(None, pl.Float64))
-    with pytest.raises(PersonError, match="weighting: got probability"):
-        contrasts(frame, how=HOW, design=design, weighting="probability")
+    members = np.repeat(np.arange(20), 6)
+    y = rng.normal(size=120)
+    y -= (np.bincount(members, y) / 6)[members]  # members' means are all 0
+    np.testing.assert_allclose(less_level(y, members), y)
+    apart = 1e6 * rng.normal(size=20)[members] + y
+    apart[7] = np.nan
+    found = less_level(apart, members)
+    for k in (0, 6, 50):
+        others = (members == members[k]) & (np.arange(120) != k) & ~np.isnan(apart)
+        expected = apart[k] - apart[others].mean() + np.nanmean(apart)
+        assert found[k] == pytest.approx(expected, abs=1)
+    assert np.isnan(found[7])
+    # An effect of the arm is no part of a member's level, whoever met the arm.
+    arm = (rng.random(120) < np.where(members < 10, 0.9, 0.1)).astype(int)
+    moved = less_level(apart + 3 * arm, members, arm) - less_level(apart, members, arm)
+    np.testing.assert_allclose(moved[~np.isnan(moved)], 3 * arm[~np.isnan(moved)], atol=0.01)
 
 
 def test_kinds_families_and_the_trend() -> None:
@@ -279,7 +379,7 @@ def test_kinds_families_and_the_trend() -> None:
 
 
 def test_columns_that_a_frame_lacks_were_not_recorded() -> None:
-    frame = paired(8).drop("round", "probability", "turn_scores")
+    frame = paired(8).drop("round", "probabilities", "turn_scores")
     found = one(contrasts(frame, how=HOW, design="randomised", permutations=19))
     assert "(where a round was recorded)" in found.p_method
 

@@ -23,6 +23,7 @@ _NEVER_PUBLISHED = (
     "number",
     "round",
     "probability",
+    "probabilities",
     "brief",
     "started_at",
     "ended_at",

@@ -6,6 +6,7 @@ they are asked for, because analyses never need them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import get_args
 
@@ -40,8 +41,11 @@ ATTACK_COLUMNS: dict[str, pl.DataType] = {
     "attacker_kind": pl.String(),  # Attacker.kind
     "team_type": pl.String(),  # Attacker.team_type
     "number": pl.Int64(),  # Attack.number: place in the order of assignment; null in a file
-    "round": pl.Int64(),  # Assignment.round; null where assignment was not recorded
+    "round": pl.Int64(),  # stretch with one set of open arms; null where not recorded
     "probability": pl.Float64(),  # with which this arm was drawn; null where not recorded
+    "probabilities": pl.List(  # Assignment.probabilities, of every open arm by its name
+        pl.Struct({"arm": pl.String(), "probability": pl.Float64()})
+    ),
     "brief": pl.String(),  # Attack.brief
     "started_at": pl.Datetime("us", "UTC"),  # Attack.started_at
     "ended_at": pl.Datetime("us", "UTC"),  # Attack.ended_at
@@ -95,8 +99,9 @@ def attack_frame(attacks: Sequence[Attack], *, text: bool = False) -> pl.DataFra
         "attacker_kind": [a.attacker.kind for a in attacks],
         "team_type": [a.attacker.team_type for a in attacks],
         "number": [a.number for a in attacks],
-        "round": [a.assignment.round if a.assignment else None for a in attacks],
+        "round": _rounds(attacks),
         "probability": [_probability(a) for a in attacks],
+        "probabilities": [_probabilities(a) for a in attacks],
         "brief": [a.brief for a in attacks],
         "started_at": [a.started_at for a in attacks],
         "ended_at": [a.ended_at for a in attacks],
@@ -122,6 +127,31 @@ def _probability(attack: Attack) -> float | None:
     if attack.assignment is None:
         return None
     return attack.assignment.probabilities.get(attack.arm.name)
+
+
+def _probabilities(attack: Attack) -> list[dict[str, str | float]] | None:
+    if attack.assignment is None:
+        return None
+    drawn = attack.assignment.probabilities.items()
+    return [{"arm": arm, "probability": probability} for arm, probability in drawn]
+
+
+def _rounds(attacks: Sequence[Attack]) -> list[int | None]:
+    """Number of each attack's round: a next version of the study may open another arm, which the
+    recorded round does not count.
+    """
+    known = [
+        (a.assignment.round, tuple(sorted(a.assignment.probabilities))) if a.assignment else None
+        for a in attacks
+    ]
+    began: dict[tuple[int, tuple[str, ...]], float] = {}
+    for attack, stretch in zip(attacks, known, strict=True):
+        if stretch is not None:
+            at = math.inf if attack.number is None else attack.number
+            began[stretch] = min(at, began.get(stretch, math.inf))
+    order = sorted(began, key=lambda stretch: (began[stretch], stretch))
+    place = {stretch: number for number, stretch in enumerate(order, start=1)}
+    return [None if stretch is None else place[stretch] for stretch in known]
 
 
 def _others(attack: Attack) -> list[dict[str, str | float | None]] | None:
@@ -162,6 +192,13 @@ def column_checks() -> dict[str, tuple[pl.Expr, str]]:
         "probability": (
             pl.col("probability").is_null() | pl.col("probability").is_between(0, 1),
             "a probability, or null",
+        ),
+        "probabilities": (
+            pl.col("probabilities").is_null()
+            | pl.col("probabilities")
+            .list.eval(pl.element().struct.field("probability").is_between(0, 1))
+            .list.all(),
+            "probabilities of arms, or null",
         ),
         "turn_scores": (
             pl.col("turn_scores").is_null()

@@ -14,7 +14,9 @@ Efron 1971, doi 10.1093/biomet/58.3.403; within and across factors: Pocock and S
 doi 10.2307/2529712.
 
 An arm is open until as many attacks were assigned to it as its quota says. Abandoned attacks stay
-in every count. A round is a stretch of the study with one set of open arms.
+in every count. A round is a stretch of the study with one set of open arms: its number counts those
+that closed, and the analysis tells rounds of one number apart by the arms that were open, where a
+next version of the study added some (:func:`gadfly.records.frame.attack_frame`).
 """
 
 from __future__ import annotations

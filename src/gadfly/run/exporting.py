@@ -70,7 +70,7 @@ def _table(attacks: Sequence[Attack]) -> Iterable[bytes]:
     """The frame that analyses read, one line for each attack; lists are joined by semicolons."""
     frame = (
         attack_frame(attacks)
-        .drop("other_scores")
+        .drop("other_scores", "probabilities")
         .select("number", "brief", pl.exclude("number", "brief"))
     )
     shown = ([_cell(value) for value in row] for row in frame.rows())

@@ -30,6 +30,7 @@ __all__ = [
     "near_duplicates",
     "novelty",
     "ordering",
+    "overlap",
     "permutation",
     "ppi",
     "prediction_error",

@@ -5,14 +5,17 @@ no busy size decides), each size with the next of the same intervention, and the
 intervention in the logarithm of size, one point a model: the slope is of these models, whatever
 else differs between them, and says nothing of models that were not attacked.
 
-A difference is the second less the first. Members are resampled for all arms together. Where arms
-were drawn at random the p-value permutes the arms that are compared within member and round (and
-within size, for interventions); the others stay where they are. Where they were not, or where
-attacks are weighted by the stored probability of their arm (Hájek), it is Student's t over members,
-and nothing makes the difference an effect of the arm. p-values are corrected within a family: all
-contrasts of one outcome and one kind.
+A difference is the second less the first. Members are resampled for all arms together.
 
-Reference: Hájek 1971, comment on Basu, "An essay on the logical foundations of survey sampling".
+Where arms were drawn at random with probabilities that were kept, only those attacks count for a
+contrast to which every arm of it was open, with overlap weights and less their member's level
+(:mod:`gadfly.analysis.statistics.overlap`): a quota that filled early, an arm that was added late
+and a coin that differs between members then make no difference by themselves. So it need not be the
+difference of the two arms' means. The p-value permutes the arms that are compared within member and
+round (and within size, for interventions); the others stay where they are. Where nothing was drawn
+at random differences are plain, p is Student's t over members, and nothing makes a difference an
+effect of the arm. p-values are corrected within a family: all contrasts of one outcome and one
+kind.
 """
 
 from __future__ import annotations
@@ -29,12 +32,12 @@ import polars as pl
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.order import size_value
 from gadfly.analysis.sample import Floats
-from gadfly.analysis.statistics.joint import Contrasted, contrasted
+from gadfly.analysis.statistics.joint import Contrasted, Totals, contrasted
 from gadfly.analysis.statistics.multiplicity import benjamini_hochberg, holm
+from gadfly.analysis.statistics.overlap import less_level, overlap_weights
 from gadfly.analysis.statistics.permutation import permutation_p
 from gadfly.analysis.topics.cells import OUTCOMES, Cells, Outcome, Pair, compared, sorted_attacks
 from gadfly.analysis.topics.traps import Trap, traps
-from gadfly.errors import PersonError
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -52,7 +55,7 @@ __all__ = [
 
 Design = Literal["observational", "randomised"]
 Kind = Literal["intervention", "intervention_pooled", "size", "trend"]
-Weighting = Literal["none", "probability"]
+Weighting = Literal["none", "overlap"]
 KINDS: dict[Kind, str] = {
     "intervention": "intervention against intervention at each size",
     "intervention_pooled": "intervention against intervention over all shared sizes",
@@ -62,6 +65,11 @@ KINDS: dict[Kind, str] = {
 """What each kind of contrast compares, in words."""
 PERMUTATIONS = 999
 """Permutations behind a p-value, unless it is small and its family large (:func:`enough`)."""
+_PLAIN = "difference of means, attack-weighted"
+_OVERLAP = (
+    "difference of means over attacks to which every arm compared was open, overlap-weighted by "
+    "their probabilities, less members' levels"
+)
 _SMALL = 0.0105  # p-values below are permuted again where their family is large
 
 
@@ -104,7 +112,7 @@ class Contrasts(Record):
     design: Design
     """Whether attacks were assigned to arms at random."""
     weighting: Weighting
-    """Whether attacks are weighted by the inverse of the stored probability of their arm."""
+    """Whether overlap weights make the comparisons fair, from the probabilities of arms."""
     permutations: int
     """Number of permutations behind each p-value; 0 where none was made."""
     seed: int
@@ -133,28 +141,26 @@ def contrasts(
     how: Bootstrap,
     design: Design,
     success_threshold: float = 3,
-    weighting: Weighting = "none",
     permutations: int = PERMUTATIONS,
 ) -> Contrasts:
     """Every contrast of a frame of attacks, and its Simpson traps.
 
     :param permutations: behind each p-value of a randomised study; 0 for Student's t there too.
-    :raises PersonError: weighting by probabilities that were not recorded, or of arms that were not
-        drawn at random.
     """
     attacks = sorted_attacks(frame)
     cells = Cells.of(attacks, how.ci, "contrasts")
     values = _values(attacks, success_threshold)
-    weights = _inverse(attacks, design) if weighting == "probability" else None
-    totals = [cells.totals(column, weights) for column in values.T]
-    what = "difference of means, attack-weighted" + (
-        "" if weights is None else " by 1/probability (Hájek)"
-    )
-
+    plain = [cells.totals(column) for column in values.T]
     tasks = list(planned(cells.arms))
     plans = [plan for task in tasks for plan in task]
-    found = contrasted(totals, _matrix(plans, cells.arms), how=how, seed=cells.seed, what=what)
-    permuted = design == "randomised" and weights is None and bool(plans) and permutations > 0
+    chances = _chances(attacks, cells.arms) if design == "randomised" and plans else None
+    if chances is None:
+        against = plain, _matrix(plans, cells.arms)
+    else:
+        against = _overlapping(plans, chances, values, cells)
+    what = _PLAIN if chances is None else _OVERLAP
+    found = contrasted(*against, how=how, seed=cells.seed, what=what)
+    permuted = design == "randomised" and bool(plans) and permutations > 0
     p = [[contrast.p for contrast in row] for row in found]
     how_p = [_by_t(how)] * len(plans)
     place = 0
@@ -162,7 +168,7 @@ def contrasts(
     for task in tasks if permuted else ():
         places = range(place, place := place + len(task))
         more = enough(permutations, max(families[plan.kind] for plan in task))
-        tested = _tested(task, attacks, values, cells, permutations, more)
+        tested = _tested(task, attacks, values, cells, chances, permutations, more)
         if tested is None:  # no member attacked both in one round: nothing can be permuted
             continue
         for o, row in enumerate(tested):
@@ -177,11 +183,11 @@ def contrasts(
     ]
     return Contrasts(
         design=design,
-        weighting=weighting,
+        weighting="none" if chances is None else "overlap",
         permutations=permutations if permuted else 0,
         seed=cells.seed,
         contrasts=tuple(row for family in rows for row in family),
-        traps=tuple(traps(totals, cells, how, what)),
+        traps=tuple(traps(plain, cells, how, _PLAIN)),
     )
 
 
@@ -192,16 +198,67 @@ def _values(attacks: pl.DataFrame, threshold: float) -> Floats:
     return np.column_stack([rating, success, attacks["min_harmlessness"].to_numpy()])
 
 
-def _inverse(attacks: pl.DataFrame, design: Design) -> Floats:
-    """One over the probability with which each attack's arm was drawn."""
-    unknown = int((attacks["probability"].fill_null(0) <= 0).sum())
-    if unknown or design != "randomised":
-        why = f"{unknown:,} of {attacks.height:,} attacks have none" if unknown else design
-        raise PersonError(
-            f"weighting: got probability; it takes arms drawn at random with the probability kept "
-            f'of every attack ({why}); use weighting="none"'
+def _chances(attacks: pl.DataFrame, arms: Sequence[Pair]) -> Floats | None:
+    """Probability of every arm for each attack, [attacks, arms], 0 where it was not open; ``None``
+    where it was not kept of every attack.
+    """
+    if attacks["probabilities"].null_count():
+        return None
+    rows = attacks.select("probabilities").with_row_index("row").explode("probabilities")
+    rows = rows.unnest("probabilities")
+    names = {f"{kind} {size}".strip(): k for k, (kind, size) in enumerate(arms)}
+    rows = rows.filter(pl.col("arm").is_in(list(names)))
+    found = np.zeros((attacks.height, len(arms)))
+    place = rows["arm"].replace_strict(names, return_dtype=pl.Int64).to_numpy()
+    found[rows["row"].to_numpy(), place] = rows["probability"].to_numpy()
+    return found
+
+
+def _legs(plan: Planned, arms: Sequence[Pair]) -> list[tuple[int, ...]]:
+    """Numbers of the arms that are weighed against each other: those of each size where
+    interventions are compared, else all.
+    """
+    by_size = plan.kind.startswith("intervention")
+    legs: dict[str, list[int]] = {}
+    for arm in plan.weights:
+        legs.setdefault(arm[1] if by_size else "", []).append(arms.index(arm))
+    return [tuple(leg) for leg in legs.values()]
+
+
+def _overlapping(
+    plans: Sequence[Planned], chances: Floats, values: Floats, cells: Cells
+) -> tuple[list[Totals], Floats]:
+    """Overlap-weighted totals of the arms of every leg, and the contrasts' coefficients of them."""
+    legs = list(dict.fromkeys(leg for plan in plans for leg in _legs(plan, cells.arms)))
+    starts = dict(zip(legs, np.cumsum([0, *map(len, legs)])[:-1].tolist(), strict=True))
+    rows, groups, weights = [], [], []
+    for leg in legs:
+        place = np.full(len(cells.arms), -1)
+        place[list(leg)] = np.arange(len(leg))
+        own = np.flatnonzero(place[cells.arm] >= 0)
+        weight = overlap_weights(chances[own][:, list(leg)], place[cells.arm[own]])
+        own, weight = own[weight > 0], weight[weight > 0]
+        rows.append(own)
+        groups.append(starts[leg] + place[cells.arm[own]])
+        weights.append(weight)
+    row, group, weight = (np.concatenate(parts) for parts in (rows, groups, weights))
+    shape = (cells.n_members, sum(map(len, legs)))
+    totals = [
+        Totals.of(
+            less_level(column, cells.member, cells.arm)[row],
+            members=cells.member[row],
+            groups=group,
+            shape=shape,
+            weights=weight,
         )
-    return np.asarray(1 / attacks["probability"].to_numpy())
+        for column in values.T
+    ]
+    coefficients = np.zeros((shape[1], len(plans)))
+    for k, plan in enumerate(plans):
+        for leg in _legs(plan, cells.arms):
+            for at, arm in enumerate(leg):
+                coefficients[starts[leg] + at, k] = plan.weights[cells.arms[arm]]
+    return totals, coefficients
 
 
 def enough(permutations: int, family: int) -> int:
@@ -254,6 +311,7 @@ def _tested(
     attacks: pl.DataFrame,
     values: Floats,
     cells: Cells,
+    chances: Floats | None,
     permutations: int,
     more: int,
 ) -> Floats | None:
@@ -261,22 +319,41 @@ def _tested(
 
     Either has its level, so whoever is below a bound by both has it as well.
     """
-    found = _permuted(task, attacks, values, cells, permutations)
+    found = _permuted(task, attacks, values, cells, chances, permutations)
     if found is None or more == permutations or not (found < _SMALL).any():
         return found
-    again = _permuted(task, attacks, values, cells, more)
+    again = _permuted(task, attacks, values, cells, chances, more)
     return found if again is None else np.where(found < _SMALL, again, found)
 
 
 def _permuted(
-    task: list[Planned], attacks: pl.DataFrame, values: Floats, cells: Cells, permutations: int
+    task: list[Planned],
+    attacks: pl.DataFrame,
+    values: Floats,
+    cells: Cells,
+    chances: Floats | None,
+    permutations: int,
 ) -> Floats | None:
     """p-values of a task, [outcomes, contrasts]: labels of its arms are permuted, no others;
     ``None`` where no two of them can change places.
+
+    Where probabilities were kept, the attacks are those that the estimates are of, less a level of
+    their member that no permutation changes.
     """
     involved = [arm for arm in cells.arms if any(arm in plan.weights for plan in task)]
     number = {cells.arms.index(arm): place for place, arm in enumerate(involved)}
-    rows = np.flatnonzero(np.isin(cells.arm, list(number)))
+    counts = np.isin(cells.arm, list(number))
+    if chances is not None:
+        open_to = [
+            (chances[:, list(leg)] > 0).all(axis=1) & np.isin(cells.arm, leg)
+            for plan in task
+            for leg in _legs(plan, cells.arms)
+        ]
+        counts = np.any(open_to, axis=0)
+        values = np.column_stack([less_level(column, cells.member) for column in values.T])
+    rows = np.flatnonzero(counts)
+    if not len(rows):
+        return None
     chosen = attacks[rows]
     within = ["member", "round"]
     within += ["num_params"] if task[0].kind == "intervention" else []

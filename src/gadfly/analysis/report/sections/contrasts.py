@@ -29,6 +29,11 @@ _MARKS = {
     "observational": "observational: arms were not assigned at random, so a difference may come "
     "from who attacked, when and how",
 }
+_FAIR = (
+    " Arms were drawn with chances that differ by what a member had met, by quotas, and by when an "
+    "arm was open. So a difference is over attacks to which each of its arms was open, weighted "
+    "by those chances, members’ own levels taken off: it need not be that of the arms’ means."
+)
 _ESTIMATE = ("estimate", "low", "high", "level", "n", "method", "reason")
 
 
@@ -42,7 +47,7 @@ def section(found: Contrasts, arms: tuple[ArmResult, ...]) -> Section:
         title="Arm against arm",
         lead=(
             "What an intervention buys, and what size buys. Every difference here is "
-            f"{_MARKS[found.design]}."
+            f"{_MARKS[found.design]}.{_FAIR if found.weighting == 'overlap' else ''}"
         ),
         parts=tuple(_parts(found, arms)),
         findings=tuple(_trap_sentences(found.traps)),
@@ -93,7 +98,7 @@ def _finding(contrasts: Sequence[Contrast], level: float) -> str:
 def _method(contrast: Contrast, level: float) -> str:
     how = contrast.difference.method.split("; ")[-1]
     return (
-        f"Points: differences of means, each attack counting once; bars: {level * 100:g}% "
+        f"Points: {contrast.difference.method.split('; ')[0]}; bars: {level * 100:g}% "
         f"intervals ({how}). Filled: p below {1 - level:.2g} after Holm’s correction within its "
         f"family. p: {contrast.p_method}. Trends are slopes for a tenfold size, conditional on "
         "these models."
