@@ -82,7 +82,8 @@ def read_embedding(path: Path) -> NDArray[Any]:
     :raises FileProblem: the file is not a plain array.
     """
     try:
-        found = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:  # numpy leaves a broken archive open
+            found = np.load(file, allow_pickle=False)
     except OSError as error:
         raise FileProblem(path, f"cannot be read: {error.strerror or error}") from None
     except (EOFError, ValueError, BadZipFile):
