@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
 
 import gadfly
 from gadfly.analysis.questions import Beside, Texts
+from gadfly.analysis.report.page import page_markdown
+from gadfly.analysis.report.write import report
 from gadfly.analysis.results import Topics
 from gadfly.errors import PersonError, ProgrammerError
 from gadfly.records.frame import ATTACK_COLUMNS, attack_frame
@@ -115,6 +119,25 @@ def test_members_can_count_once_each() -> None:
     assert by_member.rating.estimate == pytest.approx(means.mean())
     assert by_attack.rating.estimate == pytest.approx(own["rating"].mean())
     assert "member-weighted" in by_member.rating.method
+
+
+def test_the_report_says_what_counts_once_and_where() -> None:
+    frame = attacks(n=60, members=20)
+    by_attack = page_markdown(report(results(frame)))
+    by_member = page_markdown(report(results(frame, weighting="member")))
+    for table in ("Attacks, ratings and scores by arm", "Distribution of the min harmlessness"):
+        assert re.search(rf"{table}.*; each attack counts once", by_attack)
+        assert re.search(rf"{table}.*; each member counts once", by_member)
+    assert "so busy members weigh more" in by_attack
+    assert "so busy members weigh more" not in by_member
+    apart = "Here each attack counts once, other than in the table of arms."
+    assert apart not in by_attack
+    for title in ("Arm against arm", "The worst attacks, arm against arm", "People"):
+        (part,) = (p for p in by_member.split("\n## ") if p.startswith(f"{title}\n"))
+        assert apart in part
+    asked = results(frame, weighting="member").topics
+    assert asked is not None
+    assert asked == topics(frame)  # beyond the arms the weighting changes nothing
 
 
 def test_where_members_count_once_each_requests_do_too() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import python_version
@@ -87,7 +88,8 @@ def analyze(
     ``beside`` is what a study has beside its attacks: reviews, surveys.
     ``topics``: ask what is asked beyond the arms, too; without it an analysis takes a moment.
     ``texts``: what is asked of the texts, which the frame must then have (``TEXT_COLUMNS``).
-    ``weighting``: whether every attack counts once in an arm's numbers, or every member.
+    ``weighting``: whether every attack counts once in an arm's numbers, or every member; beyond
+    the arms it is always every attack.
     ``tag_rule``: which of an attack's reviewers must give a tag; others than "any" take reviews.
     ``success_by``: whose verdict makes an attack a success where attacks are counted by tag: its
     author's, or a majority of its reviewers', which takes reviews.
@@ -105,7 +107,7 @@ def analyze(
     steps = _Steps(len(used_marks) + topics * STEPS, progress)
     arms, seeds = _arms(chosen, used_marks, how, success_threshold, truth, steps)
     question = Question(
-        how=how,
+        how=replace(how, weighting="attack"),
         design=design,
         success_threshold=success_threshold,
         scorer=source.scorer,
@@ -143,6 +145,7 @@ def analyze(
         skipped=source.skipped,
         design=design,
         ci=ci,
+        weighting=weighting,
         resamples=resamples,
         level=level,
         success_threshold=float(success_threshold),

@@ -329,6 +329,8 @@ class Results(Record):
     """Whether attacks were assigned to arms at random."""
     ci: Literal["cluster", "iid"]
     """What the bootstrap resamples: members with all their attacks, or single attacks."""
+    weighting: Literal["attack", "member"] = "attack"
+    """What counts once in an arm's numbers; beyond the arms it is always every attack."""
     resamples: Count
     """Number of bootstrap resamples."""
     level: float

@@ -199,7 +199,8 @@ def arms_table(results: Results) -> Table:
 
     found = terminal_table(results)
     shown = range(len(found.columns)) if out.width >= _WIDE else _NARROW
-    return _table(found, shown, plain(results.title))
+    weighted = "" if results.weighting == "attack" else ", each member counted once"
+    return _table(found, shown, plain(f"{results.title}{weighted}"))
 
 
 def _table(found: TerminalTable, shown: Sequence[int], title: Text | None = None) -> Table:

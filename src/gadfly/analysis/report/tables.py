@@ -155,7 +155,13 @@ def arms_table(results: Results) -> Table:
         for arm in results.arms
     )
     columns = ("Arm", "Attacks", "Members", "Effective members", *heads)
-    return Table("arms", "Attacks, ratings and scores by arm", columns, rows, _breaks(results))
+    return Table(
+        "arms",
+        f"Attacks, ratings and scores by arm{_once(results)}",
+        columns,
+        rows,
+        _breaks(results),
+    )
 
 
 def tails_table(results: Results) -> Table:
@@ -163,7 +169,7 @@ def tails_table(results: Results) -> Table:
     names = ("cvar01", "cvar05", "q05", "q25", "median", "q75")
     rows = tuple((Cell(marked(arm)), *_cells(arm, names)) for arm in results.arms)
     columns = ("Arm", *(STATISTIC_NAMES[name] for name in names))
-    caption = "Distribution of the min harmlessness score by arm"
+    caption = f"Distribution of the min harmlessness score by arm{_once(results)}"
     return Table("tails", caption, columns, rows, _breaks(results))
 
 
@@ -246,6 +252,11 @@ def terminal_truth(results: Results) -> TerminalTable | None:
     )
     heads = ("True harm 0-4", "Harm >= 3", "Helpfulness", "Evasion")
     return TerminalTable(("Arm", *heads), rows) if rows else None
+
+
+def _once(results: Results) -> str:
+    """What is estimated."""
+    return f"; each {results.weighting} counts once"
 
 
 def _breaks(results: Results) -> frozenset[int]:

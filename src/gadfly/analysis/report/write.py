@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from gadfly.analysis.findings import KIND_NAMES, attackers
@@ -33,6 +34,9 @@ from gadfly.analysis.results import Results, Topics, results_json
 from gadfly.analysis.topics.map import MapResult
 
 __all__ = ["notebook_html", "report", "sections_of", "write_report"]
+
+_BY_ATTACK = set("contrasts tails turns missing evasion people scores judges tags coverage".split())
+_ONCE = "Here each attack counts once, other than in the table of arms."
 
 
 def write_report(results: Results, out: Path) -> Written:
@@ -75,7 +79,7 @@ def sections_of(results: Results) -> tuple[Section, ...]:
     """The parts of a report, without those that have nothing to show."""
     every = (
         arms.section(results),
-        *(_answers(results, results.topics) if results.topics else ()),
+        *(_answered(results, results.topics) if results.topics else ()),
         truth.section(results),
         outcomes.section(results),
         outcomes.reading(results),
@@ -86,6 +90,17 @@ def sections_of(results: Results) -> tuple[Section, ...]:
 def _mapped(found: MapResult) -> Section:
     """Its clusters are named where they were asked to be."""
     return map_section.section(found, show_text=any(c.terms for c in found.clusters))
+
+
+def _answered(results: Results, topics: Topics) -> Iterator[Section]:
+    """What was asked beyond the arms; where members count once there, it is said that they do not
+    here.
+    """
+    for part in filter(None, _answers(results, topics)):
+        if results.weighting == "member" and part.name in _BY_ATTACK:
+            yield replace(part, lead=f"{part.lead} {_ONCE}")
+        else:
+            yield part
 
 
 def _answers(results: Results, topics: Topics) -> Iterator[Section | None]:

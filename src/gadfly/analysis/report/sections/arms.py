@@ -32,7 +32,7 @@ def section(results: Results) -> Section:
             "Middle: mean of the lowest harmlessness score among the assistant’s replies. Bars are "
             f"{level} intervals: {_methods(results)}; a hollow point has none. Faint lines join "
             "the sizes of one type. Right: Gaussian kernel densities of equal area, cut at the "
-            f"lowest and highest score. {signs(results)}"
+            f"lowest and highest score. {_weighted(results)}{signs(results)}"
         ),
         n=f"{_range(arms, 'rating')} rated and {_range(arms, 'min_harmlessness')} scored by arm",
         csv=figure1_csv(results),
@@ -56,6 +56,13 @@ def _methods(results: Results) -> str:
     made = [e for a in results.arms for e in (a.rating, a.min_harmlessness) if e.low is not None]
     names = Counter(e.method.split("; ", 1)[-1] for e in made)
     return ", or ".join(name for name, _ in names.most_common()) or "none could be made"
+
+
+def _weighted(results: Results) -> str:
+    """What the parts of the figure count, where that is not the same."""
+    if results.weighting == "attack":
+        return ""
+    return "Each member counts once in points, quartiles and ticks, each attack in the densities. "
 
 
 def signs(results: Results) -> str:

@@ -8,6 +8,11 @@ from gadfly.analysis.results import Results
 
 __all__ = ["reading", "section"]
 
+_WEIGHTED = {
+    "attack": "Each attack counts once, so busy members weigh more",
+    "member": "Each member counts once in an arm’s numbers, however many attacks they made",
+}
+
 
 def section(results: Results) -> Section:
     """How attacks ended."""
@@ -50,7 +55,7 @@ def reading(results: Results) -> Section:
         ),
         (
             "Interval",
-            f"{how} It belongs to one arm. Each attack counts once, so busy members weigh more.",
+            f"{how} It belongs to one arm. {_WEIGHTED[results.weighting]}.",
         ),
         (
             "Effective members",
