@@ -22,6 +22,7 @@ from gadfly.analysis.statistics.multiplicity import benjamini_hochberg, holm
 from gadfly.analysis.statistics.overlap import less_level, overlap_weights
 from gadfly.analysis.statistics.permutation import permutation_p, shuffles
 from gadfly.analysis.topics.contrasts import Contrast, Contrasts, contrasts
+from gadfly.analysis.topics.sequential import sequential
 from gadfly.redteam.assignment import ArmCount, probabilities
 from tests.analysis.studies import attacks
 
@@ -419,3 +420,22 @@ def test_the_trap_of_the_released_file_is_named(replica_frame: pl.DataFrame) -> 
 def test_no_trap_where_arms_are_filled_evenly() -> None:
     arms = [(kind, size) for kind in ("plain lm", "rlhf") for size in ("1B", "10B")]
     assert contrasts(attacks(arms, n=50), how=HOW, design="observational").traps == ()
+
+
+@pytest.mark.parametrize("like", ["added late", "drawn by skill"])
+def test_a_study_is_not_decided_by_how_its_arms_were_drawn(like: str) -> None:
+    """Looked at as it goes, without any effect of an arm."""
+    fair = plain = 0
+    for seed in range(200, 240):
+        frame = coin(seed, **{**STUDIES[like], "learning": 0.2 if like == "added late" else 0.0})
+        score = pl.col("min_harmlessness")
+        frame = frame.with_columns(rating=(score + 2).round().clip(0, 4))
+        for design in ("randomised", "observational"):
+            found = sequential(frame, success_threshold=3, design=design)
+            decided = sum(c.decided_at is not None for c in found.contrasts)
+            if design == "randomised":
+                fair += decided
+            else:
+                plain += decided
+    assert fair <= 3
+    assert plain > 6

@@ -114,7 +114,8 @@ def _error(apart: Floats, there: NDArray[np.bool_]) -> Floats:
 def _worth(counts: Floats) -> Floats:
     """Effective members (Kish)."""
     squares = (counts**2).sum(axis=-1)
-    return np.asarray(counts.sum(axis=-1) ** 2 / np.maximum(squares, 1))
+    whole = counts.sum(axis=-1) ** 2
+    return np.asarray(np.divide(whole, squares, out=np.zeros_like(whole), where=squares > 0))
 
 
 def within_slope(

@@ -10,10 +10,13 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from gadfly.analysis.bootstrap import CI, seed_of
+from gadfly.analysis.bootstrap import CI, Bootstrap, bootstrap, seed_of
 from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.joint import Totals
+from gadfly.analysis.statistics.mean import RATED, Mean
+from gadfly.analysis.statistics.turns_mean import TurnsMean
+from gadfly.records.estimate import Estimate
 from gadfly.records.frame import ATTACK_COLUMNS
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "Outcome",
     "Pair",
     "arm_pairs",
+    "chances_of",
     "compared",
     "control",
     "sorted_attacks",
@@ -101,6 +105,22 @@ def arm_pairs(arms: Sequence[Pair]) -> list[tuple[int, int]]:
     return [*within_sizes(arms), *((i, j) for i, j in steps if arms[i][0] == arms[j][0])]
 
 
+def chances_of(attacks: pl.DataFrame, arms: Sequence[Pair]) -> Floats | None:
+    """Probability of every arm for each attack, [attacks, arms], 0 where it was not open; ``None``
+    where it was not kept of every attack.
+    """
+    if attacks["probabilities"].null_count():
+        return None
+    rows = attacks.select("probabilities").with_row_index("row").explode("probabilities")
+    rows = rows.unnest("probabilities")
+    names = {f"{kind} {size}".strip(): k for k, (kind, size) in enumerate(arms)}
+    rows = rows.filter(pl.col("arm").is_in(list(names)))
+    found = np.zeros((attacks.height, len(arms)))
+    place = rows["arm"].replace_strict(names, return_dtype=pl.Int64).to_numpy()
+    found[rows["row"].to_numpy(), place] = rows["probability"].to_numpy()
+    return found
+
+
 @dataclass(frozen=True)
 class Cells:
     """Whose each attack is, and of which arm."""
@@ -130,6 +150,29 @@ class Cells:
         sizes = np.bincount(member, minlength=n_members).astype(np.float64)
         seed = seed_of(Sample(sizes, np.arange(n_members), n_members), ci, topic)
         return cls(tuple(arms), arm.cast(pl.Int64).to_numpy(), member, n_members, seed)
+
+    def mean(
+        self,
+        values: Floats,
+        arm: int,
+        how: Bootstrap,
+        *,
+        column: str = "min_harmlessness",
+        missing: str | None = None,
+    ) -> Estimate:
+        """Mean of a column (NaN is missing) over the attacks on one arm, as the table of arms has
+        it: the same draws, so that one number has one interval wherever it stands.
+
+        :param column: its name in that table.
+        :param missing: why it is missing, where no attack has a value.
+        """
+        rows = (self.arm == arm) & ~np.isnan(values)
+        sample = Sample.of(values[rows], self.member[rows] if how.ci == "cluster" else None)
+        statistic = {"turns": TurnsMean(), "rating": RATED}.get(column, Mean())
+        seed = seed_of(sample, how.ci, *self.arms[arm], column)
+        (found,) = bootstrap(sample, [statistic], how=how, seed=seed)
+        gone = missing if found.estimate is None else None
+        return found.model_copy(update={"reason": gone}) if gone else found
 
     def totals(self, values: Floats, weights: Floats | None = None) -> Totals:
         """Sums of a column by member and arm; NaN is missing."""

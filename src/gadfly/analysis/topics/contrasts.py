@@ -36,7 +36,15 @@ from gadfly.analysis.statistics.joint import Contrasted, Totals, contrasted
 from gadfly.analysis.statistics.multiplicity import benjamini_hochberg, holm
 from gadfly.analysis.statistics.overlap import less_level, overlap_weights
 from gadfly.analysis.statistics.permutation import permutation_p
-from gadfly.analysis.topics.cells import OUTCOMES, Cells, Outcome, Pair, compared, sorted_attacks
+from gadfly.analysis.topics.cells import (
+    OUTCOMES,
+    Cells,
+    Outcome,
+    Pair,
+    chances_of,
+    compared,
+    sorted_attacks,
+)
 from gadfly.analysis.topics.traps import Trap, traps
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -153,7 +161,7 @@ def contrasts(
     plain = [cells.totals(column) for column in values.T]
     tasks = list(planned(cells.arms))
     plans = [plan for task in tasks for plan in task]
-    chances = _chances(attacks, cells.arms) if design == "randomised" and plans else None
+    chances = chances_of(attacks, cells.arms) if design == "randomised" and plans else None
     if chances is None:
         against = plain, _matrix(plans, cells.arms)
     else:
@@ -196,22 +204,6 @@ def _values(attacks: pl.DataFrame, threshold: float) -> Floats:
     rating = attacks["rating"].to_numpy()
     success = np.where(np.isnan(rating), np.nan, rating >= threshold)
     return np.column_stack([rating, success, attacks["min_harmlessness"].to_numpy()])
-
-
-def _chances(attacks: pl.DataFrame, arms: Sequence[Pair]) -> Floats | None:
-    """Probability of every arm for each attack, [attacks, arms], 0 where it was not open; ``None``
-    where it was not kept of every attack.
-    """
-    if attacks["probabilities"].null_count():
-        return None
-    rows = attacks.select("probabilities").with_row_index("row").explode("probabilities")
-    rows = rows.unnest("probabilities")
-    names = {f"{kind} {size}".strip(): k for k, (kind, size) in enumerate(arms)}
-    rows = rows.filter(pl.col("arm").is_in(list(names)))
-    found = np.zeros((attacks.height, len(arms)))
-    place = rows["arm"].replace_strict(names, return_dtype=pl.Int64).to_numpy()
-    found[rows["row"].to_numpy(), place] = rows["probability"].to_numpy()
-    return found
 
 
 def _legs(plan: Planned, arms: Sequence[Pair]) -> list[tuple[int, ...]]:

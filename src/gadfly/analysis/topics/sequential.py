@@ -10,6 +10,10 @@ Beside it stands, for each arm, an exact interval that asks nothing of large num
 first rated attack on the arm, which is independent of every other member's, by the empirical
 Bernstein sequence. It is of first attacks, and wide.
 
+Where arms were drawn at random, contrasts are of the attacks that either arm was open to, with
+overlap weights (``statistics/overlap.py``): an arm that was added late is compared with those who
+came late. Members' levels are left in, because they would look ahead.
+
 "Could have stopped" is said for one arm or contrast by itself; nothing is corrected for several.
 """
 
@@ -25,6 +29,8 @@ from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.statistics.confidence_sequence import bounded_sequence, running_sequence
 from gadfly.analysis.statistics.jackknife import mean_errors, standard_errors
+from gadfly.analysis.statistics.overlap import overlap_weights
+from gadfly.analysis.topics.cells import chances_of
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -124,7 +130,8 @@ def sequential(
     arms: tuple[ArmSequence, ...] = ()
     contrasts: tuple[ContrastSequence, ...] = ()
     if column is not None:
-        study = _Study(frame.sort(column, "member"), outcome, success_threshold, level)
+        ordered = frame.sort(column, "member")
+        study = _Study(ordered, outcome, success_threshold, level, design)
         arms = tuple(study.arm(place, wanted) for place in range(len(study.names)))
         contrasts = tuple(study.contrast(place) for place in range(1, len(study.names)))
     return Sequential(
@@ -142,7 +149,12 @@ class _Study:
     """Sums over members at every look."""
 
     def __init__(
-        self, frame: pl.DataFrame, outcome: Outcome, threshold: float, level: float
+        self,
+        frame: pl.DataFrame,
+        outcome: Outcome,
+        threshold: float,
+        level: float,
+        design: Design,
     ) -> None:
         self.level = level
         self.names = arms_in_order(frame.select("model_type", "num_params").rows())
@@ -154,16 +166,21 @@ class _Study:
         self.top = _TOP if outcome == "rating" else 1.0
         self.values = rating if outcome == "rating" else (rating >= threshold).astype(np.float64)
         self.owners, self.arms = member[rated], arm[rated]
-        shape = len(self.names), int(member.max(initial=0)) + 1
-        most = int(np.clip(_CELLS // (shape[0] * shape[1]), *_LOOKS))
+        self.shape = len(self.names), int(member.max(initial=0)) + 1
+        most = int(np.clip(_CELLS // (self.shape[0] * self.shape[1]), *_LOOKS))
         self.at = np.unique(np.linspace(0, frame.height, most + 1).round().astype(int)[1:])
-        look = np.searchsorted(self.at, np.flatnonzero(rated) + 1)
-        place = (look, self.arms, self.owners)
-        self.counts, self.sums = np.zeros((len(self.at), *shape)), np.zeros((len(self.at), *shape))
-        np.add.at(self.counts, place, 1.0)
-        np.add.at(self.sums, place, self.values)
-        np.cumsum(self.counts, axis=0, out=self.counts)
-        np.cumsum(self.sums, axis=0, out=self.sums)
+        self.look = np.searchsorted(self.at, np.flatnonzero(rated) + 1)
+        self.sums, self.counts = self._totals(np.ones(len(self.values)))
+        chances = chances_of(frame, self.names) if design == "randomised" else None
+        self.chances = None if chances is None else chances[rated]
+
+    def _totals(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Weighted sums of values, and of weights, up to each look, [looks, arms, members]."""
+        place = (self.look, self.arms, self.owners)
+        sums, counts = (np.zeros((len(self.at), *self.shape)) for _ in range(2))
+        np.add.at(sums, place, weights * self.values)
+        np.add.at(counts, place, weights)
+        return np.cumsum(sums, axis=0), np.cumsum(counts, axis=0)
 
     def arm(self, place: int, wanted: float) -> ArmSequence:
         """One arm, as it went."""
@@ -183,9 +200,17 @@ class _Study:
     def contrast(self, place: int) -> ContrastSequence:
         """One arm less the first, as it went."""
         pair = [0, place]
-        found = standard_errors(self.sums[:, pair], self.counts[:, pair])
-        n = int(np.isin(self.arms, pair).sum())
-        looks, last = self._looks(*found, n=n, what="difference of means")
+        sums, counts, what = self.sums, self.counts, "difference of means"
+        own = np.isin(self.arms, pair)
+        if self.chances is not None:
+            weights = np.zeros(len(own))
+            second = (self.arms[own] == place).astype(np.int64)
+            weights[own] = overlap_weights(self.chances[own][:, pair], second)
+            sums, counts = self._totals(weights)
+            own, what = weights > 0, f"{what} over attacks open to both, overlap-weighted"
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = standard_errors(sums[:, pair], counts[:, pair])
+        looks, last = self._looks(*found, n=int(own.sum()), what=what)
         decided = (look.attacks for look in looks if look.low > 0 or look.high < 0)
         return ContrastSequence(
             first=self.names[0],
