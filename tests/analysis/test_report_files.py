@@ -74,7 +74,7 @@ def test_findings_and_notes_stand_in_page_and_markdown(tmp_path: Path) -> None:
         text = path.read_text(encoding="utf-8").replace("\u00a0", " ")
         for sentence in (*found.findings, *found.notes):
             assert sentence in text
-        for words in ("n = ", "Outcomes", "How to read this", "Provenance", "assigned at random"):
+        for words in ("n = ", "Outcomes", "How to read this", "Provenance", "no random assignment"):
             assert words in text
 
 

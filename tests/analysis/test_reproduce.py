@@ -339,6 +339,13 @@ def test_every_expected_number(found: Reproduction, expected: dict[str, Any]) ->
         assert right[f"{arm} | median"] == pytest.approx(row["q50"], abs=1e-9)
 
 
+def test_the_report_speaks_of_the_reproduction(found: Reproduction) -> None:
+    shown = document(found)
+    said = " ".join(shown.notes)
+    assert "No random assignment of attacks to arms is recorded" in said
+    assert "turns" not in said
+
+
 def test_a_replica_gets_no_verdict(found: Reproduction) -> None:
     shown = {c.shown for c in found.comparisons}
     assert shown == {"synthetic: no verdict", "not comparable"}

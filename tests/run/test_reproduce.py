@@ -8,11 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gadfly.analysis.results import SourceInfo
 from gadfly.assistants.local.embedding import embed
 from gadfly.errors import PersonError
 from gadfly.models.loading import load_causal
 from gadfly.records.transcript import parse
-from gadfly.run.report import read
+from gadfly.run.report import Analysable
 from gadfly.run.reproduce import vectors_of
 from tests.analysis.studies import attacks
 from tests.tiny import tiny_causal
@@ -20,12 +21,11 @@ from tests.tiny import tiny_causal
 TEXTS = ["\n\nHuman: Is the mill open?\n\nAssistant: At nine.", "\n\nHuman: And the museum?"]
 
 
-def test_a_file_that_was_read_says_what_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "<b>.parquet"
-    attacks(n=7).write_parquet(path)
-    found = read(path)
-    assert repr(found) == "<b>.parquet: 14 attacks on 2 arms; results() analyses them"
-    assert found._repr_html_().startswith("<p>&lt;b&gt;.parquet: 14 attacks")
+def test_what_was_read_says_what_it_is() -> None:
+    source = SourceInfo(title="<b>.json", name="b")
+    found = Analysable(attacks(n=7), source, None, "observational", (), success_threshold=3)
+    assert repr(found) == "<b>.json: 14 attacks on 2 arms; results() analyses them"
+    assert found._repr_html_().startswith("<p>&lt;b&gt;.json: 14 attacks")
 
 
 def test_a_model_makes_vectors_once(tmp_path: Path) -> None:

@@ -175,8 +175,8 @@ def _design(results: Results) -> Iterator[str]:
         return
     if results.design == "observational":
         yield (
-            "Attacks were not assigned to arms at random, so arms may differ in who attacked them, "
-            "when and how; differences between arms are observational."
+            "No random assignment of attacks to arms is recorded, so arms may differ in who "
+            "attacked them, when and how; differences between arms are observational."
         )
     else:
         yield (
@@ -201,9 +201,10 @@ def _scores(results: Results) -> Iterator[str]:
             "(same family, or lineage unknown)."
         )
     if scored:
+        where = " (“Min harmlessness and turns” does)" if results.topics else ""
         yield (
             "The minimum over the assistant’s replies is a lower bound and falls with the number "
-            "of replies; compare arms of different length with care (see turns)."
+            f"of replies; compare arms of different length with care{where}."
         )
 
 

@@ -33,7 +33,7 @@ def _panel(contrast: ContrastSequence, found: Sequential) -> Any:
         scale=alt.Scale(domain=[0, found.attacks]),
         axis=alt.Axis(title="attacks of the study", tickCount=3, format=",d", grid=False),
     )
-    y = alt.Y("y:Q", axis=alt.Axis(title=None, tickCount=3), scale=alt.Scale(zero=True))
+    y = alt.Y("y:Q", axis=alt.Axis(title="difference", tickCount=3), scale=alt.Scale(zero=True))
     rows = [{"x": k.attacks, "y": k.estimate, "l": k.low, "h": k.high} for k in contrast.looks]
     base = alt.Chart(inline(rows)).encode(x=x)
     layers = [

@@ -47,7 +47,7 @@ def write_report(results: Results, out: Path) -> Written:
 def report(results: Results) -> Document:
     """The report of an analysis."""
     how_many = "arm" if len(results.arms) == 1 else "arms"
-    assigned = "not assigned" if results.design == "observational" else "assigned"
+    random = results.design == "randomised"
     people = KIND_NAMES[results.attacker_kind]
     banner = (
         "No person attacked here.",
@@ -58,7 +58,8 @@ def report(results: Results) -> Document:
         kicker="Red-team report",
         lead=(
             f"{results.n_attacks:,} attacks by {results.n_members:,} {attackers(results)} on "
-            f"{len(results.arms)} {how_many}, {assigned} at random."
+            f"{len(results.arms)} {how_many}"
+            f"{', assigned at random' if random else '; no random assignment is recorded'}."
         ),
         sections=sections_of(results),
         provenance=results.provenance,

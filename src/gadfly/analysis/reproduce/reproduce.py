@@ -7,6 +7,7 @@ is of transcripts, as the paper's is; without an embedding it is made of their w
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,7 @@ def reproduce(
     :raises PersonError: as :func:`gadfly.analysis.analyze.analyze`, or the attack or the embedding
         does not fit.
     """
+    started = time.monotonic()
     shown = one_attack(frame, record=attack)
     tell = _Clock(progress, with_map=map_options is not None).tell
     identity = identify(frame)
@@ -150,17 +152,20 @@ def reproduce(
     released = released_numbers(chosen, arms=paper_arms, scores=distributions)
     drawn = None if map_options is None else _map(chosen, map_options)
     tell("map")
+    tags = tags_result(chosen, threshold=SUCCESS, how=how)
+    took = {"duration_seconds": round(time.monotonic() - started, 3)}
+    made = {"provenance": results.provenance.model_copy(update=took)}
     return Reproduction(
         identity=identity,
         comparisons=compare(figures | released, identity),
-        results=results,
+        results=results.model_copy(update=made),
         paper_arms=paper_arms,
         counts=counted,
         map=drawn,
         efficacy=members,
         one_attack=shown,
         scores=distributions,
-        tags=tags_result(chosen, threshold=SUCCESS, how=how),
+        tags=tags,
         mixed=models,
     )
 

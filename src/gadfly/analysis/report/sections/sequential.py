@@ -55,7 +55,8 @@ def _figure(found: Sequential, svg: str) -> Figure:
         method=(
             f"Difference of the {_WHAT[found.outcome]} of each arm less {first}. Bands: "
             f"{level * 100:g}% intervals for every moment at once, normal mixture over the member "
-            "jackknife, from ten effective members on. Upright line: where 0 was first excluded."
+            "jackknife, from ten effective members on. Upright line: where 0 was first excluded, "
+            "which stands, even where a later band holds 0 again."
         ),
         n=f"{found.attacks:,} attacks in the order of the study",
         csv=csv_text(("arm", "attacks", "estimate", "low", "high"), rows),
