@@ -53,7 +53,8 @@ def test_the_page_carries_its_data(tmp_path: Path) -> None:
     links = dict(re.findall(r'download="([\w.]+)" href="data:[\w/]+;base64,([\w+/=]+)"', page))
     assert base64.b64decode(links["results.json"]) == files.results.read_bytes()
     data = base64.b64decode(links["figure1.csv"]).decode()
-    assert len(list(csv.reader(io.StringIO(data)))) == 1 + 2 * 10
+    rows = list(csv.DictReader(io.StringIO(data)))
+    assert sum(row["statistic"] != "density" for row in rows) == 2 * 10
 
 
 def test_a_report_can_be_written_from_results_alone(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_findings_and_notes_stand_in_page_and_markdown(tmp_path: Path) -> None:
         text = path.read_text(encoding="utf-8").replace("\u00a0", " ")
         for sentence in (*found.findings, *found.notes):
             assert sentence in text
-        for words in ("n = ", "Outcomes", "How to read this", "Provenance", "no random assignment"):
+        for words in ("n = ", "Outcomes", "How to read this", "Provenance", "assigned at random"):
             assert words in text
 
 
