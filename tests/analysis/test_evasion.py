@@ -155,13 +155,12 @@ def test_its_p_value_is_mcnemars() -> None:
     assert pair.p == pytest.approx(binomtest(down, up + down).pvalue)
 
 
-def test_arms_that_never_differ_have_no_interval() -> None:
+def test_arms_that_never_evade_differ_by_no_more_than_the_exact_interval_of_one() -> None:
     same = {"a": (0.0, 0.5, 0.0), "b": (0.0, 0.5, 0.0)}
     (pair,) = study(same).over_refusal
-    assert (pair.difference.estimate, pair.difference.low, pair.p) == (0, None, 1)
-    assert pair.difference.reason == (
-        "interval not estimable: all values of a side are equal, resampling moves none"
-    )
+    most = binomtest(0, pair.difference.n).proportion_ci(0.95, "exact").high
+    assert (pair.difference.estimate, pair.p) == (0, 1)
+    assert (pair.difference.low, pair.difference.high) == pytest.approx((-most, most))
 
 
 def test_a_request_that_an_arm_did_not_answer_is_left_out_of_comparisons() -> None:

@@ -60,6 +60,19 @@ def test_nothing_and_everything_have_an_interval(value: float) -> None:
     assert (found.low, found.high) == pytest.approx((0, reach) if value == 0 else (1 - reach, 1))
 
 
+def test_a_success_more_moves_both_ends_up() -> None:
+    """60 attacks, 20 of 40 members with two: one success said [0, 26.9%], two [0.1%, 16.8%]."""
+    owner = np.concatenate([np.arange(40), np.arange(20)])
+    ends = []
+    for k in range(6):
+        values = np.zeros(60)
+        values[40 - k : 40] = 4.0
+        sample = Sample.of(values, owner)
+        ends.append(rate_interval(sample, hits(sample), level=0.95))
+    assert (np.diff(ends, axis=0) >= 0).all()
+    assert ends[1][1] > clopper_pearson(1, 60, level=0.95)[1]
+
+
 rows = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 11)), min_size=30, max_size=90)
 
 

@@ -89,6 +89,11 @@ class Bootstrap:
         return f"{self._by}, percentile, {self.resamples:,} resamples"
 
     @property
+    def drawn(self) -> str:
+        """What is drawn, one of them."""
+        return "member" if self.ci == "cluster" else self.unit
+
+    @property
     def _by(self) -> str:
         """What is drawn, in words."""
         return (

@@ -26,6 +26,7 @@ __all__ = [
     "mean",
     "mixed_linear",
     "mixed_ordinal",
+    "mover",
     "multiplicity",
     "near_duplicates",
     "novelty",

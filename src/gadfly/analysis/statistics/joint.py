@@ -4,9 +4,12 @@ The mean of group g is μ_g = Σ_m S_mg / Σ_m N_mg, with S_mg the sum and N_mg 
 (or the sum of weights) of member m in it; a contrast is θ = Σ_g c_g μ_g. Groups are arms, or any
 union of arms, or the same arm by two columns.
 
-Interval: cluster bootstrap, the members drawn once for all groups, so that what a member brings to
-both sides of a difference cancels, as it does in the data. It would not, drawn for each apart.
-Percentiles are expanded for few members, as in :mod:`gadfly.analysis.bootstrap`; below five
+Interval: what a member brings to both sides of a difference cancels in it, as it does in the data.
+Of rates it is MOVER's (:mod:`gadfly.analysis.statistics.mover`) where the successes, or failures,
+of a group are worth fewer than five effective members: of so few a bootstrap promises too much.
+Otherwise it is the wild cluster bootstrap's below twelve effective members, for a contrast of
+groups is a coefficient of a regression on them, and from there on the cluster bootstrap's, members
+drawn once for all groups, percentiles expanded as in :mod:`gadfly.analysis.bootstrap`. Below five
 effective members there is neither interval nor t. A resample in which a group of the contrast has
 no value is left out and counted; where that is more than one in twenty, there is no interval.
 
@@ -32,7 +35,7 @@ doi 10.1162/REST_a_00639, on effective clusters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +43,9 @@ from scipy.special import stdtr
 
 from gadfly.analysis.bootstrap import Bootstrap, expanded_tail, resample
 from gadfly.analysis.sample import Floats, Ints, Sample
-from gadfly.analysis.statistics.effective_members import effective_members
-from gadfly.analysis.statistics.protocol import Regime
+from gadfly.analysis.statistics.mover import mover
+from gadfly.analysis.statistics.protocol import Interval, Regime
+from gadfly.analysis.statistics.wild import of_contrast
 from gadfly.records.estimate import Estimate
 
 __all__ = [
@@ -58,6 +62,7 @@ __all__ = [
 
 REGIME = Regime("approximate", members=5)
 """Where intervals and t hold their level."""
+_FEW = 12  # effective members below which means are the wild bootstrap's
 _EMPTY = 0.05  # share of resamples without a group from which there is no interval
 _MISSING = "not estimable: a side of the difference has no value"
 
@@ -72,6 +77,8 @@ class Totals:
     """Number of values, or sum of their weights, same shape."""
     n: Ints
     """Number of values in each group, [groups]."""
+    rates: bool = False
+    """Whether every value is 0 or 1, so that means are rates."""
 
     @classmethod
     def of(
@@ -89,19 +96,21 @@ class Totals:
         """
         there = ~np.isnan(values)
         cell, size = (members * shape[1] + groups)[there], shape[0] * shape[1]
-        weight = np.ones(len(cell)) if weights is None else weights[there]
-        sums: Floats = np.bincount(cell, weight * values[there], size).astype(np.float64)
+        weight, known = np.ones(len(cell)) if weights is None else weights[there], values[there]
+        sums: Floats = np.bincount(cell, weight * known, size).astype(np.float64)
         counts: Floats = np.bincount(cell, weight, size).astype(np.float64)
         return cls(
             sums.reshape(shape),
             counts.reshape(shape),
             np.bincount(groups[there], minlength=shape[1]),
+            bool(((known == 0) | (known == 1)).all()),
         )
 
     def merged(self, unions: Floats) -> Totals:
         """The groups, then unions of them: one column of 0 and 1 for each union."""
         every = np.hstack([np.eye(len(unions)), unions])
-        return Totals(self.sums @ every, self.counts @ every, (self.n @ every).astype(np.int64))
+        n = (self.n @ every).astype(np.int64)
+        return Totals(self.sums @ every, self.counts @ every, n, self.rates)
 
     def beside(self, *others: Totals) -> Totals:
         """Its groups and those of others of the same members, side by side."""
@@ -110,6 +119,7 @@ class Totals:
             np.hstack([each.sums for each in every]),
             np.hstack([each.counts for each in every]),
             np.concatenate([each.n for each in every]),
+            all(each.rates for each in every),
         )
 
     def means(self) -> Floats:
@@ -167,14 +177,20 @@ def effective(counts: Floats, coefficients: Floats) -> Floats:
     """Effective number of members of each contrast, from ``counts`` [members, groups].
 
     That of its smaller side: a few members on one side are a few, however many are on the other.
+    Groups of one side are worth what their members are together (Kish), and no more than their
+    variances, taken as c²/members, add up to (Welch and Satterthwaite): members of one group do not
+    stand in for those of another.
     """
     share = np.nan_to_num(_ratio(counts, counts.sum(axis=0)))
-    sides = [share @ np.maximum(sign * coefficients, 0) for sign in (1, -1)]
-    worth = np.array(
-        [[effective_members(m) if m.any() else np.inf for m in side.T] for side in sides]
-    )
-    smaller = worth.min(axis=0)
-    return np.where(np.isinf(smaller), 0.0, smaller)
+    groups = np.nan_to_num(_kish(share))[:, None]
+    worth = []
+    for sign in (1, -1):
+        side = np.maximum(sign * coefficients, 0)
+        spread = np.divide(side**2, groups, out=np.zeros_like(side), where=groups > 0)
+        each = np.divide(spread**2, groups, out=np.zeros_like(side), where=groups > 0)
+        worth += [_kish(share @ side), _ratio(spread.sum(axis=0) ** 2, each.sum(axis=0))]
+    smaller = np.nan_to_num(np.array(worth), nan=np.inf).min(axis=0)  # a side may be empty
+    return np.where(np.isinf(smaller), 0.0, smaller.round(9))
 
 
 def contrasted(
@@ -202,32 +218,87 @@ def contrasted(
             parts.append(_apply(_ratio(times @ column.sums, times @ column.counts), coefficients))
     none = np.empty((0, coefficients.shape[1]))
     return [
-        _all(column, coefficients, np.concatenate(parts) if parts else none, how, what, missing)
+        _all(
+            column,
+            coefficients,
+            np.concatenate(parts) if parts else none,
+            how=how,
+            seed=seed,
+            what=what,
+            missing=missing,
+        )
         for column, parts in zip(totals, drawn, strict=True)
     ]
 
 
 def _all(
-    totals: Totals, coefficients: Floats, drawn: Floats, how: Bootstrap, what: str, missing: str
+    totals: Totals,
+    coefficients: Floats,
+    drawn: Floats,
+    *,
+    how: Bootstrap,
+    seed: int,
+    what: str,
+    missing: str,
 ) -> list[Contrasted]:
     """Every contrast of one column."""
-    found, method = robust(totals, coefficients), f"{what}; joint {how.method}"
+    found, own = robust(totals, coefficients), _own(totals, coefficients, how, seed)
     p = found.p
     rows = []
     for k, value in enumerate(found.value):
-        n = int(totals.n[coefficients[:, k] != 0].sum())
-        estimate, empty = percentile(
-            float(value),
-            drawn[:, k],
-            members=float(found.members[k]),
-            n=n,
-            how=how,
-            method=method,
-            missing=missing,
-            differs=bool(coefficients[:, k].min() < 0 < coefficients[:, k].max()),
-        )
+        n, members = int(totals.n[coefficients[:, k] != 0].sum()), float(found.members[k])
+        few = np.isnan(value) or members < REGIME.members
+        interval = None if few else own(k, members, float(found.error[k]))
+        if interval:
+            estimate, empty = _estimate(float(value), n, interval, how.level, what), 0
+        else:
+            estimate, empty = percentile(
+                float(value),
+                drawn[:, k],
+                members=members,
+                n=n,
+                how=how,
+                method=f"{what}; joint {how.method}",
+                missing=missing,
+                differs=bool(coefficients[:, k].min() < 0 < coefficients[:, k].max()),
+            )
         rows.append(Contrasted(estimate, empty, None if np.isnan(p[k]) else float(p[k])))
     return rows
+
+
+def _own(
+    totals: Totals, coefficients: Floats, how: Bootstrap, seed: int
+) -> Callable[[int, float, float], Interval | None]:
+    """What gives the interval of a contrast that is not read off resamples of members, from its
+    number, effective members and standard error.
+    """
+    rare, ends = np.zeros(coefficients.shape[1], dtype=bool), np.empty((0, 0))
+    if totals.rates:
+        worth = np.minimum(_kish(totals.sums), _kish(totals.counts - totals.sums))
+        rare = ~(worth >= REGIME.members) @ (coefficients != 0) > 0
+        ends = np.stack(
+            mover(totals.sums, totals.counts, totals.n, coefficients, level=how.level), axis=-1
+        )
+
+    def found(k: int, members: float, error: float) -> Interval | None:
+        if rare[k] and ends[k, 0] < ends[k, 1]:
+            return Interval(
+                f"MOVER from exact intervals over {how.drawn}s", (ends[k, 0], ends[k, 1])
+            )
+        if rare[k] or members >= _FEW or not error > 0:
+            return None
+        wild = of_contrast(
+            totals.sums,
+            totals.counts,
+            coefficients[:, k],
+            level=how.level,
+            resamples=how.resamples,
+            seed=seed,
+        )
+        method = f"wild cluster bootstrap by {how.drawn}, {how.resamples:,} resamples"
+        return Interval(method, wild, None if wild else "interval not estimable: it has no end")
+
+    return found
 
 
 def percentile(
@@ -257,8 +328,7 @@ def percentile(
     if np.isnan(value):
         reason: str | None = missing
     elif members < least:
-        unit = "member" if how.ci == "cluster" else how.unit
-        reason = f"interval not estimable: {unit}s count as {members:.1f}, it takes {least:g}"
+        reason = f"interval not estimable: {how.drawn}s count as {members:.1f}, it takes {least:g}"
     elif empty > _EMPTY * len(drawn):
         reason = (
             f"no interval: in {empty:,} of {len(drawn):,} resamples something that is compared "
@@ -271,16 +341,21 @@ def percentile(
         if low == high and differs:
             low = high = None
             reason = "interval not estimable: all values of a side are equal, resampling moves none"
-    estimate = Estimate(
+    ends = None if low is None or high is None else (low, high)
+    return _estimate(value, n, Interval(method, ends, reason), how.level), empty
+
+
+def _estimate(value: float, n: int, interval: Interval, level: float, what: str = "") -> Estimate:
+    low, high = interval.ends or (None, None)
+    return Estimate(
         estimate=None if np.isnan(value) else value,
         low=low,
         high=high,
-        level=how.level,
+        level=level,
         n=n,
-        method=method,
-        reason=reason,
+        method=f"{what}; {interval.method}" if what else interval.method,
+        reason=interval.reason,
     )
-    return estimate, empty
 
 
 def side(difference: Estimate) -> int:
@@ -294,6 +369,11 @@ def side(difference: Estimate) -> int:
 def _ratio(top: Floats, bottom: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(top / bottom)
+
+
+def _kish(weights: Floats) -> Floats:
+    """Effective members of each column, from the weight of each member; NaN of none."""
+    return _ratio(weights.sum(axis=0) ** 2, (weights**2).sum(axis=0))
 
 
 def _apply(means: Floats, coefficients: Floats) -> Floats:

@@ -5,11 +5,12 @@ and z_m = (s_m - p n_m) / (n - n_m) by how much p moves when m is left out. With
 
     V = (G - 1) / G · Σ z_m²                                    (jackknife variance)
     1/d = 1/(effective members - 1) + (κ - 1)/(2G), κ = G Σ z⁴ / (Σ z²)²   (degrees of freedom)
-    n* = p (1 - p) / V · (t_{n-1} / t_d)², at most n            (what the n attacks are worth)
+    n* = p (1 - p) / V · (t_{n-1} / t_d)²                       (what the n attacks are worth)
 
-and the interval is Clopper and Pearson's for p n* of n*. At 0% and 100%, where V is 0 and says
-nothing, n* is the effective number of members: nobody knows how alike the attacks of one member
-are, so each counts as one. Where every member made one attack it is Clopper and Pearson's own.
+and the interval is Clopper and Pearson's for p n* of n*. n* is at most n, and no less than the
+effective number of members, as if all attacks of a member were alike: V rests on little where
+successes are few. At 0% and 100%, where V is 0 and says nothing, it is that number. Where every
+member made one attack the interval is Clopper and Pearson's own.
 
 Korn and Graubard take the linearised variance and d = G - 1. Both are too small and too many where
 few members made most attacks or few had most successes; the kurtosis of z says how many squares V
@@ -45,6 +46,7 @@ __all__ = [
     "METHOD",
     "REGIME",
     "clopper_pearson",
+    "interval_of",
     "quantile_interval",
     "rate_interval",
     "regime_interval",
@@ -73,10 +75,8 @@ def rate_interval(sample: Sample, hits: Floats, *, level: float) -> Ends:
 
     :param hits: 1 for every value of the sample that counts, 0 for the others, in its order.
     """
-    if sample.n_clusters == len(hits):
-        return clopper_pearson(float(hits.sum()), len(hits), level=level)
     sizes, sums = sample.masses.astype(np.float64), sample.sums(hits)
-    return _ends(sizes, sums, len(hits), level)
+    return interval_of(sizes, sums, len(hits), level)
 
 
 def regime_interval(sample: Sample, hits: Floats, *, level: float) -> Interval:
@@ -112,7 +112,15 @@ def _first(count: int, holds: Callable[[int], bool]) -> int:
     return low
 
 
-def _ends(sizes: Floats, sums: Floats, n: int, level: float) -> Ends:
+def interval_of(sizes: Floats, sums: Floats, n: int, level: float) -> Ends:
+    """The same from each member's number of attacks (or their weight) and of those that count.
+
+    :param n: number of attacks.
+    """
+    if len(sizes) == n:
+        return clopper_pearson(float(sums.sum() / sizes.sum()) * n, n, level=level)
+    if len(sizes) < 2:
+        return 0.0, 1.0
     whole, clusters = float(sizes.sum()), len(sizes)
     p = min(max(float(sums.sum()) / whole, 0.0), 1.0)
     worth = effective_members(sizes)
@@ -127,5 +135,5 @@ def _ends(sizes: Floats, sums: Floats, n: int, level: float) -> Ends:
     df = max(1.0, 1 / (1 / (worth - 1) + (kurtosis - 1) / (2 * clusters)))
     tail = (1 + level) / 2
     spread = (stdtrit(n - 1, tail) / stdtrit(df, tail)) ** 2
-    equal = min(float(n), p * (1 - p) / variance * float(spread))
+    equal = min(float(n), max(p * (1 - p) / variance * float(spread), worth))
     return clopper_pearson(p * equal, equal, level=level)

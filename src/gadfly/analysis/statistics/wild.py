@@ -36,7 +36,7 @@ import numpy as np
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.protocol import Regime
 
-__all__ = ["REGIME", "Clusters", "Ends", "of_clusters", "wild_interval"]
+__all__ = ["REGIME", "Clusters", "Ends", "of_clusters", "of_contrast", "wild_interval"]
 
 REGIME = Regime(
     "approximate",
@@ -88,6 +88,25 @@ def wild_interval(
     """
     sums = Clusters.of(y, x, clusters)
     return of_clusters(sums, of=of, level=level, resamples=resamples, seed=seed)
+
+
+def of_contrast(
+    sums: Floats, counts: Floats, weights: Floats, *, level: float, resamples: int, seed: int
+) -> Ends | None:
+    """The interval of a weighted sum of means of groups, a coefficient of a regression on groups.
+
+    :param sums: of the values by member and group; no group is empty.
+    :param counts: number of values (or their weight), likewise.
+    :param weights: of the means, [groups].
+    """
+    used = np.flatnonzero(np.abs(weights) > 1e-9 * np.abs(weights).max())
+    there = counts[:, used].any(axis=1)
+    sums, counts = sums[np.ix_(there, used)], counts[np.ix_(there, used)]
+    turned = np.eye(len(used))  # β' = turned β has the contrast first, then the other means
+    turned[0] = weights[used]
+    back = np.linalg.inv(turned)
+    xx = np.einsum("ga,mg,gb->mab", back, counts, back)
+    return of_clusters(Clusters(xx, sums @ back), of=0, level=level, resamples=resamples, seed=seed)
 
 
 def of_clusters(sums: Clusters, *, of: int, level: float, resamples: int, seed: int) -> Ends | None:
