@@ -223,6 +223,12 @@ def test_an_amended_study_keeps_and_finishes_what_began_before(make_study: MakeS
     assert analysed.frame.height == done.attacks
     assert analysed.marks is not None
     assert {a.name for a in analysed.marks} == {"old small", "open small", "new small"}
+    # Arms that were never open together share no round, though no quota was full in between.
+    rounds = analysed.frame.sort("number").select("round", "probabilities").rows()
+    assert [number for number, _ in rounds] == [1] * 6 + [2] * 5 + [3] * 3
+    assert {a.assignment.round for a in found[:11] if a.assignment} == {1}
+    open_in = {number: {p["arm"] for p in chances} for number, chances in rounds}
+    assert open_in == {1: {"open small"}, 2: {"open small", "new small"}, 3: {"new small"}}
 
 
 def test_people_and_missing_facts_are_refused(make_study: MakeStudy) -> None:
