@@ -26,9 +26,8 @@ from gadfly.analysis.reproduce import identity as identity_module
 from gadfly.analysis.reproduce import reproduce as reproduce_module
 from gadfly.analysis.reproduce.bounds import EXACT, FILTER, ROUNDED, Own
 from gadfly.analysis.reproduce.compare import Comparison, compare
-from gadfly.analysis.reproduce.digest import digests
 from gadfly.analysis.reproduce.figures import figure_numbers
-from gadfly.analysis.reproduce.identity import Identity, identify
+from gadfly.analysis.reproduce.identity import Identity, digests, identify
 from gadfly.analysis.reproduce.published import published
 from gadfly.analysis.reproduce.reproduce import MapOptions, Reproduction, reproduce
 from gadfly.analysis.reproduce.write import document

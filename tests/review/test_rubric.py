@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from gadfly.errors import FileProblem
-from gadfly.review.rubric import read_rubric
+from gadfly.review.materials import read_rubric
 from gadfly.review.settings import ReviewSpec
 from gadfly.review.tags import read_taxonomy
 

@@ -3,4 +3,4 @@
 Pure rules about reviews: no database, no site, no assistants. Import from the defining modules.
 """
 
-__all__ = ["adjudication", "assignment", "materials", "rubric", "settings", "tags", "training"]
+__all__ = ["adjudication", "assignment", "materials", "settings", "tags", "training"]

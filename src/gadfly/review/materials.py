@@ -5,12 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from gadfly.records.canonical import Record
-from gadfly.review.rubric import Rubric, read_rubric
+from gadfly.records.texts import VersionedText, read_text
 from gadfly.review.settings import ReviewSpec
 from gadfly.review.tags import Taxonomy, read_taxonomy
 from gadfly.review.training import WorkedItems, read_worked
 
-__all__ = ["Materials", "read_materials"]
+__all__ = ["Materials", "Rubric", "read_materials", "read_rubric"]
+
+
+class Rubric(VersionedText):
+    """Instructions shown to a reviewer."""
+
+
+def read_rubric(name: str, beside: Path) -> Rubric:
+    """A shipped rubric by name ("rubric"), or a Markdown file beside the study.
+
+    :raises FileProblem: there is none of that name, or its front matter is broken.
+    """
+    return read_text(Rubric, name, package="gadfly.review", beside=beside, what="rubric")
 
 
 class Materials(Record):

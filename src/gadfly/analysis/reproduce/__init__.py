@@ -9,7 +9,6 @@ defining modules.
 __all__ = [
     "bounds",
     "compare",
-    "digest",
     "figures",
     "identity",
     "published",

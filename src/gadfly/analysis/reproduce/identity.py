@@ -14,15 +14,15 @@ released records have 1,131 different words in 6,475, a replica of any size 125.
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 from typing import Literal
 
 import polars as pl
 
-from gadfly.analysis.reproduce.digest import digests
 from gadfly.analysis.reproduce.published import published
 from gadfly.records.canonical import Record
 
-__all__ = ["Check", "Identity", "Kind", "identify"]
+__all__ = ["Check", "Identity", "Kind", "digests", "identify"]
 
 Kind = Literal["released", "unfiltered", "synthetic", "altered", "other"]
 _READ = 500  # transcripts whose words are counted
@@ -131,3 +131,14 @@ def _made_up(frame: pl.DataFrame) -> bool:
     for text in frame["transcript"].gather_every(step):
         words += _WORD.findall((text or "").lower())
     return len(words) >= _WORDS and len(set(words)) < _VARIETY
+
+
+def digests(frame: pl.DataFrame) -> set[str]:
+    """16 hexadecimal digits for each attack of a frame with its transcripts: a hash of transcript
+    and score, which shows neither.
+    """
+    pairs = frame.select("transcript", "min_harmlessness").iter_rows()
+    return {
+        blake2b(f"{score!r} {text}".encode("utf-8", "replace"), digest_size=8).hexdigest()
+        for text, score in pairs
+    }
