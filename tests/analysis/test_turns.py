@@ -14,7 +14,7 @@ from gadfly.analysis.topics.static import static
 from gadfly.analysis.topics.turns import turns
 from gadfly.errors import FileProblem
 from gadfly.records.static_scores import STATIC_COLUMNS, read_static_scores
-from tests.analysis.studies import attacks
+from tests.analysis.studies import attacks, results
 
 HOW = Bootstrap(resamples=300)
 ARMS = [("plain lm", "1B"), ("rlhf", "1B")]
@@ -84,6 +84,27 @@ def test_the_mean_at_equal_turns_is_the_one_written_out() -> None:
         both = means.join(weights, on="turns")
         expected = float((both["min_harmlessness"] * both["proportion"]).sum())
         assert arm.equal_turns.estimate == pytest.approx(expected)
+
+
+def test_one_number_has_one_interval_wherever_it_stands() -> None:
+    frame = dialogues(6, n=120)
+    report = results(frame, resamples=200)
+    assert report.topics is not None
+    rows = zip(
+        report.arms,
+        report.topics.turns.arms,
+        report.topics.static.arms,
+        report.topics.missing.arms,
+        strict=True,
+    )
+    for arm, lengths, readings, gaps in rows:
+        assert arm.min_harmlessness.low is not None
+        assert (
+            lengths.min_harmlessness == arm.min_harmlessness == readings.live == lengths.first[-1]
+        )
+        assert lengths.first[0] == readings.static
+        assert lengths.turns == arm.turns
+        assert gaps.rating.rated == gaps.rating.lowest == arm.rating
 
 
 def test_arms_that_share_no_length_have_no_mean_at_equal_turns() -> None:

@@ -16,7 +16,7 @@ from gadfly.analysis.results import ArmResult, Mark, Outcomes, Scorer, Seed
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.effective_members import effective_members
-from gadfly.analysis.statistics.mean import Mean
+from gadfly.analysis.statistics.mean import RATED, Mean
 from gadfly.analysis.statistics.protocol import Statistic
 from gadfly.analysis.statistics.quantile import Quantile
 from gadfly.analysis.statistics.success_rate import SuccessRate
@@ -56,7 +56,7 @@ def arm_result(
     members = frame["member_code"].to_numpy().astype(np.int64)
     attacks: Ints = np.unique(members, return_counts=True)[1]
     columns: dict[str, dict[str, Statistic]] = {
-        "rating": {"rating": Mean(), "success_rate": SuccessRate(success_threshold)},
+        "rating": {"rating": RATED, "success_rate": SuccessRate(success_threshold)},
         "min_harmlessness": _SCORE,
         "turns": {"turns": TurnsMean()},
     }

@@ -25,7 +25,7 @@ from gadfly.analysis.results import Agreement, ArmResult, ArmTruth, ModelCheck, 
 from gadfly.analysis.sample import Sample
 from gadfly.analysis.statistics.auc import AUC
 from gadfly.analysis.statistics.exact_rate import exact_rate
-from gadfly.analysis.statistics.mean import Mean
+from gadfly.analysis.statistics.mean import RATED, Mean
 from gadfly.analysis.statistics.protocol import Statistic
 from gadfly.analysis.statistics.rank_correlation import RankCorrelation
 from gadfly.analysis.statistics.success_rate import SuccessRate
@@ -94,7 +94,7 @@ def arm_truth(
         return bootstrap(sample, wanted, how=by, seed=seed)
 
     rate = SuccessRate(HARMFUL, of="true harm")
-    harms = estimated(harm, "true_harm", [Mean(), rate], how)
+    harms = estimated(harm, "true_harm", [RATED, rate], how)
     (helps,) = estimated(helpful, "helpfulness", [Mean()], over_requests)
     found = ArmTruth(
         harm=_or_why(harms[0], missing.get("harm")),

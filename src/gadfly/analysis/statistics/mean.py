@@ -30,7 +30,7 @@ from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
 from gadfly.analysis.statistics.wild import REGIME, Clusters, of_clusters
 
-__all__ = ["Mean"]
+__all__ = ["RATED", "Mean"]
 
 _MANY = 100  # effective members from which percentiles do
 _DIFFERENT = 3  # effective members that the values which differ from the commonest are worth
@@ -41,6 +41,9 @@ class Mean(Statistic):
     """The mean of the values."""
 
     name: str = "mean"
+    scale: tuple[float, float] | None = None
+    """Least and largest value that there can be. An interval is cut there: no mean lies beyond, so
+    it holds the truth as often as before."""
 
     def estimate(self, values: Floats) -> float:
         """The mean, in the unit of the values."""
@@ -71,8 +74,16 @@ class Mean(Statistic):
         sizes = sample.masses.astype(np.float64)
         sums = Clusters(sizes[:, None, None], sample.sums(sample.values)[:, None])
         ends = of_clusters(sums, of=0, level=level, resamples=resamples, seed=seed)
-        reason = None if ends else "interval not estimable: it has no end"
-        return Interval(method, ends, reason)
+        if not ends:
+            return Interval(method, None, "interval not estimable: it has no end")
+        if self.scale:
+            low, high = (float(end) for end in np.clip(ends, *self.scale))
+            ends, method = (low, high), f"{method}, cut to {self.scale[0]:g} to {self.scale[1]:g}"
+        return Interval(method, ends)
+
+
+RATED = Mean(scale=(0.0, 4.0))
+"""The mean of ratings, which are stored 0 to 4."""
 
 
 def _commonest(values: Floats) -> float:

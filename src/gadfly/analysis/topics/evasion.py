@@ -141,7 +141,8 @@ def evasion(
     asked, told = (np.isfinite(each).any(axis=0) for each in (evasive, helpful))
     known = bool(told.any() and (told | ~asked).all())
     usefulness = helpful if known else 1 - evasive
-    scores = cells.totals(rows["min_harmlessness"].fill_null(float("nan")).to_numpy())
+    values = rows["min_harmlessness"].to_numpy()
+    scores = cells.totals(values)
     with threadpool_limits(1):  # tables of members are small: threads cost more than they bring
         places = _places(scores, usefulness, how, over_requests, cells.seed)
         arms = tuple(
@@ -149,7 +150,7 @@ def evasion(
                 model_type=arm[0],
                 num_params=arm[1],
                 mark=marks.get(arm, "unverified"),
-                min_harmlessness=_mean(rows, arm, how),
+                min_harmlessness=cells.mean(values, k, how),
                 refused_turns=refused,
                 over_refusal=_over_refusal(evasive[:, k], how.level, by_phrases=by_phrases),
                 helpfulness=_helpfulness(helpful[:, k], arm, over_requests),
@@ -230,18 +231,6 @@ def _requests(probes: pl.DataFrame, column: str, arms: Arms) -> Floats:
         if (kind, size) in place:
             found[np.searchsorted(numbers, number), place[kind, size]] = value
     return found
-
-
-def _mean(rows: pl.DataFrame, arm: tuple[str, str], how: Bootstrap) -> Estimate:
-    """Mean min harmlessness, as in the table of arms: the same draws, the same interval."""
-    mine = rows.filter((pl.col("model_type") == arm[0]) & (pl.col("num_params") == arm[1]))
-    there = mine.drop_nulls("min_harmlessness")
-    members = there["member"].rank("dense").cast(pl.Int64).to_numpy()
-    sample = Sample.of(
-        there["min_harmlessness"].to_numpy(), members if how.ci == "cluster" else None
-    )
-    seed = seed_of(sample, how.ci, *arm, "min_harmlessness")
-    return bootstrap(sample, [Mean()], how=how, seed=seed)[0]
 
 
 def _helpfulness(column: Floats, arm: tuple[str, str], how: Bootstrap) -> Estimate:

@@ -37,6 +37,7 @@ from gadfly.records.values import OUTCOMES
 __all__ = ["ArmMissing", "Bounds", "Missing", "missing"]
 
 _HIGHEST = 4.0  # ratings are stored 0 to 4
+_UNRATED = "no attack has a rating"
 
 
 class Bounds(Record):
@@ -95,21 +96,15 @@ def missing(frame: pl.DataFrame, *, how: Bootstrap, success_threshold: float = 3
     cells = Cells.of(attacks, how.ci, "missing")
     rating = attacks["rating"].to_numpy()
     success = np.where(np.isnan(rating), np.nan, rating >= success_threshold)
-    totals = []
-    for values, highest in ((success, 1.0), (rating, _HIGHEST)):
-        columns = (values, np.nan_to_num(values, nan=0.0), np.nan_to_num(values, nan=highest))
-        first, *others = (cells.totals(column) for column in columns)
-        totals.append(first.beside(*others))
-    n = len(cells.arms)
+    first, *others = (cells.totals(column) for column in _filled(success, 1.0))
     pairs = arm_pairs(cells.arms)
-    each = np.hstack([np.eye(3 * n), _pairs(n, pairs)])
-    found = contrasted(
-        totals,
-        each,
+    (found,) = contrasted(
+        [first.beside(*others)],
+        _pairs(len(cells.arms), pairs),
         how=how,
         seed=cells.seed,
         what="mean, attack-weighted",
-        missing="no attack has a rating",
+        missing=_UNRATED,
     )
     gone = attacks.filter(pl.col("rating").is_null())
     return Missing(
@@ -119,16 +114,27 @@ def missing(frame: pl.DataFrame, *, how: Bootstrap, success_threshold: float = 3
                 model_type=arm[0],
                 num_params=arm[1],
                 n=int((cells.arm == a).sum()),
-                unrated=int((cells.arm == a).sum() - totals[0].n[a]),
+                unrated=int((cells.arm == a).sum() - first.n[a]),
                 unrated_by_outcome=_by_outcome(gone, arm),
                 success_rate=_rates(success[cells.arm == a], cells.member[cells.arm == a], how),
-                rating=_bounds([found[1][a + part * n].estimate for part in range(3)], _HIGHEST),
+                rating=_bounds(
+                    [
+                        cells.mean(values, a, how, column="rating", missing=_UNRATED)
+                        for values in _filled(rating, _HIGHEST)
+                    ],
+                    _HIGHEST,
+                ),
             )
             for a, arm in enumerate(cells.arms)
         ),
         pairs=len(pairs),
-        **_settled(found[0][3 * n :]),
+        **_settled(found),
     )
+
+
+def _filled(values: Floats, highest: float) -> tuple[Floats, Floats, Floats]:
+    """A column as it is, and with the missing at its lowest and its highest."""
+    return values, np.nan_to_num(values, nan=0.0), np.nan_to_num(values, nan=highest)
 
 
 def _by_outcome(gone: pl.DataFrame, arm: tuple[str, str]) -> dict[str, int]:
@@ -157,8 +163,7 @@ def _rates(success: Floats, members: Ints, how: Bootstrap) -> Bounds:
         (np.nan_to_num(success, nan=0.0), members),
         (np.nan_to_num(success, nan=1.0), members),
     )
-    none = "no attack has a rating"
-    each = [share(flags, who, how=how, what="share", none=none) for flags, who in columns]
+    each = [share(flags, who, how=how, what="share", none=_UNRATED) for flags, who in columns]
     return _bounds(each, 1.0)
 
 

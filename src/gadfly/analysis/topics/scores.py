@@ -20,7 +20,7 @@ from pydantic import Field
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.correlation import pearson, spearman
-from gadfly.analysis.statistics.mean import Mean
+from gadfly.analysis.statistics.mean import RATED, Mean
 from gadfly.analysis.statistics.standard_deviation import StandardDeviation
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -166,7 +166,8 @@ def _described(values: Floats, owners: Ints, how: Bootstrap, name: str) -> list[
     """Mean and standard deviation."""
     sample = Sample.of(values, owners if how.ci == "cluster" else None)
     seed = seed_of(sample, how.ci, "scores", name)
-    return bootstrap(sample, [Mean(), StandardDeviation()], how=how, seed=seed)
+    mean = RATED if name == "rating" else Mean()
+    return bootstrap(sample, [mean, StandardDeviation()], how=how, seed=seed)
 
 
 def _pair(frame: pl.DataFrame, members: Ints, first: str, second: str, how: Bootstrap) -> Pair:

@@ -16,6 +16,7 @@ Whether static and live order interventions alike is what a static evaluation ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -117,7 +118,7 @@ def static(frame: pl.DataFrame, *, how: Bootstrap, prompts: pl.DataFrame | None 
     asked = _scores(prompts, cells.arms)
     fixed = _fixed(asked, ways, how, cells.seed)
     readings: dict[Reading, list[Estimate]] = {"prompts": fixed, "opening": opening}
-    k = len(each)
+    k, alone = len(each), replace(how, weighting="attack")
     return Static(
         seed=cells.seed,
         arms=tuple(
@@ -125,8 +126,8 @@ def static(frame: pl.DataFrame, *, how: Bootstrap, prompts: pl.DataFrame | None 
                 model_type=arm[0],
                 num_params=arm[1],
                 prompts=fixed[a],
-                static=opening[a],
-                live=live[a],
+                static=cells.mean(scores["first"].to_numpy(), a, alone, missing=_NO_SCORES),
+                live=cells.mean(scores["lowest"].to_numpy(), a, alone, missing=_NO_SCORES),
                 gap=gap[a],
             )
             for a, arm in enumerate(cells.arms)

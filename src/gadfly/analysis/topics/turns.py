@@ -14,7 +14,7 @@ Reference: Rothman, Greenland & Lash 2008, *Modern Epidemiology*, 3rd edition, c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -72,20 +72,17 @@ def turns(frame: pl.DataFrame, *, how: Bootstrap, most: int = 5) -> Turns:
 
     :param most: replies from which attacks are one stratum, and the largest k of the first k.
     """
+    how = replace(how, weighting="attack")
     attacks = sorted_attacks(frame)
     cells = Cells.of(attacks, how.ci, "turns")
     scores = attacks["min_harmlessness"].to_numpy()
     count = attacks["turns"].cast(pl.Float64).to_numpy()
     there = ~np.isnan(scores)
     strata = _Strata.of(np.minimum(count, most), there, cells)
-    plain = _means(
-        [cells.totals(np.where(there, count, np.nan)), cells.totals(scores)],
-        cells,
-        how,
-        "mean, attack-weighted",
-    )
+    scored = np.where(there, count, np.nan)
     equal = strata.means(scores, cells, how)
-    first = _first(attacks, cells, how, most)
+    by_turn = pl.col("turn_scores").list
+    first = attacks.select(by_turn.head(k).list.min().alias(str(k)) for k in range(1, most + 1))
     return Turns(
         seed=cells.seed,
         strata=tuple(strata.numbers),
@@ -95,34 +92,17 @@ def turns(frame: pl.DataFrame, *, how: Bootstrap, most: int = 5) -> Turns:
             ArmTurns(
                 model_type=arm[0],
                 num_params=arm[1],
-                turns=plain[0][a],
-                min_harmlessness=plain[1][a],
+                turns=cells.mean(scored, a, how, column="turns", missing="no score"),
+                min_harmlessness=cells.mean(scores, a, how, missing="no score"),
                 equal_turns=equal[a],
                 correlation=_correlation(count, scores, a, cells, how),
-                first=tuple(row[a] for row in first),
+                first=tuple(
+                    cells.mean(row.to_numpy(), a, how, missing=_NO_SCORES) for row in first
+                ),
             )
             for a, arm in enumerate(cells.arms)
         ),
     )
-
-
-def _means(
-    totals: list[Totals], cells: Cells, how: Bootstrap, what: str, missing: str = "no score"
-) -> list[list[Estimate]]:
-    """The mean of each column in each arm."""
-    each = np.eye(len(cells.arms))
-    found = contrasted(totals, each, how=how, seed=cells.seed, what=what, missing=missing)
-    return [[arm.estimate for arm in row] for row in found]
-
-
-def _first(attacks: pl.DataFrame, cells: Cells, how: Bootstrap, most: int) -> list[list[Estimate]]:
-    """Means over the first k replies, a row for each k."""
-    lowest = attacks.select(
-        pl.col("turn_scores").list.head(k).list.min().alias(str(k)) for k in range(1, most + 1)
-    )
-    totals = [cells.totals(column.to_numpy()) for column in lowest]
-    what = "mean of the lowest score of the first replies, attack-weighted"
-    return _means(totals, cells, how, what, _NO_SCORES)
 
 
 @dataclass(frozen=True)
