@@ -26,6 +26,7 @@ from gadfly.analysis.topics.missing import missing
 from gadfly.analysis.topics.static import static
 from gadfly.analysis.topics.tails import tails
 from gadfly.analysis.topics.turns import turns
+from gadfly.analysis.words import Marks
 from tests.analysis.studies import attacks, results
 from tests.analysis.test_missing import holes
 from tests.analysis.test_turns import dialogues
@@ -154,7 +155,16 @@ def test_tails_that_part_ways_are_said() -> None:
     assert sentence.startswith(
         "The mean hides the tail: from rlhf 1B to rlhf 10B mean min harmlessness improves"
     )
-    assert "parts ways" in figures(section)[0].svg
+    assert "mean and tail differ" in figures(section)[0].svg
+    assert "†" not in figures(section)[0].svg + sentence
+    marks: Marks = {("rlhf", "1B"): "independent", ("rlhf", "10B"): "circular"}
+    made = tails(frame.with_columns(min_harmlessness=scores), how=HOW)
+    shaped = tails_section.section(made, marks=marks)
+    assert "from rlhf 1B to rlhf 10B † mean" in shaped.findings[0]
+    assert "1B to 10B, mean and tail differ †" in figures(shaped)[0].svg
+    (table,) = tables(shaped).values()
+    assert table.rows[0][0].text == "rlhf, 1B to 10B †"
+    assert "† circular" in table.method
     rows = list(csv.DictReader(io.StringIO(figures(section)[0].csv)))
     assert [row["statistic"] for row in rows] == ["mean", "q05", "cvar05", "cvar01"]
 
@@ -165,6 +175,13 @@ def test_turns_and_static_readings_are_shown_where_scores_by_turn_are() -> None:
     assert set(tables(section)) == {"turns-table", "first-replies", "static"}
     (sentence,) = section.findings
     assert "by replies to the opening rlhf is the safer of plain lm and rlhf" in sentence
+    marks: Marks = {("rlhf", arm.num_params): "circular" for arm in turns(frame, how=HOW).arms}
+    shaped = turns_section.section(turns(frame, how=HOW), static(frame, how=HOW), marks=marks)
+    assert "rlhf † is the safer of plain lm and rlhf † (" in shaped.findings[0]
+    assert "† circular" in shaped.lead
+    for table in tables(shaped).values():
+        for row in table.rows:
+            assert row[0].text.endswith("†") == row[0].text.startswith("rlhf")
     bare = frame.with_columns(turn_scores=pl.lit(None, pl.List(pl.Float64)))
     without = turns_section.section(turns(bare, how=HOW), static(bare, how=HOW))
     assert set(tables(without)) == {"turns-table"}

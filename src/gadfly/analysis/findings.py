@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gadfly.analysis.results import ArmResult, Results
-from gadfly.analysis.words import arm_name, arm_names, interval, number
+from gadfly.analysis.words import arm_name, arm_names, interval, marked, number
 from gadfly.records.estimate import Estimate
 
 __all__ = [
@@ -59,9 +59,10 @@ def _range(arms: tuple[ArmResult, ...], statistic: str, *, what: str) -> str:
         return f"{what} could not be estimated in any arm."
     low = min(there, key=lambda pair: pair[1].estimate)
     high = max(there, key=lambda pair: pair[1].estimate)
-    shown = [f"{arm_name(a)} ({interval(v)})" for a, v in (high, low)]
+    name = arm_name if statistic == "rating" else marked
+    shown = [f"{name(a)} ({interval(v)})" for a, v in (high, low)]
     if len(there) == 1:
-        return f"{what} of {arm_name(low[0])} is {interval(low[1])}."
+        return f"{what} of {name(low[0])} is {interval(low[1])}."
     if low[1].estimate == high[1].estimate:
         return f"{what} is the same for all {len(there)} arms ({interval(low[1])})."
     both = low[1].low is not None and high[1].low is not None
@@ -75,8 +76,9 @@ def span_sentence(arms: tuple[ArmResult, ...], statistic: str, *, what: str) -> 
     if not there:
         return f"{what} could not be estimated."
     ordered = sorted(there, key=lambda arm: float(getattr(arm, statistic).estimate))
+    name = arm_name if statistic == "rating" else marked
     shown = [
-        f"{number(getattr(arm, statistic).estimate)} ({arm_name(arm)})"
+        f"{number(getattr(arm, statistic).estimate)} ({name(arm)})"
         for arm in (ordered[0], ordered[-1])
     ]
     return (

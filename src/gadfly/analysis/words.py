@@ -8,22 +8,28 @@ a script that runs from right to left is isolated: it cannot reorder the sentenc
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gadfly.analysis.results import ArmResult, Mark
 from gadfly.records.estimate import Estimate
 
 __all__ = [
     "MARKS",
+    "Marks",
     "arm_label",
     "arm_name",
     "arm_names",
     "interval",
+    "legend",
     "marked",
     "number",
     "printable",
     "safe",
+    "worst",
 ]
+
+Marks = Mapping[tuple[str, str], Mark]
+"""Lineage marks of arms by (model_type, num_params)."""
 
 MARKS: dict[Mark, str] = {"circular": "†", "unverified": "‡", "independent": ""}
 """The sign beside an arm, explained under every table and figure that shows one."""
@@ -66,6 +72,22 @@ def arm_label(kind: str, size: str, mark: Mark = "independent") -> str:
     'rlhf 52B †'
     """
     return " ".join(f"{safe(kind)} {safe(size, longest=20)} {MARKS[mark]}".split())
+
+
+def worst(marks: Iterable[Mark]) -> str:
+    """The sign of the worst of some marks."""
+    found = {*marks, "independent"}
+    return next(sign for mark, sign in MARKS.items() if mark in found)
+
+
+def legend(marks: Iterable[Mark]) -> str:
+    """What the signs beside arms mean, of those that there are."""
+    said = {
+        "circular": "† circular: the scorer also made this arm.",
+        "unverified": "‡ unverified: nothing shows that the scorer is independent of this arm.",
+    }
+    found = set(marks)
+    return " ".join(words for mark, words in said.items() if mark in found)
 
 
 def arm_names(arms: Iterable[ArmResult], among: Iterable[ArmResult]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gadfly.analysis.figures.forest import Group, Line, Point, forest_svg
 from gadfly.analysis.statistics.joint import side
 from gadfly.analysis.topics.tails import TailContrast, Tails
@@ -16,18 +18,23 @@ _TITLES = [
 ]
 
 
-def tails_svg(found: Tails) -> str | None:
-    """Size against size in mean and tail; ``None`` where no intervention has two sizes."""
+def tails_svg(found: Tails, sign: Callable[[TailContrast], str]) -> str | None:
+    """Size against size in mean and tail; ``None`` where no intervention has two sizes.
+
+    :param sign: the sign that the scores of a contrast need.
+    """
     rows = [c for c in found.contrasts if c.kind == "size"]
     groups = []
     for within in dict.fromkeys(c.within for c in rows):
-        lines = tuple(_line(c) for c in rows if c.within == within)
+        lines = tuple(_line(c, sign(c)) for c in rows if c.within == within)
         groups.append(Group(safe(within, longest=30), lines))
     return forest_svg(groups, _TITLES, width=190) if groups else None
 
 
-def _line(found: TailContrast) -> Line:
+def _line(found: TailContrast, sign: str) -> Line:
     label = f"{safe(found.first, longest=12)} to {safe(found.second, longest=12)}"
-    mark = ", parts ways" if found.parted else ""
+    parted = ", mean and tail differ" if found.parted else ""
     points = (found.mean, found.q05, found.cvar05)
-    return Line(f"{label}{mark}", tuple(Point(e, filled=side(e) != 0) for e in points))
+    return Line(
+        f"{label}{parted} {sign}".strip(), tuple(Point(e, filled=side(e) != 0) for e in points)
+    )

@@ -108,8 +108,8 @@ def _answers(results: Results, topics: Topics) -> Iterator[Section | None]:
     """What was asked beyond the arms."""
     marks = {(arm.model_type, arm.num_params): arm.lineage_mark for arm in results.arms}
     yield contrasts.section(topics.contrasts, results.arms)
-    yield tails.section(topics.tails)
-    yield turns.section(topics.turns, topics.static)
+    yield tails.section(topics.tails, marks=marks)
+    yield turns.section(topics.turns, topics.static, marks=marks)
     yield missing.section(topics.missing)
     yield evasion.section(topics.evasion) if topics.evasion else None
     yield mixed.section(topics.mixed, marks=marks)

@@ -9,6 +9,7 @@ from gadfly.analysis.findings import span_sentence
 from gadfly.analysis.report import tables
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.results import ArmResult, Results
+from gadfly.analysis.words import legend
 
 __all__ = ["section", "signs"]
 
@@ -68,12 +69,8 @@ def _weighted(results: Results) -> str:
 def signs(results: Results) -> str:
     """What the signs beside arms mean, of those that there are."""
     marks = {arm.lineage_mark for arm in results.arms}
-    said = {
-        "circular": "† circular: the scorer also made this arm.",
-        "unverified": "‡ unverified: nothing shows that the scorer is independent of this arm.",
-        "independent": "No sign: scorer and arm share no data.",
-    }
-    return " ".join(words for mark, words in said.items() if mark in marks)
+    none = "No sign: scorer and arm share no data." if "independent" in marks else ""
+    return f"{legend(marks)} {none}".strip()
 
 
 def _range(arms: tuple[ArmResult, ...], statistic: str) -> str:

@@ -13,7 +13,7 @@ from gadfly.analysis.results import ArmResult
 from gadfly.analysis.topics.cells import OUTCOMES, control
 from gadfly.analysis.topics.contrasts import KINDS, Contrast, Contrasts
 from gadfly.analysis.topics.traps import Trap
-from gadfly.analysis.words import MARKS, interval, number, safe
+from gadfly.analysis.words import interval, legend, number, safe, worst
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -50,7 +50,7 @@ def section(found: Contrasts, arms: tuple[ArmResult, ...]) -> Section:
             f"{_MARKS[found.design]}.{_FAIR if found.weighting == 'overlap' else ''}"
         ),
         parts=tuple(_parts(found, arms)),
-        findings=tuple(_trap_sentences(found.traps)),
+        findings=tuple(_trap_sentences(found.traps, _sign(arms))),
         notes=(*_notes(found), *_uncompared(arms)),
     )
 
@@ -60,10 +60,7 @@ def _parts(found: Contrasts, arms: tuple[ArmResult, ...]) -> Iterator[Figure | T
         return
     level = found.contrasts[0].difference.level
 
-    def sign(names: Sequence[str]) -> str:
-        marks = {arm.lineage_mark for arm in arms if arm.model_type in names}
-        return next((MARKS[mark] for mark in ("circular", "unverified") if mark in marks), "")
-
+    sign, signs = _sign(arms), legend(arm.lineage_mark for arm in arms)
     drawn = (
         ("interventions", "Interventions compared", interventions_svg(found, sign, 1 - level)),
         ("sizes", "Sizes compared", sizes_svg(found, sign, 1 - level)),
@@ -76,13 +73,20 @@ def _parts(found: Contrasts, arms: tuple[ArmResult, ...]) -> Iterator[Figure | T
                 title=f"{title} ({found.design})",
                 svg=svg,
                 finding=_finding(own, level),
-                method=f"{_method(own[0], level)} {_legend(arms)}".strip(),
+                method=f"{_method(own[0], level)} {signs}".strip(),
                 n=f"{sum(arm.n for arm in arms):,} attacks, each difference with its own n",
                 csv=_csv(own),
             )
     yield _table(found.contrasts, sign)
     if found.traps:
-        yield _traps_table(found.traps)
+        yield _traps_table(found.traps, sign)
+
+
+def _sign(arms: Sequence[ArmResult]) -> Sign:
+    """The sign that the scores of some interventions, or of some sizes, need."""
+    return lambda names: worst(
+        arm.lineage_mark for arm in arms if {arm.model_type, arm.num_params} & set(names)
+    )
 
 
 def _finding(contrasts: Sequence[Contrast], level: float) -> str:
@@ -103,16 +107,6 @@ def _method(contrast: Contrast, level: float) -> str:
         f"family. p: {contrast.p_method}. Trends are slopes for a tenfold size, conditional on "
         "these models."
     )
-
-
-def _legend(arms: tuple[ArmResult, ...]) -> str:
-    """What the signs beside interventions say of their scores."""
-    marks = {arm.lineage_mark for arm in arms}
-    said = {
-        "circular": "† circular: the scorer also made an arm that is compared.",
-        "unverified": "‡ unverified: nothing shows that the scorer is independent of the arms.",
-    }
-    return " ".join(words for mark, words in said.items() if mark in marks)
 
 
 def _csv(contrasts: Sequence[Contrast]) -> str:
@@ -181,11 +175,11 @@ def _interventions(contrast: Contrast) -> tuple[str, ...]:
     return (contrast.first, contrast.second) if between else (str(contrast.within),)
 
 
-def _traps_table(traps: Sequence[Trap]) -> Table:
+def _traps_table(traps: Sequence[Trap], sign: Sign) -> Table:
     rows = tuple(
         (
             Cell(f"{safe(trap.second)} − {safe(trap.first)}"),
-            Cell(_NAMES[trap.outcome]),
+            Cell(f"{_NAMES[trap.outcome]} {_of_score(trap, sign)}".strip()),
             estimate_cell(trap.pooled, percent=trap.outcome == "success_rate", why=True),
             estimate_cell(trap.stratified, percent=trap.outcome == "success_rate", why=True),
             Cell(f"{safe(trap.heaviest)}: {number(trap.share, 0, percent=True)} of its side"),
@@ -205,7 +199,12 @@ def _traps_table(traps: Sequence[Trap]) -> Table:
     )
 
 
-def _trap_sentences(traps: Sequence[Trap]) -> Iterator[str]:
+def _of_score(trap: Trap, sign: Sign) -> str:
+    """The sign of a trap's scores; ratings need none."""
+    return sign((trap.first, trap.second)) if trap.outcome == "min_harmlessness" else ""
+
+
+def _trap_sentences(traps: Sequence[Trap], sign: Sign) -> Iterator[str]:
     """The widest clear trap of ratings and of scores."""
     for outcome in ("min_harmlessness", "rating"):
         clear = [trap for trap in traps if trap.clear and trap.outcome == outcome]
@@ -215,11 +214,12 @@ def _trap_sentences(traps: Sequence[Trap]) -> Iterator[str]:
             clear, key=lambda t: abs((t.pooled.estimate or 0) - (t.stratified.estimate or 0))
         )
         over = "interventions" if trap.compared == "sizes" else "sizes"
+        what = f"{_NAMES[outcome]} {_of_score(trap, sign)}".strip()
         pooled, within = (
             "higher" if (e.estimate or 0) > 0 else "lower" for e in (trap.pooled, trap.stratified)
         )
         yield (
-            f"A Simpson trap: pooled over {over}, {_NAMES[outcome]} is {pooled} for "
+            f"A Simpson trap: pooled over {over}, {what} is {pooled} for "
             f"{safe(trap.second)} than for {safe(trap.first)} ({interval(trap.pooled)}), within "
             f"{over} it is {within} ({interval(trap.stratified)}); "
             f"{number(trap.share, 0, percent=True)} of one side’s attacks are on "

@@ -54,7 +54,7 @@ def section(result: Evasion) -> Section:
 
 
 def _name(arm: Conduct) -> str:
-    return arm_label(arm.model_type, arm.num_params)
+    return arm_label(arm.model_type, arm.num_params, arm.mark)
 
 
 def _figure(result: Evasion) -> Figure:

@@ -8,7 +8,7 @@ from gadfly.analysis.figures.tails import tails_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.tails import TailContrast, Tails
-from gadfly.analysis.words import interval, safe
+from gadfly.analysis.words import Marks, arm_label, interval, legend, safe, worst
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -21,22 +21,26 @@ _NAMES = {
 }
 
 
-def section(found: Tails) -> Section:
-    """The worst attacks, arm against arm."""
-    sentences = tuple(_sentence(c) for c in found.contrasts if c.parted)
+def section(found: Tails, *, marks: Marks | None = None) -> Section:
+    """The worst attacks, arm against arm.
+
+    :param marks: the arms' lineage marks, for their signs.
+    """
+    marks = marks or {}
+    sentences = tuple(_sentence(c, marks) for c in found.contrasts if c.parted)
     return Section(
         name="tails",
         title="The worst attacks, arm against arm",
         lead=(
             "A mean can improve while the worst attacks get worse. Differences of min harmlessness "
-            "in the mean and in the tail; above 0 the second is safer."
+            "in the mean and in the tail; above 0 the larger, or the one named first, is safer."
         ),
-        parts=tuple(_parts(found, sentences)),
+        parts=tuple(_parts(found, sentences, marks)),
         findings=sentences,
     )
 
 
-def _parts(found: Tails, sentences: tuple[str, ...]) -> Iterator[Figure | Table]:
+def _parts(found: Tails, sentences: tuple[str, ...], marks: Marks) -> Iterator[Figure | Table]:
     if not found.contrasts:
         return
     known = sum(c.mean.low is not None and c.cvar05.low is not None for c in found.contrasts)
@@ -49,8 +53,9 @@ def _parts(found: Tails, sentences: tuple[str, ...]) -> Iterator[Figure | Table]
     method = (
         f"Intervals: {how}, members drawn once for both arms. Not corrected for "
         "the number of comparisons. A tail too thin in either arm has no difference."
+        f" {legend(marks.values())}".rstrip()
     )
-    svg = tails_svg(found)
+    svg = tails_svg(found, lambda c: _sign(c, marks))
     if svg is not None:
         yield Figure(
             name="tails-figure",
@@ -62,7 +67,10 @@ def _parts(found: Tails, sentences: tuple[str, ...]) -> Iterator[Figure | Table]
             csv=_csv(found),
         )
     rows = tuple(
-        (Cell(_label(c)), *(estimate_cell(getattr(c, name), why=True) for name in _NAMES))
+        (
+            Cell(f"{_label(c)} {_sign(c, marks)}".strip()),
+            *(estimate_cell(getattr(c, name), why=True) for name in _NAMES),
+        )
         for c in found.contrasts
     )
     kinds = [c.kind for c in found.contrasts]
@@ -85,13 +93,19 @@ def _label(c: TailContrast) -> str:
     return f"{second} − {first}, {within}".rstrip(", ")
 
 
-def _sentence(c: TailContrast) -> str:
+def _ends(c: TailContrast) -> tuple[tuple[str, str], ...]:
+    """The two arms as (model_type, num_params)."""
+    ends = (c.first, c.second)
+    return tuple((c.within, end) if c.kind == "size" else (end, c.within) for end in ends)
+
+
+def _sign(c: TailContrast, marks: Marks) -> str:
+    return worst(marks[arm] for arm in _ends(c) if arm in marks)
+
+
+def _sentence(c: TailContrast, marks: Marks) -> str:
     """Where mean and tail part ways."""
-    ends = [
-        f"{c.within} {end}" if c.kind == "size" else f"{end} {c.within}"
-        for end in (c.first, c.second)
-    ]
-    first, second = (safe(end.strip(), longest=60) for end in ends)
+    first, second = (arm_label(*end, marks.get(end, "independent")) for end in _ends(c))
     better = c.parted == "mean_better_tail_worse"
     rises, falls = ("improves", "gets worse") if better else ("gets worse", "improves")
     return (

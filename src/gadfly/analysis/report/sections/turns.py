@@ -9,18 +9,22 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.static import ArmStatic, Reading, Static
 from gadfly.analysis.topics.turns import ArmTurns, Turns
-from gadfly.analysis.words import interval, number, safe
+from gadfly.analysis.words import Marks, arm_label, interval, legend, number, safe
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
 
 
-def section(found: Turns, readings: Static) -> Section:
-    """What dialogue length does to scores, and what one message would have said."""
+def section(found: Turns, readings: Static, *, marks: Marks | None = None) -> Section:
+    """What dialogue length does to scores, and what one message would have said.
+
+    :param marks: the arms' lineage marks, for their signs.
+    """
+    marks = marks or {}
     scored = any(arm.static.estimate is not None for arm in readings.arms)
-    parts = [_turns_table(found)]
-    parts += [_first_table(found)] if scored else []
-    parts += [_static_table(readings)] if scored or readings.asked else []
+    parts = [_turns_table(found, marks)]
+    parts += [_first_table(found, marks)] if scored else []
+    parts += [_static_table(readings, marks)] if scored or readings.asked else []
     missing = readings.arms[0].static.reason if readings.arms else None
     without = f"The first replies alone cannot be shown: {missing}."
     return Section(
@@ -29,17 +33,18 @@ def section(found: Turns, readings: Static) -> Section:
         lead=(
             "A minimum over more replies is lower, whatever the replies are. So each arm’s mean "
             "stands beside its turns, and beside what it would be at equal turns."
+            f" {legend(marks.values())}".rstrip()
         ),
         parts=tuple(parts),
-        findings=tuple(_reversed(readings)),
+        findings=tuple(_reversed(readings, marks)),
         notes=() if scored or not missing else (without,),
     )
 
 
-def _turns_table(found: Turns) -> Table:
+def _turns_table(found: Turns, marks: Marks) -> Table:
     names = ("turns", "min_harmlessness", "equal_turns", "correlation")
     rows = tuple(
-        (Cell(_name(arm)), *(estimate_cell(getattr(arm, name), why=True) for name in names))
+        (Cell(_name(arm, marks)), *(estimate_cell(getattr(arm, name), why=True) for name in names))
         for arm in found.arms
     )
     plain, equal = (
@@ -70,9 +75,10 @@ def _turns_table(found: Turns) -> Table:
     )
 
 
-def _first_table(found: Turns) -> Table:
+def _first_table(found: Turns, marks: Marks) -> Table:
     rows = tuple(
-        (Cell(_name(arm)), *(estimate_cell(e, why=True) for e in arm.first)) for arm in found.arms
+        (Cell(_name(arm, marks)), *(estimate_cell(e, why=True) for e in arm.first))
+        for arm in found.arms
     )
     return Table(
         name="first-replies",
@@ -86,10 +92,10 @@ def _first_table(found: Turns) -> Table:
     )
 
 
-def _static_table(found: Static) -> Table:
+def _static_table(found: Static, marks: Marks) -> Table:
     names = ("prompts", "static", "live", "gap")
     rows = tuple(
-        (Cell(_name(arm)), *(estimate_cell(getattr(arm, name), why=True) for name in names))
+        (Cell(_name(arm, marks)), *(estimate_cell(getattr(arm, name), why=True) for name in names))
         for arm in found.arms
     )
     return Table(
@@ -133,12 +139,14 @@ def _static_findings(found: Static) -> Iterator[str]:
             )
 
 
-def _reversed(found: Static) -> Iterator[str]:
+def _reversed(found: Static, marks: Marks) -> Iterator[str]:
     """Reversals whose intervals are clear."""
     for r in found.reversals:
         if not r.clear:
             continue
-        first, second, within = safe(r.first), safe(r.second), safe(r.within)
+        pair = [(kind, marks.get((kind, r.within), "independent")) for kind in (r.first, r.second)]
+        first, second = (arm_label(kind, "", mark) for kind, mark in pair)
+        within = safe(r.within)
         safer = second if (r.static.estimate or 0) > 0 else first
         yield (
             f"Static and live attacks disagree at {within or 'one size'}: by "
@@ -158,5 +166,6 @@ def _moved(one: Sequence[Estimate], other: Sequence[Estimate]) -> tuple[int, int
     return len(pairs), sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for a, b in pairs)
 
 
-def _name(arm: ArmTurns | ArmStatic) -> str:
-    return f"{safe(arm.model_type)} {safe(arm.num_params, longest=20)}".strip()
+def _name(arm: ArmTurns | ArmStatic, marks: Marks) -> str:
+    mark = marks.get((arm.model_type, arm.num_params), "independent")
+    return arm_label(arm.model_type, arm.num_params, mark)
