@@ -90,7 +90,8 @@ def test_a_simpson_trap_is_said_with_both_numbers(
     section = contrasts_section.section(found, arms)
     (sentence,) = section.findings
     assert (
-        "pooled over interventions, mean min harmlessness is lower for 10B than for 1B" in sentence
+        "pooled over interventions, mean min harmlessness ‡ is lower for 10B than for 1B"
+        in sentence
     )
     assert "within interventions it is higher (0.48" in sentence
     assert "89% of one side’s attacks are on plain lm 10B" in sentence

@@ -243,7 +243,7 @@ def test_a_report_of_a_published_file_warns_that_use_is_not_known() -> None:
     found = section(evasion(attacks(PLAN, 50, rng), probes=none, how=HOW, marks={}))
     assert [part.name for part in found.parts] == ["evasion-arms"]
     assert any("No harmless request was asked" in note for note in found.notes)
-    assert "(refuser 1B, which also has the best score)" in found.findings[0]
+    assert "(refuser 1B, which also has the best score ‡)" in found.findings[0]
 
 
 def test_the_note_on_phrases_says_what_was_measured() -> None:

@@ -54,7 +54,7 @@ def section(result: Evasion) -> Section:
 
 
 def _name(arm: Conduct) -> str:
-    return arm_label(arm.model_type, arm.num_params, arm.mark)
+    return arm_label(arm.model_type, arm.num_params)
 
 
 def _figure(result: Evasion) -> Figure:
@@ -183,7 +183,7 @@ def _best(result: Evasion) -> str:
     """Who is on the frontier; an arm is called best only where it stands there alone."""
     front = [arm for arm in result.arms if arm.on_frontier]
     told = [arm for arm in result.arms if arm.on_frontier is not None]
-    names = ", ".join(_name(arm) for arm in front)
+    names = ", ".join(arm_label(a.model_type, a.num_params, a.mark) for a in front)
     if not front:
         return "No arm is of use on more than a tenth of the harmless requests."
     if len(front) == 1 and len(told) > 1:
@@ -216,7 +216,8 @@ def _silent(result: Evasion) -> str:
     if len(known) == 1:
         return f"{_name(low)} refuses {interval(low.refused_turns, 1, percent=True)} of its turns."
     safest = max(known, key=lambda arm: arm.min_harmlessness.estimate or float("-inf"))
-    also = ", which also has the best score" if safest is high else ""
+    best = f", which also has the best score {MARKS[high.mark]}".rstrip()
+    also = best if safest is high else ""
     return (
         f"Under attack, refused turns range from {interval(low.refused_turns, 1, percent=True)} "
         f"({_name(low)}) to {interval(high.refused_turns, 1, percent=True)} ({_name(high)}{also})."
