@@ -252,3 +252,13 @@ def test_a_page_shows_so_many_rows_and_counts_the_rest() -> None:
     (address,) = re.findall(r'href="data:text/csv;base64,([^"]*)"', html)
     assert len(base64.b64decode(address).decode().splitlines()) == 1 + len(rows)
     assert not Table("t", "A table", ("a", "b"), rows[:9]).more
+
+
+def test_differences_of_rates_are_in_percentage_points(trapped: pl.DataFrame) -> None:
+    found = contrasts(trapped, how=HOW, design="observational")
+    section = contrasts_section.section(found, results(trapped, topics=False).arms)
+    table = tables(section)["contrast-table"]
+    rates = [row[table.columns.index("Success rate")] for row in table.rows]
+    assert all(cell.text.endswith("\u00a0pp") for cell in rates)
+    assert not any("%" in cell.text + cell.detail for cell in rates)
+    assert "pp: percentage points" in table.method

@@ -106,28 +106,38 @@ def marked(arm: ArmResult) -> str:
     return f"{arm_name(arm)} {MARKS[arm.lineage_mark]}".strip()
 
 
-def number(value: float | None, digits: int = 2, *, percent: bool = False) -> str:
+def number(
+    value: float | None, digits: int = 2, *, percent: bool = False, points: bool = False
+) -> str:
     """A number for reading; a dash where there is none.
+
+    :param points: it is a difference of rates, in percentage points.
 
     >>> number(-0.456), number(0.337, 1, percent=True), number(None)
     ('−0.46', '33.7%', '–')
+    >>> number(-0.052, 1, points=True)
+    '−5.2\\xa0pp'
     """
     if value is None:
         return "–"
-    shown = f"{100 * value:.{digits}f}%" if percent else f"{value:,.{digits}f}"
-    if not shown.strip("-0.,%"):
+    shown = f"{100 * value:.{digits}f}" if percent or points else f"{value:,.{digits}f}"
+    if not shown.strip("-0.,"):
         shown = shown.lstrip("-")
-    return shown.replace("-", "−")
+    unit = "\u00a0pp" if points else "%" * percent
+    return shown.replace("-", "−") + unit
 
 
-def interval(estimate: Estimate, digits: int = 2, *, percent: bool = False) -> str:
+def interval(
+    estimate: Estimate, digits: int = 2, *, percent: bool = False, points: bool = False
+) -> str:
     """ "1.61 [1.52, 1.70]"; the number alone where there is no interval.
 
     >>> interval(Estimate(estimate=1.6, low=1.5, high=1.7, level=0.95, n=9, method="mean"))
     '1.60 [1.50, 1.70]'
     """
-    shown = number(estimate.estimate, digits, percent=percent)
+    shown = number(estimate.estimate, digits, percent=percent, points=points)
     if estimate.low is None:
         return shown
-    ends = (number(end, digits, percent=percent) for end in (estimate.low, estimate.high))
+    both = (estimate.low, estimate.high)
+    ends = (number(end, digits, percent=percent, points=points) for end in both)
     return f"{shown} [{', '.join(ends)}]"

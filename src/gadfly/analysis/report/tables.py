@@ -119,18 +119,20 @@ def estimate_cell(
     digits: int | None = None,
     *,
     percent: bool = False,
+    points: bool = False,
     own: bool = False,
     why: bool = False,
 ) -> Cell:
     """An estimate above its interval.
 
     :param digits: after the point; 2, or 1 of percentages, where left out.
+    :param points: it is a difference of rates, in percentage points.
     :param own: beside its own number of observations.
     :param why: the reason in the interval's place, where there is none.
     """
-    digits = (1 if percent else 2) if digits is None else digits
-    text = number(estimate.estimate, digits, percent=percent)
-    detail = interval(estimate, digits, percent=percent)[len(text) + 1 :]
+    digits = (1 if percent or points else 2) if digits is None else digits
+    text = number(estimate.estimate, digits, percent=percent, points=points)
+    detail = interval(estimate, digits, percent=percent, points=points)[len(text) + 1 :]
     if why and not detail:
         detail = estimate.reason or ""
     n = f"n = {estimate.n:,}" if own and estimate.n else ""

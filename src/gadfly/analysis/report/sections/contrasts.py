@@ -134,7 +134,7 @@ def _table(contrasts: Sequence[Contrast], sign: Sign) -> Table:
         for outcome in OUTCOMES:
             contrast = by_place[outcome, *place]
             cells.append(
-                estimate_cell(contrast.difference, percent=outcome == "success_rate", why=True)
+                estimate_cell(contrast.difference, points=outcome == "success_rate", why=True)
             )
             cells.append(Cell(_p(contrast.p_holm), f"BH {_p(contrast.p_bh)}"))
         rows.append(tuple(cells))
@@ -154,7 +154,8 @@ def _table(contrasts: Sequence[Contrast], sign: Sign) -> Table:
         breaks=frozenset(i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]),
         method=(
             f"p: {contrasts[0].p_method}; adjusted by Holm and by Benjamini and Hochberg (BH) "
-            f"within families, one for each outcome and kind, of so many p-values: {families}."
+            f"within families, one for each outcome and kind, of so many p-values: {families}. "
+            "pp: percentage points."
         ),
         folded=True,
     )
@@ -180,8 +181,8 @@ def _traps_table(traps: Sequence[Trap], sign: Sign) -> Table:
         (
             Cell(f"{safe(trap.second)} − {safe(trap.first)}"),
             Cell(f"{_NAMES[trap.outcome]} {_of_score(trap, sign)}".strip()),
-            estimate_cell(trap.pooled, percent=trap.outcome == "success_rate", why=True),
-            estimate_cell(trap.stratified, percent=trap.outcome == "success_rate", why=True),
+            estimate_cell(trap.pooled, points=trap.outcome == "success_rate", why=True),
+            estimate_cell(trap.stratified, points=trap.outcome == "success_rate", why=True),
             Cell(f"{safe(trap.heaviest)}: {number(trap.share, 0, percent=True)} of its side"),
         )
         for trap in traps
@@ -195,7 +196,7 @@ def _traps_table(traps: Sequence[Trap], sign: Sign) -> Table:
         finding=f"{len(traps):,} pooled orders are contradicted, {clear:,} with both intervals "
         "clear of 0.",
         method="Pooled: over all attacks of a size or intervention. Within strata: the mean of the "
-        "differences within interventions (or sizes), with equal weight.",
+        "differences within interventions (or sizes), with equal weight. pp: percentage points.",
     )
 
 

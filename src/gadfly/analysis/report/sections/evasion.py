@@ -141,7 +141,7 @@ def _pairs(result: Evasion) -> Table:
     rows = tuple(
         (
             Cell(f"{arm_label(*pair.second)} less {arm_label(*pair.first)}"),
-            estimate_cell(pair.difference, percent=True, own=True),
+            estimate_cell(pair.difference, points=True, own=True),
             Cell(number(pair.p, 4)),
             Cell(number(pair.p_holm, 4)),
         )
@@ -155,7 +155,8 @@ def _pairs(result: Evasion) -> Table:
         finding=_pairs_sentence(result.over_refusal),
         method=(
             f"{result.over_refusal[0].difference.n:,} requests that every arm answered, resampled "
-            "for all arms together; McNemar’s exact p-value, adjusted by Holm over all pairs."
+            "for all arms together; McNemar’s exact p-value, adjusted by Holm over all pairs. "
+            "pp: percentage points."
         ),
         folded=True,
     )

@@ -127,12 +127,14 @@ def _stands_out(found: People) -> Iterator[str]:
 
 def _went(trend: Trend, when: str) -> str:
     way = "rises" if (trend.slope.estimate or 0) > 0 else "falls"
-    shown = interval(trend.slope, 3, percent=False)
+    rate = trend.outcome == "success_rate"
+    shown = interval(trend.slope, 1 if rate else 3, points=rate)
     return f"The {_NAMES[trend.outcome]} {way} {when}: {shown}."
 
 
 def _differs(contrast: GroupContrast) -> str:
-    shown = interval(contrast.difference, 2)
+    rate = contrast.outcome == "success_rate"
+    shown = interval(contrast.difference, 1 if rate else 2, points=rate)
     return (
         f"{COLUMNS[contrast.column]} {safe(contrast.second)} less {safe(contrast.first)}: "
         f"{_NAMES[contrast.outcome]} {shown} ({contrast.design})."

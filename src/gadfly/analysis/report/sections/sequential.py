@@ -88,11 +88,12 @@ def _tables(found: Sequential) -> Iterator[Table]:
             f"({found.design})",
             columns=("Difference", "At the end", "Could have stopped after"),
             rows=tuple(
-                (Cell(_name(c)), estimate_cell(c.last, percent=rate), Cell(_at(c.decided_at)))
+                (Cell(_name(c)), estimate_cell(c.last, points=rate), Cell(_at(c.decided_at)))
                 for c in found.contrasts
             ),
             finding=" ".join(_decided(found)) or "No difference was ever decided.",
-            method=f"{found.contrasts[0].last.method}. Stopped where the interval excludes 0.",
+            method=f"{found.contrasts[0].last.method}. Stopped where the interval excludes 0."
+            + " pp: percentage points." * rate,
         )
 
 
