@@ -19,7 +19,7 @@ from gadfly.analysis.power import PowerResult, _compared, _effect, power_of
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.simulate import simulate
 from gadfly.analysis.statistics.permutation import permutation_p
-from gadfly.analysis.topics.contrasts import contrasts
+from gadfly.analysis.topics.contrasts import arranged, contrasts
 from gadfly.analysis.trials import Allocate, Assumed, Attacks, Plan, PlannedArm, Trials, _studies
 from gadfly.errors import PersonError
 
@@ -36,7 +36,8 @@ def listed(counts: Ints) -> Attacks:
     """Attacks from their numbers (allocations, arms, members), in one round."""
     shape = counts.shape[1:]
     cells = np.stack([np.repeat(np.arange(shape[0] * shape[1]), c.ravel()) for c in counts])
-    return Attacks(member=cells % shape[1], arm=cells // shape[1], round=np.zeros_like(cells))
+    arm, nothing = cells // shape[1], np.zeros_like(cells)
+    return Attacks(member=cells % shape[1], arm=arm, round=nothing, chances=None)
 
 
 def between(activity: Floats, quotas: Sequence[int], _: np.random.Generator) -> Attacks:
@@ -63,7 +64,8 @@ def turns(activity: Floats, quotas: Sequence[int], rng: np.random.Generator) -> 
     place = np.arange(member.shape[1]) - np.stack([np.repeat(np.cumsum(n) - n, n) for n in made])
     start = rng.integers(len(quotas), size=activity.shape)
     arm = (place + np.take_along_axis(start, member, axis=1)) % len(quotas)
-    return Attacks(member=member, arm=arm, round=np.zeros_like(arm))
+    chances = np.full((*arm.shape, len(quotas)), 1 / len(quotas))
+    return Attacks(member=member, arm=arm, round=np.zeros_like(arm), chances=chances)
 
 
 def simulated(plan: Plan, assumed: Assumed, allocate: Allocate, simulations: int = 8000) -> float:
@@ -144,16 +146,10 @@ def test_pooled_permutations_find_what_permuting_each_study_finds(family: int) -
     (contrast, _), *_ = _compared(plan)
     apart = []
     for study in list(_studies(plan, trials.attacks(plan), contrast))[:25]:
-        values = study.values(assumed, harm, 20, np.random.default_rng(rng))
-        p = permutation_p(
-            values,
-            members=study.member,
-            groups=study.group,
-            strata=study.strata,
-            coefficients=study.coefficients,
-            permutations=999,
-            seed=rng,
-        )
+        values = study.values(assumed, harm, np.random.default_rng(rng))
+        of = arranged([contrast], study.attacks, values, study.cells, study.chances)
+        assert of is not None
+        p = permutation_p(**of, permutations=999, seed=rng)
         apart.append(study.found(values, 0.05, family, 3) - (p <= 0.05 / family).mean())
         rng += 1
     assert np.mean(apart) == pytest.approx(0, abs=0.02)
@@ -198,7 +194,14 @@ def test_more_members_and_attacks_find_more_and_more_arms_less(result: PowerResu
         assert widths == sorted(widths, reverse=True)
     shared = [p.power.estimate or 0 for p in result.by_arms]
     assert shared == sorted(shared, reverse=True)
-    assert [p.family_size for p in result.by_arms] == [1, 3, 6, 15, 28, 66]
+    assert [p.family_size for p in result.by_arms] == [
+        1,
+        3,
+        6,
+        15,
+        28,
+        11,
+    ]  # of many, each with the control
 
 
 def test_the_contrasts_are_those_that_the_report_makes(result: PowerResult) -> None:

@@ -2,9 +2,9 @@
 
 Every simulated study draws how busy its members are, assigns their attacks as the study would,
 draws ratings by the model of :mod:`gadfly.analysis.simulate`, and tests one contrast as
-:mod:`gadfly.analysis.topics.contrasts` does: by the same studentised statistic, arms permuted
-within member and round of assignment (and size); by its Student's t where no label can move. It is
-found where p ≤ alpha / m, m contrasts being in its family in the report. That is Holm's first step:
+:mod:`gadfly.analysis.topics.contrasts` does, by its own functions: members' levels taken off, arms
+permuted within member and round of assignment; Student's t where no label can move. It is found
+where p ≤ alpha / m, m contrasts being in its family in the report. That is Holm's first step:
 whatever the other contrasts show, Holm finds it too, so the power is at least what is said.
 
 * Activity of members is log-normal; its spread s gives Gini's coefficient G = 2 Φ(s / √2) − 1.
@@ -35,6 +35,7 @@ from math import ceil, floor, sqrt
 from typing import Annotated, Literal
 
 import numpy as np
+import polars as pl
 from pydantic import Field
 from scipy.special import ndtri
 from scipy.stats import beta, binom
@@ -44,7 +45,15 @@ from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.simulate import Settings, on_scale, truth
 from gadfly.analysis.statistics.joint import Totals, contrasted, robust
 from gadfly.analysis.statistics.permutation import TIE, permuted
-from gadfly.analysis.topics.contrasts import PERMUTATIONS, Planned, enough
+from gadfly.analysis.topics.cells import Cells
+from gadfly.analysis.topics.contrasts import (
+    PERMUTATIONS,
+    Planned,
+    arranged,
+    enough,
+    matrix,
+    overlapping,
+)
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -157,6 +166,8 @@ class Attacks:
     """Number of the arm, from 0."""
     round: Ints
     """Round of assignment: attacks of one round were drawn from the same open arms."""
+    chances: Floats | None
+    """Probability of every arm, [allocations, attacks, arms]; null: arms were not drawn."""
 
 
 Allocate = Callable[[Floats, Sequence[int], np.random.Generator], Attacks]
@@ -195,9 +206,9 @@ class Trials:
         rng = self._rng("outcomes", plan.pairs, sorted(contrast.weights), attacks.arm.shape)
         found, widths = [], []
         for study in _studies(plan, attacks, contrast):
-            values = study.values(self.assumed, harm, _DRAWS, rng)
+            values = study.values(self.assumed, harm, rng)
             found.append(study.found(values, self.alpha, family, int(rng.integers(2**32))))
-            widths += study.width(values[:, 0], int(rng.integers(2**32)))
+            widths += study.width(values, int(rng.integers(2**32)))
         return _rate(np.array(found), _DRAWS), float(np.mean(widths)) if widths else None
 
     def _rng(self, *names: object) -> np.random.Generator:
@@ -208,48 +219,42 @@ class Trials:
 
 @dataclass(frozen=True)
 class _Study:
-    """The attacks of one allocation that bear on a contrast."""
+    """One allocation of attacks, and the contrast that is looked for in it."""
 
-    member: Ints
-    group: Ints
-    strata: Ints
-    coefficients: Floats
-    shape: tuple[int, int]
+    contrast: Planned
+    cells: Cells
+    attacks: pl.DataFrame
+    chances: Floats | None
 
-    def values(self, assumed: Assumed, harm: float, draws: int, rng: np.random.Generator) -> Floats:
+    def values(self, assumed: Assumed, harm: float, rng: np.random.Generator) -> Floats:
         """Outcomes, [attacks, draws]."""
-        model = assumed.settings(harm)
-        level = model.member_sd * rng.normal(size=(self.shape[0], draws))
-        drift = model.interaction_sd * rng.normal(size=(*self.shape, draws))
-        own = model.attack_sd * rng.normal(size=(len(self.member), draws))
-        effect = harm * (self.coefficients[self.group] > 0)
+        model, cells = assumed.settings(harm), self.cells
+        shape = cells.n_members, len(cells.arms), _DRAWS
+        level = model.member_sd * rng.normal(size=(shape[0], _DRAWS))
+        drift = model.interaction_sd * rng.normal(size=shape)
+        own = model.attack_sd * rng.normal(size=(len(cells.arm), _DRAWS))
+        higher = np.array([self.contrast.weights.get(arm, 0.0) > 0 for arm in cells.arms])
+        effect = harm * higher[cells.arm][:, None]
         rating = on_scale(
-            model.intercept + effect + level[self.member] + drift[self.member, self.group] + own
+            model.intercept + effect + level[cells.member] + drift[cells.member, cells.arm] + own
         )
         success = (rating >= assumed.threshold).astype(np.float64)
         return rating if assumed.outcome == "rating" else success
 
     def found(self, values: Floats, alpha: float, family: int, seed: int) -> float:
         """Chance that the report finds the contrast, on average over the draws."""
-        cells = np.unique(np.column_stack([self.strata, self.group]), axis=0)
-        if len(cells) == len(np.unique(self.strata)):  # no label can move
-            each = [self._totals(column) for column in values.T]
+        arrangement = arranged([self.contrast], self.attacks, values, self.cells, self.chances)
+        if arrangement is None:  # no label can move
+            each, coefficients = self._totals(values)
             sums, counts = np.stack([t.sums for t in each]), np.stack([t.counts for t in each])
-            p = robust(Totals(sums, counts, each[0].n), self.coefficients).p
+            p = robust(Totals(sums, counts, each[0].n), coefficients).p
             return float((p <= alpha / family).mean())
         last = enough(PERMUTATIONS, family)
         most = floor((1 + last) * alpha / family + 1e-9) - 1  # of |T*| that may reach |T|
         if most < 0:
             return 0.0
-        observed, chance = permuted(
-            values,
-            members=self.member,
-            groups=self.group,
-            strata=self.strata,
-            coefficients=self.coefficients,
-            permutations=max(20, ceil(_BEYOND * family / alpha / values.shape[1])),
-            seed=seed,
-        )
+        permutations = max(20, ceil(_BEYOND * family / alpha / values.shape[1]))
+        observed, chance = permuted(**arrangement, permutations=permutations, seed=seed)
         pooled = np.sort(np.concatenate([t.ravel() for t in chance]))
         reached = len(pooled) - np.searchsorted(pooled, observed[:, 0] * (1 - TIE))
         sure = binom.cdf(most, last, reached / len(pooled))
@@ -258,30 +263,29 @@ class _Study:
     def width(self, values: Floats, seed: int) -> list[float]:
         """Width of the report's interval of one study; empty where it has none."""
         how = Bootstrap(resamples=_RESAMPLES)
-        totals = self._totals(values)
-        found = contrasted([totals], self.coefficients, how=how, seed=seed, what="")[0][0].estimate
+        found = contrasted(*self._totals(values[:, :1]), how=how, seed=seed, what="")[0][0].estimate
         return [] if found.low is None or found.high is None else [found.high - found.low]
 
-    def _totals(self, values: Floats) -> Totals:
-        return Totals.of(values, members=self.member, groups=self.group, shape=self.shape)
+    def _totals(self, values: Floats) -> tuple[list[Totals], Floats]:
+        """What the report compares, and the contrast's coefficients."""
+        if self.chances is None:
+            totals = [self.cells.totals(column) for column in values.T]
+            return totals, matrix([self.contrast], self.cells.arms)
+        return overlapping([self.contrast], self.chances, values, self.cells)
 
 
 def _studies(plan: Plan, attacks: Attacks, contrast: Planned) -> Iterator[_Study]:
-    """What of each allocation bears on a contrast."""
-    involved = [k for k, pair in enumerate(plan.pairs) if pair in contrast.weights]
-    weights = np.array([[contrast.weights[plan.pairs[k]]] for k in involved])
-    group = np.full(len(plan.arms), -1)
-    group[involved] = np.arange(len(involved))
-    sizes = list(dict.fromkeys(plan.pairs[k][1] for k in involved))
-    size = np.array([sizes.index(plan.pairs[k][1]) for k in involved])
-    for member, arm, round_ in zip(attacks.member, attacks.arm, attacks.round, strict=True):
-        here = group[arm] >= 0
-        own = group[arm[here]]
-        who = np.unique(member[here], return_inverse=True)[1]
-        within = [who, round_[here]] + ([size[own]] if contrast.kind.startswith("inter") else [])
-        strata = np.unique(np.column_stack(within), axis=0, return_inverse=True)[1].ravel()
-        shape = int(who.max(initial=0)) + 1, len(involved)
-        yield _Study(who, own, strata, weights, shape)
+    """Every allocation as the report reads it."""
+    arms = tuple(plan.pairs)
+    sizes = np.array([size for _, size in arms])
+    for place, (member, arm) in enumerate(zip(attacks.member, attacks.arm, strict=True)):
+        who = np.unique(member, return_inverse=True)[1]
+        frame = pl.DataFrame(
+            {"member": who, "round": attacks.round[place], "num_params": sizes[arm]}
+        )
+        chances = None if attacks.chances is None else attacks.chances[place]
+        cells = Cells(arms, arm, who, int(who.max()) + 1, 0)
+        yield _Study(contrast, cells, frame, chances)
 
 
 def _rate(found: Floats, draws: int) -> Estimate:

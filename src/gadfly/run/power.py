@@ -78,15 +78,18 @@ def biased_coin(activity: Floats, quotas: Sequence[int], rng: np.random.Generato
     counts = np.zeros((allocations, members, len(quotas)), dtype=np.int64)
     assigned = np.zeros((allocations, len(quotas)), dtype=np.int64)
     made = np.empty((3, allocations, int(quota.sum())), dtype=np.int64)
+    chances = np.empty((allocations, int(quota.sum()), len(quotas)), dtype=np.float64)
     for place in range(made.shape[2]):
         who = (ends <= rng.random((allocations, 1)) * ends[:, -1:]).sum(axis=1)
         p = coin_probabilities(quota, assigned, counts[rows, who])
         upto = np.cumsum(p, axis=1)
         arm = (upto <= rng.random((allocations, 1)) * upto[:, -1:]).sum(axis=1)
+        chances[:, place] = p
         made[:, :, place] = who, arm, (assigned >= quota).sum(axis=1)
         counts[rows, who, arm] += 1
         assigned[rows, arm] += 1
-    return Attacks(*made)
+    who, arm, number = made
+    return Attacks(who, arm, number, chances)
 
 
 def coin_probabilities(quota: Ints, assigned: Ints, by_member: Ints) -> Floats:

@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -56,8 +56,11 @@ __all__ = [
     "Contrasts",
     "Kind",
     "Planned",
+    "arranged",
     "contrasts",
     "enough",
+    "matrix",
+    "overlapping",
     "planned",
 ]
 
@@ -163,9 +166,9 @@ def contrasts(
     plans = [plan for task in tasks for plan in task]
     chances = chances_of(attacks, cells.arms) if design == "randomised" and plans else None
     if chances is None:
-        against = plain, _matrix(plans, cells.arms)
+        against = plain, matrix(plans, cells.arms)
     else:
-        against = _overlapping(plans, chances, values, cells)
+        against = overlapping(plans, chances, values, cells)
     what = _PLAIN if chances is None else _OVERLAP
     found = contrasted(*against, how=how, seed=cells.seed, what=what)
     permuted = design == "randomised" and bool(plans) and permutations > 0
@@ -217,7 +220,7 @@ def _legs(plan: Planned, arms: Sequence[Pair]) -> list[tuple[int, ...]]:
     return [tuple(leg) for leg in legs.values()]
 
 
-def _overlapping(
+def overlapping(
     plans: Sequence[Planned], chances: Floats, values: Floats, cells: Cells
 ) -> tuple[list[Totals], Floats]:
     """Overlap-weighted totals of the arms of every leg, and the contrasts' coefficients of them."""
@@ -292,7 +295,7 @@ def _trend(kind: str, sizes: Sequence[str]) -> Iterator[list[Planned]]:
     yield [Planned("trend", names[0], names[-1], kind, weights)]
 
 
-def _matrix(plans: Sequence[Planned], arms: Sequence[Pair]) -> Floats:
+def matrix(plans: Sequence[Planned], arms: Sequence[Pair]) -> Floats:
     """Coefficients, [arms, contrasts]."""
     columns = [[plan.weights.get(arm, 0.0) for arm in arms] for plan in plans]
     return np.array(columns, dtype=np.float64).reshape(len(plans), len(arms)).T
@@ -328,9 +331,26 @@ def _permuted(
 ) -> Floats | None:
     """p-values of a task, [outcomes, contrasts]: labels of its arms are permuted, no others;
     ``None`` where no two of them can change places.
+    """
+    found = arranged(task, attacks, values, cells, chances)
+    if found is None:
+        return None
+    return permutation_p(**found, permutations=permutations, seed=cells.seed)
+
+
+def arranged(
+    task: list[Planned],
+    attacks: pl.DataFrame,
+    values: Floats,
+    cells: Cells,
+    chances: Floats | None,
+) -> dict[str, Any] | None:
+    """What :func:`permutation_p` takes; ``None`` where no two labels can change places.
 
     Where probabilities were kept, the attacks are those that the estimates are of, less a level of
     their member that no permutation changes.
+
+    :param attacks: of which member, round and num_params are read.
     """
     involved = [arm for arm in cells.arms if any(arm in plan.weights for plan in task)]
     number = {cells.arms.index(arm): place for place, arm in enumerate(involved)}
@@ -348,21 +368,19 @@ def _permuted(
         return None
     chosen = attacks[rows]
     within = ["member", "round"]
-    within += ["num_params"] if task[0].kind == "intervention" else []
+    within += ["num_params"] if task[0].kind.startswith("intervention") else []
     codes = chosen.select(pl.col(within).rank("dense").fill_null(0)).to_numpy()
     groups = np.array([number[arm] for arm in cells.arm[rows]])
     strata = np.unique(codes, axis=0, return_inverse=True)[1].ravel()
     if len(np.unique(np.column_stack([strata, groups]), axis=0)) == len(np.unique(strata)):
         return None
-    return permutation_p(
-        values[rows],
-        members=codes[:, 0].astype(np.int64),
-        groups=groups,
-        strata=strata,
-        coefficients=_matrix(task, involved),
-        permutations=permutations,
-        seed=cells.seed,
-    )
+    return {
+        "values": values[rows],
+        "members": codes[:, 0].astype(np.int64),
+        "groups": groups,
+        "strata": strata,
+        "coefficients": matrix(task, involved),
+    }
 
 
 def _by_t(how: Bootstrap) -> str:
