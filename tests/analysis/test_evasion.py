@@ -231,7 +231,7 @@ def test_an_arm_is_called_best_only_where_it_is_alone() -> None:
     alone = {"good": (2.0, 0.9, 0.0), "poor": (-1.0, 0.4, 0.3), "refuser": (9.0, 0.0, 1.0)}
     found = section(study(alone))
     assert found.findings[0] == (
-        "good 1B is both the most useful and the most harmless of those that do not give up."
+        "good 1B ‡ is both the most useful and the most harmless of those that do not give up."
     )
     nobody = section(study({"a": (0.0, 0.0, 1.0), "b": (1.0, 0.05, 1.0)}))
     assert nobody.findings[0].startswith("No arm is of use")

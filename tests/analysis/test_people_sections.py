@@ -31,6 +31,14 @@ def test_people_says_what_stands_out_and_what_is_unknown() -> None:
     figure = parts(section)["people-figure"]
     assert isinstance(figure, Figure)
     assert "learning" in figure.csv
+    table = parts(section)["changes"]
+    assert isinstance(table, Table)
+    slope = {t.outcome: t.slope.estimate for t in found.learning}["min_harmlessness"]
+    assert table.rows[0][0].text == "As a member goes on: each doubling of attacks made"
+    assert table.rows[0][3].text == f"{slope:.2f}"
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert "Groups:" not in figure.method
+    assert "Learning:" in figure.method
     unknown = people_section.section(people(planted(ordered=False), success_threshold=3))
     assert "in which order" in unknown.notes[0]
     assert list(parts(unknown)) == ["concentration"]
@@ -48,6 +56,11 @@ def test_hostile_briefs_are_made_safe() -> None:
     assert "\x1b" not in figure.svg + "".join(row[0].text for row in table.rows)
     assert '"\'=1+1"' in figure.csv
     assert "Brief (randomised)" in figure.svg
+    platform = planted(ordered=False).with_columns(is_upworker=pl.col("member") < "m15")
+    alone = parts(people_section.section(people(platform, success_threshold=3)))["people-figure"]
+    assert isinstance(alone, Figure)
+    assert "Learning:" not in alone.method
+    assert "Groups:" in alone.method
 
 
 def test_stopping_is_told_with_its_place() -> None:

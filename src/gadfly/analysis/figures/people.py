@@ -9,8 +9,10 @@ from gadfly.analysis.topics.people import GroupContrast, People, Trend
 from gadfly.analysis.words import safe
 from gadfly.records.estimate import Estimate
 
-__all__ = ["COLUMNS", "people_svg"]
+__all__ = ["AS_THEY_GO", "COLUMNS", "people_groups", "people_svg"]
 
+AS_THEY_GO = "As a member goes on"
+"""Heading of learning and fatigue."""
 COLUMNS = {"brief": "Brief", "team_type": "Team", "is_upworker": "Platform"}
 """What parts groups, in words."""
 _TITLES = (
@@ -22,13 +24,18 @@ _TITLES = (
 
 def people_svg(found: People) -> str | None:
     """The figure as SVG text; ``None`` where nothing in it is estimable."""
-    groups = [group for group in _groups(found) if _estimable(group)]
+    groups = people_groups(found)
     return forest_svg(groups, _TITLES, width=190) if groups else None
+
+
+def people_groups(found: People) -> list[Group]:
+    """The rows of the figure: those groups of lines in which anything is estimable."""
+    return [group for group in _groups(found) if _estimable(group)]
 
 
 def _groups(found: People) -> Iterable[Group]:
     yield Group(
-        "As a member goes on",
+        AS_THEY_GO,
         (
             Line("each doubling of attacks made", _trends(found.learning)),
             Line("each attack later in a sitting", _trends(found.fatigue)),

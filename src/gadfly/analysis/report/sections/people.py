@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gadfly.analysis.figures.people import COLUMNS, people_svg
+from gadfly.analysis.figures.people import AS_THEY_GO, COLUMNS, people_groups, people_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.people import GAP_MINUTES, GroupContrast, People, Trend
@@ -25,7 +25,7 @@ _ESTIMATE = ("estimate", "low", "high", "level", "n", "method", "reason")
 def section(found: People) -> Section:
     """Concentration, learning and fatigue, and groups."""
     svg = people_svg(found)
-    figure = () if svg is None else (_figure(found, svg),)
+    figure = () if svg is None else (_figure(found, svg), _changes(found))
     groups = () if not found.groups else (_groups(found),)
     return Section(
         name="people",
@@ -71,21 +71,46 @@ def _figure(found: People, svg: str) -> Figure:
         for c in found.contrasts
     ]
     level = found.learning[0].slope.level
+    drawn = [group.heading for group in people_groups(found)]
+    going = (
+        "Learning: change for each doubling of a member’s own attacks. Fatigue: change for "
+        "each attack later in a sitting, at equal place in the whole; a sitting ends after "
+        f"{GAP_MINUTES} minutes without an attack. Both within members and arms. "
+        if AS_THEY_GO in drawn
+        else ""
+    )
+    groups = "Groups: differences over attacks. " if {*drawn} - {AS_THEY_GO} else ""
     return Figure(
         name="people-figure",
         title="Members as they go on, and groups of them",
         svg=svg,
         finding=" ".join(_stands_out(found)) or "No change and no difference stands out.",
         method=(
-            "Learning: change for each doubling of a member’s own attacks. Fatigue: change for "
-            "each attack later in a sitting, at equal place in the whole; a sitting ends after "
-            f"{GAP_MINUTES} minutes without an attack. Both within members and arms. Groups: "
-            f"differences over attacks. Bars: {level * 100:g}% intervals by the member jackknife; "
+            f"{going}{groups}Bars: {level * 100:g}% intervals by the member jackknife; "
             "filled: the interval excludes 0. Nothing is corrected for several comparisons."
         ),
         n=f"{sum(found.concentration.counts):,} attacks by "
         f"{len(found.concentration.counts):,} members",
         csv=csv_text(("what", "first", "second", "outcome", *_ESTIMATE, "design"), rows),
+    )
+
+
+def _changes(found: People) -> Table:
+    """The numbers of the figure."""
+    rows = [
+        (
+            Cell(f"{group.heading}: {line.label}"),
+            *(estimate_cell(p.estimate, percent=k == 0) for k, p in enumerate(line.points)),
+        )
+        for group in people_groups(found)
+        for line in group.lines
+    ]
+    return Table(
+        name="changes",
+        caption="The same in numbers",
+        columns=("Difference, or change", *(name.capitalize() for name in _NAMES.values())),
+        rows=tuple(rows),
+        folded=True,
     )
 
 
