@@ -14,6 +14,7 @@ from gadfly.analysis.figures.one_attack import one_attack_svg
 from gadfly.analysis.figures.scores import by_rating_svg, distributions_svg
 from gadfly.analysis.report.sections import one_attack as one_attack_section
 from gadfly.analysis.report.sections import scores as scores_section
+from gadfly.analysis.report.tables import Table
 from gadfly.analysis.sample import Sample
 from gadfly.analysis.statistics.correlation import Correlation, pearson, spearman
 from gadfly.analysis.statistics.standard_deviation import StandardDeviation
@@ -80,6 +81,10 @@ def test_what_is_missing_is_counted() -> None:
     # Nothing scored the descriptions of this study, and nobody's platform is known.
     assert found.task_description.counts == ()
     assert found.pairs[-1].pearson.estimate is None
+    table = scores_section.section(found).parts[-1]
+    assert isinstance(table, Table)
+    assert "–" not in {cell.text for row in table.rows for cell in row}
+    assert "Left out: self-rated success and attacker from Upwork (" in table.method
 
 
 def test_scores_beyond_the_edges_stand_in_the_outer_bins() -> None:

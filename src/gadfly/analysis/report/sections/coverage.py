@@ -22,13 +22,13 @@ _HEADS = {"brief": "Brief", "team_type": "Team"}
 def section(result: CoverageResult) -> Section:
     """How different attacks are, and what they reach."""
     parts = (_repeats(result), _templates(result), _diversity(result), _clusters(result))
-    tags = (_tags(result),) if result.tags else ()
+    tags = (_tags(result),) if result.tags and result.n_reviewed else ()
     return Section(
         name="coverage",
         title="Coverage and diversity",
         lead=(
-            f"How many different attacks there are, by their {_TEXTS[result.text]}; which kinds "
-            "no tag covers, and which tags no attack reached."
+            f"How many different attacks there are, by their {_TEXTS[result.text]}"
+            + ("; which kinds no tag covers, and which tags no attack reached." if tags else ".")
         ),
         parts=tuple(part for part in (*parts, *tags) if part is not None),
         findings=tuple(_findings(result)),

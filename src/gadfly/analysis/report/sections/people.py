@@ -100,7 +100,10 @@ def _changes(found: People) -> Table:
     rows = [
         (
             Cell(f"{group.heading}: {line.label}"),
-            *(estimate_cell(p.estimate, percent=k == 0) for k, p in enumerate(line.points)),
+            *(
+                estimate_cell(p.estimate, 3 if k else 1, points=not k, why=True)
+                for k, p in enumerate(line.points)
+            ),
         )
         for group in people_groups(found)
         for line in group.lines

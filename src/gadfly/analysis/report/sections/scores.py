@@ -23,7 +23,8 @@ _NAMES = {
 
 def section(scores: Scores) -> Section:
     """How ratings and scores are distributed, and how they hang together."""
-    first = scores.pairs[0]
+    figures = _distributions(scores), _by_rating(scores, scores.pairs[0])
+    pairs = _pairs(scores)
     return Section(
         name="scores",
         title="Figures 7 and 11. Ratings and scores",
@@ -31,7 +32,7 @@ def section(scores: Scores) -> Section:
             "How ratings and scores are distributed over all attacks, and whether attacks that "
             "people call successful are those that score low."
         ),
-        parts=(_distributions(scores), _by_rating(scores, first), _pairs(scores)),
+        parts=(*figures, *((pairs,) if pairs.rows else ())),
         notes=(
             "Correlations are over all arms together; arms differ in all of these numbers, so they "
             "say nothing of causes.",
@@ -117,6 +118,7 @@ def _pairs(scores: Scores) -> Table:
             Cell(f"{p.pearson.n:,}"),
         )
         for p in scores.pairs
+        if p.pearson.estimate is not None or p.spearman.estimate is not None
     )
     return Table(
         name="correlations",
@@ -129,8 +131,14 @@ def _pairs(scores: Scores) -> Table:
 
 def _why(scores: Scores) -> str:
     """What is missing, and why."""
-    reasons = {e.reason for p in scores.pairs for e in (p.pearson, p.spearman) if e.low is None}
-    return "".join(f" * {reason}." for reason in sorted(filter(None, reasons)))
+    every = [(p, e) for p in scores.pairs for e in (p.pearson, p.spearman) if e.low is None]
+    weak = {f" * {e.reason}." for _, e in every if e.estimate is not None}
+    absent = {
+        f" Left out: {_NAMES[p.first]} and {_NAMES[p.second]} ({e.reason})."
+        for p, e in every
+        if e.estimate is None
+    }
+    return "".join(sorted(absent) + sorted(weak))
 
 
 def _shown(estimate: Estimate) -> str:
