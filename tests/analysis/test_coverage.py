@@ -195,7 +195,8 @@ def test_a_study_without_reviews_ratings_or_repeats_is_no_error() -> None:
     assert found.repeats.top_members_share is None
     assert found.diversity[0].tag_entropy.estimate is None
     assert found.clusters[0].success_rate.estimate is None
-    assert [part.name for part in section(found).parts] == ["repeats", "diversity", "clusters"]
+    for shown in (found, coverage(bare, space(bare), taxonomy=TAXONOMY)):
+        assert [part.name for part in section(shown).parts] == ["repeats", "diversity", "clusters"]
     assert section(found).lead.endswith("task descriptions.")
     one = frame.head(1)
     assert coverage(one, space(one)).diversity[0].self_similarity.estimate is None
