@@ -150,6 +150,7 @@ def _values(page: str, word: str | None) -> tuple[str, Mapping[str, Any]]:
     values["openings"] = [word] if word else OPENINGS
     values["domains"] = ("medicine", word or "law")
     values["trouble"] = page == "wait"
+    values["paused"] = page == "describe"
     values["dialogue"] = dialogue(word, **STEPS[page])
     if page == "describe":
         values["dialogue"]["description"] = None

@@ -193,9 +193,11 @@ def _minutes(count: float) -> str:
 
 
 def _wait(seconds: float) -> str:
-    """A time to wait, rounded up to what people say."""
+    """A time to wait, rounded up to what people say; an hour may be a minute longer, since a
+    day that ends in whole seconds is told as 24 hours.
+    """
     minutes = max(1, math.ceil(seconds / 60))
     if minutes < 100:
         return _minutes(minutes)
-    hours = math.ceil(minutes / 60)
+    hours = math.ceil((minutes - 1) / 60)
     return f"{hours} hours" if hours < 48 else f"{math.ceil(hours / 24)} days"

@@ -14,6 +14,7 @@ __all__ = [
     "page",
     "pages",
     "passwords",
+    "pausing",
     "paying",
     "platforms",
     "policy",

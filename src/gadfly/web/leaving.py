@@ -19,7 +19,7 @@ from gadfly.store.payments import Payment
 from gadfly.study.arrival import ExternalQuestionSpec, ProlificSpec, RedirectSpec
 from gadfly.web.access import Visitor
 from gadfly.web.page import go, show
-from gadfly.web.paying import end_visit, way_of
+from gadfly.web.paying import end_visit
 from gadfly.web.platforms import external_question, redirect
 from gadfly.web.platforms.arrival import ArrivalRefused, FormPost, Leaving, Redirect
 from gadfly.web.policy import policy
@@ -44,9 +44,7 @@ async def farewell(visitor: Visitor) -> Response:
     if payment is None:
         if not (await journey_of(visitor)).over:
             return go(visitor)
-        way = await way_of(serving, visitor.served, person)
-        asked: VisitEnd = "complete" if way.place == "between" else "early_exit"
-        payment = await end_visit(serving, visitor.served, person, asked)
+        payment = await end_visit(serving, visitor.served, person, "complete")
     back = await _back(visitor, payment)
     by_code = visitor.served.prolific is None or payment.visit == 0
     response = show(

@@ -38,6 +38,7 @@ from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.markdown import markdown
 from gadfly.web.page import go, show
 from gadfly.web.pages.door import often
+from gadfly.web.pausing import is_paused
 from gadfly.web.serving import Served
 from gadfly.web.standing import stays_on
 
@@ -167,6 +168,7 @@ def _page(visitor: Visitor, own: Own, *, error: str | None = None) -> Response:
         openings=_openings(served),
         domains=served.study.review.domains,
         error=error,
+        paused=is_paused(visitor),
         trouble=served.sitting.trouble(attack),
         dialogue=_values(own.stand, own.place, served.study.task_size),
     )

@@ -28,6 +28,7 @@ from gadfly.web.leaving import leave
 from gadfly.web.page import go, show
 from gadfly.web.pages.dialogue import brief_text, leave_open
 from gadfly.web.pages.door import often
+from gadfly.web.pausing import is_paused, pause
 from gadfly.web.standing import counts, journey_of, may_go_on, take, told, within
 
 __all__ = ["router"]
@@ -45,6 +46,8 @@ _ELSEWHERE = {
     "survey": "/feel",
 }
 """Places on the way that are pages of their own."""
+_LEADS_OUT = ("dialogues", "rest", "after", "survey")
+"""Where somebody whose work is paused still finds their way out of a task."""
 
 
 @router.get("/{study}/task", response_class=HTMLResponse)
@@ -55,6 +58,8 @@ async def task(visitor: Member) -> Response:
         return go(visitor, "/done")
     if "attack" not in journey.agreed:
         return _consent(visitor)
+    if is_paused(visitor) and journey.place not in _LEADS_OUT:
+        return await pause(visitor, visitor.somebody.because or "Your work is paused.")
     if journey.place in _ELSEWHERE:
         return go(visitor, _ELSEWHERE[journey.place])
     if journey.place in ("brief", "dialogues"):
@@ -159,28 +164,33 @@ async def begin(visitor: Member, expects: Expects) -> Response:
         return go(visitor, "/task")
     if "attack" not in journey.agreed:
         return go(visitor, "/task")
+    begun = await _begun(visitor, journey)
+    spent = await _spent(visitor, begun)
+    if _is_over(visitor, begun, spent):
+        await take(visitor, journey, Passed(place="dialogues"))
+        return go(visitor, "/task")
     said = await may_go_on(visitor)
     if not said.may_go_on:
-        return show(visitor, "pause.html.j2", status=409, sentence=said.sentence)
-    begun, kept = await _begun(visitor, journey), visitor.served.sitting
-    label = await _given_brief(visitor, journey)
-    spent = await _spent(visitor, begun)
-    if spent is not None and not begun:
+        return await pause(visitor, said.sentence, status=409, stepping_out=bool(begun))
+    if spent is not None:
         return _no_task(visitor, spent=spent)
+    return await _begin(visitor, journey, begun)
+
+
+async def _begin(visitor: Visitor, journey: Journey, begun: Sequence[StoredAttack]) -> Response:
+    label = await _given_brief(visitor, journey)
     if label is None and len(begun) < visitor.served.study.task_size:
         return _no_task(visitor, topics=journey.avoid)
     if journey.place == "brief":
         journey = await take(visitor, journey, Passed(place="brief"))
     person = replace(visitor.somebody, brief=label)
-    attack = None
-    if spent is None:
-        attack = await kept.begin(person, journey.task, may=within(visitor))
-    if attack is None and not begun:
+    attack = await visitor.served.sitting.begin(person, journey.task, may=within(visitor))
+    if attack is not None:
+        return go(visitor, f"/attack/{attack.number}")
+    if not begun:
         return _no_task(visitor)
-    if attack is None:
-        await take(visitor, journey, Passed(place="dialogues"))
-        return go(visitor, "/task")
-    return go(visitor, f"/attack/{attack.number}")
+    await take(visitor, journey, Passed(place="dialogues"))
+    return go(visitor, "/task")
 
 
 @router.post("/{study}/go")
@@ -195,7 +205,7 @@ async def go_on(
 
 
 @router.get("/{study}/break", response_class=HTMLResponse)
-async def pause(visitor: Worker) -> Response:
+async def rest(visitor: Worker) -> Response:
     """A break; nothing on it counts as work, and the time is paid."""
     text = told(visitor.served, "rest")
     return show(visitor, "break.html.j2", text=text)
@@ -216,7 +226,7 @@ async def stop(visitor: Worker) -> Response:
     await leave_open(visitor, "the member stopped, paid for the time")
     if not journey.over:
         await take(visitor, journey, Left())
-    return await leave(visitor, "early_exit" if journey.agreed else "no_consent")
+    return await leave(visitor, "complete")  # what was done decides
 
 
 @router.post("/{study}/finish")
@@ -241,13 +251,15 @@ async def beat(visitor: Worker, activity: Activity) -> Response:
 async def _next_dialogue(visitor: Visitor, journey: Journey) -> Response:
     """The brief before a task's first dialogue, or what comes between two of them."""
     begun, of = await _begun(visitor, journey), visitor.served.study.task_size
-    open_one = next((attack for attack in begun if attack.ending is None), None)
-    if open_one is not None:
-        return go(visitor, f"/attack/{open_one.number}")
-    said = await may_go_on(visitor)
-    if not said.may_go_on:
-        return show(visitor, "pause.html.j2", sentence=said.sentence)
+    open_one = next((attack.number for attack in begun if attack.ending is None), None)
+    if open_one is not None and not is_paused(visitor):
+        return go(visitor, f"/attack/{open_one}")
     spent = await _spent(visitor, begun)
+    over = _is_over(visitor, begun, spent)
+    said = await may_go_on(visitor)
+    if not said.may_go_on and (is_paused(visitor) or not over):
+        ends, out = journey.taken if over else None, bool(begun)
+        return await pause(visitor, said.sentence, stepping_out=out, dialogue=open_one, ends=ends)
     if spent is not None and not begun:
         return _no_task(visitor, spent=spent)
     label, left = await _given_brief(visitor, journey), len(begun) < of and spent is None
@@ -282,6 +294,12 @@ async def _spent(visitor: Visitor, begun: Sequence[StoredAttack]) -> str | None:
     if any(attack.ending is None for attack in begun):
         return None
     return await visitor.served.sitting.spent(visitor.somebody)
+
+
+def _is_over(visitor: Visitor, begun: Sequence[StoredAttack], spent: str | None) -> bool:
+    """Whether a task has no dialogue left: its debrief follows, whatever limit was reached."""
+    full = len(begun) >= visitor.served.study.task_size or spent is not None
+    return bool(begun) and full and all(attack.ending is not None for attack in begun)
 
 
 def _no_task(visitor: Visitor, *, topics: Sequence[str] = (), spent: str | None = None) -> Response:

@@ -21,6 +21,7 @@ from gadfly.web.access import Refused, Visitor
 from gadfly.web.judging import Judged, asked
 from gadfly.web.page import go, show
 from gadfly.web.pages.review_start import Reviewer, elsewhere
+from gadfly.web.pausing import is_paused, pause
 from gadfly.web.standing import journey_of, may_go_on, told, within
 
 __all__ = ["router"]
@@ -38,6 +39,8 @@ _LEFT_OUT = "This dialogue touches a topic that you leave out now. It is gone; y
 @router.get("/{study}/review", response_class=HTMLResponse)
 async def hub(visitor: Reviewer) -> Response:
     """Where the reviewer is."""
+    if is_paused(visitor):
+        return await _hub(visitor)
     place = await elsewhere(visitor, await journey_of(visitor))
     return await _hub(visitor) if place is None else go(visitor, place)
 
@@ -47,6 +50,8 @@ async def _hub(visitor: Visitor, said: str = "") -> Response:
     size = visitor.served.study.review.task_size
     done = await asyncio.to_thread(reviewing.kept.finished, person)
     may = await may_go_on(visitor)
+    if is_paused(visitor):
+        return await pause(visitor, may.sentence)
     return show(
         visitor,
         "review.html.j2",
@@ -70,8 +75,8 @@ async def next_one(visitor: Reviewer) -> Response:
     take = reviewing.take
     try:
         taken = await asyncio.to_thread(take, person, journey.avoid, may=within(visitor))
-    except Refused as pause:
-        return await _hub(visitor, str(pause))
+    except Refused as refused:
+        return await _hub(visitor, str(refused))
     if taken.place is None:
         return await _hub(visitor, taken.reason)
     return go(visitor, f"/review/item/{taken.place.id}")
