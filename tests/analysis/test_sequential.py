@@ -79,8 +79,29 @@ def test_order_of_rows_changes_nothing() -> None:
     assert one.model_dump() == other.model_dump()
 
 
+def test_attacks_of_one_time_are_looked_at_together_in_any_order_of_rows() -> None:
+    frame = study(7, n=300)
+    day = pl.datetime(2026, 1, 1, time_zone="UTC") + pl.duration(days=pl.col("number") // 20)
+    frame = frame.with_columns(started_at=day, number=pl.col("number") // 20)  # numbers repeat
+    found = [
+        sequential(frame.sample(fraction=1, shuffle=True, seed=seed), success_threshold=3)
+        for seed in range(4)
+    ]
+    assert all(other.model_dump() == found[0].model_dump() for other in found)
+    whole_days = {19 + 20 * k for k in range(15)} | {300}
+    assert {look.attacks for arm in found[0].arms for look in arm.looks} <= whole_days
+    rlhf = frame.filter(pl.col("model_type") == "rlhf")
+    on_first_day = rlhf.filter(pl.col("number") == pl.col("number").min().over("member"))
+    means = on_first_day.group_by("member").agg(pl.col("rating").mean())["rating"]
+    assert found[0].arms[1].exact.estimate == pytest.approx(means.mean())
+
+
 def test_says_why_there_is_nothing() -> None:
     frame = study(6)
+    assert "no attack" in str(sequential(frame.head(0), success_threshold=3).reason)
+    twice = sequential(pl.concat([frame, frame]), success_threshold=3)
+    assert "repeat, and 800 of 800 have no start" in str(twice.reason)
+    assert sequential(frame.drop("number", "started_at"), success_threshold=3).arms == ()
     unordered = sequential(frame.with_columns(number=pl.lit(None)), success_threshold=3)
     assert "in which order" in str(unordered.reason)
     assert unordered.arms == ()

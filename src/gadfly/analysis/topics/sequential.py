@@ -3,7 +3,8 @@
 At up to 100 looks over the study's own order, for each arm and for each arm against the first, the
 interval of Robbins' mixture around the estimate so far (asymptotic, members as units, errors by the
 member jackknife widened as Student's t; formula: ``statistics/confidence_sequence.py``). It begins
-once ten effective members have attacked the arm. One may stop at any look for any reason and
+once ten effective members have attacked the arm. Attacks that began at one time are looked at
+together, for nothing says which came first. One may stop at any look for any reason and
 the last interval still holds: at most one study in twenty, stopped so, errs.
 
 Beside it stands, for each arm, an exact interval that asks nothing of large numbers: each member's
@@ -30,7 +31,7 @@ from gadfly.analysis.sample import Floats
 from gadfly.analysis.statistics.confidence_sequence import bounded_sequence, running_sequence
 from gadfly.analysis.statistics.jackknife import mean_errors, standard_errors
 from gadfly.analysis.statistics.overlap import overlap_weights
-from gadfly.analysis.topics.cells import chances_of
+from gadfly.analysis.topics.cells import chances_of, sorted_attacks
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -125,13 +126,12 @@ def sequential(
     :param precision: half the width wanted of an arm's interval; 0.25 rating points, or 0.1.
     """
     wanted = (0.25 if outcome == "rating" else 0.1) if precision is None else precision
-    column = next((c for c in ("number", "started_at") if not frame[c].null_count()), None)
-    reason = None if column else "not estimable: nothing says in which order attacks were made"
+    attacks = sorted_attacks(frame)
+    column, reason = _order(attacks)
     arms: tuple[ArmSequence, ...] = ()
     contrasts: tuple[ContrastSequence, ...] = ()
     if column is not None:
-        ordered = frame.sort(column, "member")
-        study = _Study(ordered, outcome, success_threshold, level, design)
+        study = _Study(attacks, column, outcome, success_threshold, level, design)
         arms = tuple(study.arm(place, wanted) for place in range(len(study.names)))
         contrasts = tuple(study.contrast(place) for place in range(1, len(study.names)))
     return Sequential(
@@ -145,17 +145,35 @@ def sequential(
     )
 
 
+def _order(attacks: pl.DataFrame) -> tuple[str | None, str | None]:
+    """The column that says in which order attacks were made, or why none does."""
+    if attacks.is_empty():
+        return None, "not estimable: there is no attack"
+    if attacks["number"].null_count() == 0 and attacks["number"].is_unique().all():
+        return "number", None
+    missing, n = attacks["started_at"].null_count(), attacks.height
+    if not missing:
+        return "started_at", None
+    return None, (
+        "not estimable: nothing says in which order attacks were made: their numbers are missing "
+        f"or repeat, and {missing:,} of {n:,} have no start"
+    )
+
+
 class _Study:
     """Sums over members at every look."""
 
     def __init__(
         self,
-        frame: pl.DataFrame,
+        attacks: pl.DataFrame,
+        column: str,
         outcome: Outcome,
         threshold: float,
         level: float,
         design: Design,
     ) -> None:
+        frame = attacks.sort(column, maintain_order=True)  # of one time, by member
+        time = frame[column].rank("dense").to_numpy()
         self.level = level
         self.names = arms_in_order(frame.select("model_type", "num_params").rows())
         code = {name: i for i, name in enumerate(self.names)}
@@ -168,7 +186,9 @@ class _Study:
         self.owners, self.arms = member[rated], arm[rated]
         self.shape = len(self.names), int(member.max(initial=0)) + 1
         most = int(np.clip(_CELLS // (self.shape[0] * self.shape[1]), *_LOOKS))
-        self.at = np.unique(np.linspace(0, frame.height, most + 1).round().astype(int)[1:])
+        at = np.linspace(0, frame.height, most + 1).round().astype(int)[1:]
+        self.at = np.unique(np.searchsorted(time, time[at - 1], side="right"))
+        self.time = time[rated]
         self.look = np.searchsorted(self.at, np.flatnonzero(rated) + 1)
         self.sums, self.counts = self._totals(np.ones(len(self.values)))
         chances = chances_of(frame, self.names) if design == "randomised" else None
@@ -245,10 +265,16 @@ class _Study:
         return Estimate.of(whole, None, level=self.level, n=n, method=method, reason=reason)
 
     def _exact(self, place: int) -> Estimate:
-        """Each member's first rated attack on the arm, in the order of the study."""
+        """Each member's first rated attack on the arm (mean of those that it began at one time),
+        in the order of the study.
+        """
         here = self.arms == place
-        _, first = np.unique(self.owners[here], return_index=True)
-        values: Floats = self.values[here][np.sort(first)]
+        own = pl.DataFrame(
+            {"owner": self.owners[here], "time": self.time[here], "value": self.values[here]}
+        )
+        first = own.filter(pl.col("time") == pl.col("time").min().over("owner"))
+        means = first.group_by("owner", "time").agg(pl.col("value").mean())
+        values = means.sort("time", "owner")["value"].to_numpy()
         if not len(values):
             return self._none(None, 0, _EXACT, "no attack has a value")
         low, high = bounded_sequence(values / self.top, level=self.level)
