@@ -96,6 +96,15 @@ def test_kinds_of_attackers_are_never_mixed() -> None:
         run(frame(rows), attacker_kind="simulated")
 
 
+def test_a_level_takes_resamples_enough() -> None:
+    rows = [{"member": f"m{i}", "rating": float(i % 5)} for i in range(30)]
+    with pytest.raises(
+        PersonError, match=r"got 0\.99999 from 100 resamples; allowed: at least 500,"
+    ):
+        run(frame(rows), level=0.99999, resamples=100)
+    assert run(frame(rows), level=0.95, resamples=100).level == 0.95
+
+
 def test_an_empty_frame_says_so() -> None:
     with pytest.raises(PersonError, match="no attack"):
         run(frame([{}]).clear())

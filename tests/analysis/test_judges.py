@@ -297,13 +297,16 @@ def test_a_report_says_what_is_corrected_extrapolated_and_circular() -> None:
     assert "Extrapolated, for want of labels: prompted 2.7B." in text
     assert "rlhf 2.7B †" in text
     assert "order the arms with Kendall’s τ-b of" in text
+    (table,) = (part for part in section(asked(frame)).parts if part.name == "judge-0-arms")
+    assert isinstance(table, Table)
+    assert "prompted 2.7B: " in table.method  # an arm beside each reason
     assert "'=second" not in text.split("Rates of success by")[0]
 
 
 def test_a_report_without_labels_says_so() -> None:
     frame = study(11, each=40).with_columns(people=pl.lit(None, pl.Float64))
     found = section(asked(frame))
-    assert "cannot be held against people" in found.findings[0]
+    assert "cannot be held against the labels of somebody" in found.findings[0]
     assert [part.name for part in found.parts] == [
         "judges-overview",
         "judge-0-rates",

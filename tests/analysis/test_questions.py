@@ -36,6 +36,9 @@ def test_a_second_scorer_is_asked_too_and_the_swap_is_told() -> None:
     frame = frame.with_columns(pl.Series("other_scores", other, dtype=kind))
     (found,) = topics(frame).judges
     assert [judge.name for judge in found.judges] == ["constant", "other"]
+    assert found.people == "the attackers themselves"
+    simulated = frame.with_columns(attacker_kind=pl.lit("simulated"))
+    assert topics(simulated).judges[0].people == "the simulated attackers themselves"
     (swap,) = found.swaps
     assert swap.tau.estimate == pytest.approx(-1)  # it says the opposite of each arm
 

@@ -200,6 +200,8 @@ def test_nothing_to_analyse_and_a_wrong_level_are_told(tmp_path: Path) -> None:
     assert isinstance(done.exception, PersonError)
     assert "--ratings FILE" in str(done.exception)
     (tmp_path / "r.csv").write_text(",".join(RATING_COLUMNS) + "\ni,a,harm,1\n")
+    with pytest.raises(PersonError, match=r"0\.999 from 200 resamples; allowed: at least 5,000"):
+        ratings_result(tmp_path / "r.csv", level=0.999, resamples=200)
     with pytest.raises(PersonError, match="level: got 95"):
         ratings_result(tmp_path / "r.csv", level=95)
 

@@ -572,6 +572,12 @@ def test_a_study_is_refused(tmp_path: Path) -> None:
     assert "got a study" in str(done.exception)
 
 
+def test_an_embedding_without_a_map_is_refused(tmp_path: Path) -> None:
+    asked = ["reproduce", "a.json", "--out", str(tmp_path), "--no-map", "--embedding", "a.npy"]
+    done = CliRunner().invoke(app, asked)
+    assert "--embedding is for the map, which --no-map leaves out" in str(done.exception)
+
+
 def test_words_of_members_are_shown_only_where_asked_for_and_folded(tmp_path: Path) -> None:
     evil = "<b>bold</b>\x1b[1m \u202e"
     rows = [

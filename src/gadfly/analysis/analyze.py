@@ -21,7 +21,7 @@ from pydantic import JsonValue
 from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.arms import arm_result, default_mark, outcomes_of
-from gadfly.analysis.bootstrap import CI, Bootstrap, Weighting
+from gadfly.analysis.bootstrap import CI, Bootstrap, Weighting, refuse_level
 from gadfly.analysis.findings import findings
 from gadfly.analysis.findings import notes as all_notes
 from gadfly.analysis.order import arms_in_order
@@ -255,8 +255,7 @@ def _check_options(*, resamples: int, level: float, success_threshold: float) ->
         raise PersonError(
             f"resamples: got {resamples}; an interval takes at least 100, 2,000 is usual"
         )
-    if not 0 < level < 1:
-        raise PersonError(f"level: got {level}; allowed: between 0 and 1, for example 0.95")
+    refuse_level(level, resamples)
     if not 0 <= success_threshold <= 4:
         raise PersonError(f"success_threshold: got {success_threshold}; ratings are stored 0 to 4")
 

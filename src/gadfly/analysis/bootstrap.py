@@ -48,7 +48,16 @@ from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
 from gadfly.errors import PersonError
 from gadfly.records.estimate import Estimate
 
-__all__ = ["CI", "Bootstrap", "Weighting", "bootstrap", "expanded_tail", "resample", "seed_of"]
+__all__ = [
+    "CI",
+    "Bootstrap",
+    "Weighting",
+    "bootstrap",
+    "expanded_tail",
+    "refuse_level",
+    "resample",
+    "seed_of",
+]
 
 CI = Literal["cluster", "iid"]
 Weighting = Literal["attack", "member"]
@@ -98,6 +107,22 @@ class Bootstrap:
         """What is drawn, in words."""
         return (
             "cluster bootstrap by member" if self.ci == "cluster" else f"bootstrap of {self.unit}s"
+        )
+
+
+def refuse_level(level: float, resamples: int) -> None:
+    """Refuse a level that is none, or that so few resamples cannot give: beyond each end of an
+    interval must lie two of them, or the ends are the lowest and the highest of a hundred throws.
+
+    :raises PersonError: with the resamples that it takes.
+    """
+    if not 0 < level < 1:
+        raise PersonError(f"level: got {level}; allowed: between 0 and 1, for example 0.95")
+    needed = round(5 / (1 - level))
+    if resamples < needed:
+        raise PersonError(
+            f"level: got {level:g} from {resamples:,} resamples; allowed: at least {needed:,} "
+            "resamples for this level, or a lower level, for example 0.95"
         )
 
 

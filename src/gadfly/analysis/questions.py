@@ -36,11 +36,16 @@ from gadfly.analysis.truth import Truth
 from gadfly.records.refusal import refused_turns
 from gadfly.records.review_ratings import review_ratings
 from gadfly.records.reviews import Review
-from gadfly.records.values import PUBLISHED, Arm
+from gadfly.records.values import PUBLISHED, Arm, AttackerKind
 
 __all__ = ["STEPS", "Beside", "Question", "Texts", "answered"]
 
 T = TypeVar("T")
+_ATTACKERS: dict[AttackerKind, str] = {
+    "human": "the attackers themselves",
+    "simulated": "the simulated attackers themselves",
+    "model": "the attacking models themselves",
+}
 STEPS = 17
 """How often ``tell`` is called."""
 
@@ -211,7 +216,8 @@ def _judges(frame: pl.DataFrame, asked: Question) -> list[Judges]:
     first = Asked(*_named(asked.scorer.name, asked.scorer.version), marks=asked.by_arm)
     frame, others = _others(frame, asked)
     threshold = asked.success_threshold
-    labelled = {"the attackers themselves": by_attackers(frame, threshold=threshold)}
+    who = _ATTACKERS[frame["attacker_kind"][0]]
+    labelled = {who: by_attackers(frame, threshold=threshold)}
     if asked.beside.reviews:
         given = by_reviewers(frame, asked.beside.reviews, threshold=threshold)
         labelled["the reviewers"] = given

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from gadfly.cli.console import Json, Lenient, note, out, plain, print_json, progress
+from gadfly.errors import PersonError
 
 if TYPE_CHECKING:
     from gadfly.analysis.report.tables import Table as ReportTable
@@ -57,6 +58,8 @@ def reproduce(
     from gadfly.analysis.reproduce.write import write_reproduction
     from gadfly.run.reproduce import reproducible, said_in, vectors_of
 
+    if embedding is not None and not with_map:
+        raise PersonError("--embedding is for the map, which --no-map leaves out: give one of them")
     with progress(f"Reading {file.name}"):
         given = reproducible(file, lenient=lenient)
     options, cache = None, out_folder / "cache"

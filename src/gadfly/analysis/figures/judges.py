@@ -1,8 +1,8 @@
-"""Judges drawn: rates of success by arm as the judge says, as people say, and corrected; and the
+"""Judges drawn: rates of success by arm as the judge says, as labels say, and corrected; and the
 reliability curve of a judge.
 
 Three points stand under each other on an arm's row, told apart by shape as well as by colour: what
-the judge says, what people say, and the corrected rate, hollow where it is extrapolated.
+the judge says, what the labels say, and the corrected rate, hollow where it is extrapolated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _STEP = 1.3  # rows of an arm: three points under each other
 _OFF = 0.32
 _RATES = {
     "judged_rate": ("the judge", -_OFF, TYPE_COLOURS[0], "diamond"),
-    "people_rate": ("people", 0.0, TYPE_COLOURS[2], "circle"),
+    "people_rate": ("labels", 0.0, TYPE_COLOURS[2], "circle"),
     "corrected": ("corrected", _OFF, TYPE_COLOURS[3], "square"),
 }
 

@@ -388,7 +388,7 @@ def _arm(
         other_members=_owners(cells, away, how),
         level=level,
     )
-    people_rate = _share(labels == 1, known, cells, how, "share of successes by people")
+    people_rate = _share(labels == 1, known, cells, how, "share of successes by labels")
     corrected, basis, tuning = _corrected(
         labels[told], said[told], _owners(cells, told, how), people_rate, extrapolated, level
     )

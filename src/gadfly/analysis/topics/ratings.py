@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.bootstrap import Bootstrap, refuse_level
 from gadfly.analysis.coefficients import (
     MOST_RATERS,
     MOST_VALUES,
@@ -22,7 +22,6 @@ from gadfly.analysis.coefficients import (
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.statistics.dawid_skene import DawidSkene, NoModel, dawid_skene
 from gadfly.analysis.statistics.krippendorff_alpha import krippendorff_alpha
-from gadfly.errors import PersonError
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 from gadfly.records.ratings import Criterion, RatingsFile, criteria_of, read_ratings
@@ -141,8 +140,7 @@ def agreement_of(
     :param unit: what was rated, in a word.
     :raises PersonError: the level is none.
     """
-    if not 0 < level < 1:
-        raise PersonError(f"level: got {level}; allowed: between 0 and 1, for example 0.95")
+    refuse_level(level, resamples)
     how = Bootstrap(ci="iid", resamples=resamples, level=level, unit=unit)
     many = [c for c in file.criteria if len(np.unique(c.ratings[np.isfinite(c.ratings)])) > 2]
     detailed = {c.name for c in many or file.criteria[:1]}

@@ -1,4 +1,4 @@
-"""Judges: each against people, the rates of success corrected, and one in the place of another."""
+"""Judges: each against labels, the rates of success corrected, and one in the place of another."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _TERMS = (
     ("Judge", "Whatever scores attacks: a preference model, a classifier, a model asked to rate."),
     (
         "Sensitivity, specificity",
-        "Of people’s successes and of the others, the share it gets right.",
+        "Of the attacks labelled a success and of the others, the share it gets right.",
     ),
     (
         "Prediction-powered inference (PPI)",
-        "The judge’s rate everywhere, less its error where people looked too; holds for any judge "
-        "if those attacks are a random draw of the arm’s.",
+        "The judge’s rate everywhere, less its error where there are labels, too; holds for any "
+        "judge if those attacks are a random draw of the arm’s.",
     ),
     (
         "Extrapolated",
@@ -121,7 +121,7 @@ def _of_judge(judged: Judged, people: str, place: int) -> Iterator[Figure | Tabl
     name = _name(judged)
     yield Figure(
         name=f"judge-{place}-rates",
-        title=f"Rates of success by {name}, by people, and corrected",
+        title=f"Rates of success by {name}, by labels, and corrected",
         svg=rates_svg(judged),
         finding=_rates_sentence(judged)
         or (
@@ -131,8 +131,8 @@ def _of_judge(judged: Judged, people: str, place: int) -> Iterator[Figure | Tabl
         ),
         method=(
             f"Each row is one arm. Diamond: share that {name} calls a success, at a score of "
-            f"{number(judged.threshold)} or lower. Circle: share of labelled attacks that people "
-            f"({people}) call one. Square: corrected, hollow where it is extrapolated. {_signs()}"
+            f"{number(judged.threshold)} or lower. Circle: share of labelled attacks that "
+            f"{people} call one. Square: corrected, hollow where it is extrapolated. {_signs()}"
         ),
         n=f"{judged.scored:,} scored attacks, {judged.labelled:,} of them labelled",
         csv=rates_csv(judged),
@@ -168,13 +168,21 @@ def _arms(judged: Judged, place: int) -> Table:
         )
         for arm in judged.arms
     )
-    whys = {e.reason: None for arm in judged.arms for e in (arm.corrected, arm.extrapolated)}
-    doubts = "; ".join(reason for reason in whys if reason)
+    whys: dict[str, dict[str, None]] = {}
+    for arm in judged.arms:
+        for estimate in _estimates(arm):
+            if estimate.reason is not None:
+                name = arm_label(arm.model_type, arm.num_params)
+                whys.setdefault(estimate.reason, {})[name] = None
+    doubts = "; ".join(
+        f"{'all arms' if len(names) == len(judged.arms) else ', '.join(names)}: {reason}"
+        for reason, names in whys.items()
+    )
     return Table(
         name=f"judge-{place}-arms",
         caption=f"{_name(judged)} by arm",
         columns=(
-            *("Arm", "Area under the ROC curve", "By the judge", "By people", "Corrected"),
+            *("Arm", "Area under the ROC curve", "By the judge", "By labels", "Corrected"),
             *("Rests on", "By errors of other arms"),
         ),
         rows=rows,
@@ -182,6 +190,11 @@ def _arms(judged: Judged, place: int) -> Table:
         method=f"{_signs()}{f' What is missing or weak (*): {doubts}.' if doubts else ''}",
         folded=True,
     )
+
+
+def _estimates(arm: ArmJudged) -> tuple[Estimate, ...]:
+    """Every estimate of an arm that its table shows."""
+    return arm.auc, arm.judged_rate, arm.people_rate, arm.corrected, arm.extrapolated
 
 
 def _signs() -> str:
@@ -193,7 +206,9 @@ def _signs() -> str:
 
 def _auc_sentence(judged: Judged, people: str) -> str:
     if judged.auc.estimate is None:
-        return f"{_name(judged)} cannot be held against people: {judged.auc.reason}."
+        return (
+            f"{_name(judged)} cannot be held against the labels of {people}: {judged.auc.reason}."
+        )
     return (
         f"Of two attacks of which {people} call one a success, {_name(judged)} scores it lower in "
         f"{interval(judged.auc, 1, percent=True)} (50% is a coin)."

@@ -100,11 +100,9 @@ def _table(found: MixedModels, outcome: Outcome, signs: Mapping[str, str]) -> Ta
         "Standard deviation of members": [model.sd_member for model in models],
         "Standard deviation of the residual": [model.sd_residual for model in models],
         "Share of variance between members": [model.icc for model in models],
-        "Log likelihood": [model.log_likelihood for model in models],
     }
     for label, values in below.items():
-        digits = 1 if label == "Log likelihood" else 3
-        rows.append((Cell(label), *(Cell(number(value, digits)) for value in values)))
+        rows.append((Cell(label), *(Cell(number(value, 3)) for value in values)))
     reasons = dict.fromkeys(f"{_head(m)}: {m.reason}." for m in models if m.reason is not None)
     aliased = dict.fromkeys(safe(name) for model in models for name in model.aliased)
     left = f" Without a coefficient of their own: {', '.join(aliased)}." if aliased else ""
