@@ -124,6 +124,23 @@ def test_published_equals_the_reference(shared: Path) -> None:
             cells = published().group("released_cells").values
             assert cells[f"{arm} | worst 5%, high"] == row["cvar05_hi"]
             assert cells[f"{arm} | worst 1%"] == row["cvar01"]
+            lengths = published().group("released_lengths").values
+            assert lengths[arm] == row["pearson_neglogchars_vs_pm"]
+    members = np.array(figures["fig5_attacks_per_member_desc"])
+    shown = published().group("figure5_left").values
+    for k in (1, 5, 10):
+        assert shown[f"members with exactly {k}"] == (members == k).sum()
+    assert shown["members with fewer than 5"] == (members < 5).sum()
+    counts = published().group("released_counts").values
+    assert counts["different first messages of members"] == released["unique"]["first_human_turn"]
+    assert (
+        counts["different lists of tags, none included"]
+        == released["unique"]["tags_combos_incl_null"]
+    )
+    ratings = {int(k): n for k, n in released["rating_counts"].items()}
+    high = (ratings[3] + ratings[4]) / sum(ratings.values())
+    share = published().group("released_ratings").values["share rated 3 or more"]
+    assert share == pytest.approx(high, abs=0.0005)
     assert published().unique["transcript"] == released["unique"]["transcript"]
     quantiles = published().group("released_scores").values
     assert quantiles["0.1% quantile"] == released["pm"]["quantiles"]["0.001"]
@@ -393,7 +410,9 @@ def test_distributions_a_second_way(found: Reproduction, table: pd.DataFrame) ->
     assert list(ours(found, "released_score_bins").values()) == twelve.tolist()
 
 
-def test_correlations_a_second_way(found: Reproduction, table: pd.DataFrame) -> None:
+def test_correlations_a_second_way(
+    found: Reproduction, table: pd.DataFrame, whole: pl.DataFrame
+) -> None:
     for pair in found.scores.pairs:
         x, y = table[pair.first].astype(float), table[pair.second].astype(float)
         assert pair.pearson.estimate == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-9)
@@ -402,12 +421,25 @@ def test_correlations_a_second_way(found: Reproduction, table: pd.DataFrame) -> 
     rows = table[(table.model_type == "rlhf") & (table.num_params == "13B")]
     r = rows.min_harmlessness.corr(rows.task_description_harmlessness)
     assert got["rlhf 13B"] == pytest.approx(r)
+    chars = np.array([len(text) for text in whole["transcript"]])[rows.index]
+    got = ours(found, "released_lengths")
+    assert got["rlhf 13B"] == pytest.approx(
+        np.corrcoef(-np.log(chars), rows.min_harmlessness)[0, 1]
+    )
+    lowest = np.sort(table.min_harmlessness)[: round(0.05 * len(table))]  # 1948.05 of them
+    assert ours(found, "released_scores")["worst 5%"] == pytest.approx(lowest.mean(), abs=1e-3)
+    high = (table.rating >= 3).mean()
+    assert ours(found, "released_ratings")["share rated 3 or more"] == pytest.approx(high)
+    firsts = {text.split("Assistant:")[0] for text in whole["transcript"]}
+    assert ours(found, "released_counts")["different first messages of members"] == len(firsts)
 
 
 def test_members_and_boxes_a_second_way(found: Reproduction, table: pd.DataFrame) -> None:
     sizes = table.member.value_counts().to_numpy()
     got = ours(found, "figure5_left")
     assert got["Gini coefficient"] == pytest.approx(gini(sizes))
+    assert got["members with exactly 5"] == (sizes == 5).sum()
+    assert got["members with fewer than 5"] == (sizes < 5).sum()
     assert got["share of the 49 most active"] == pytest.approx(sizes[:49].sum() / sizes.sum())
     boxes = ours(found, "figure1_right")
     for (kind, size), rows in table.groupby(["model_type", "num_params"]):

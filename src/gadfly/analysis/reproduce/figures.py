@@ -140,6 +140,12 @@ def _members(frame: pl.DataFrame, gone: int) -> Numbers:
         "attacks of the most active member": Own(int(attacks[0]), gone, 0, FILTER),
         "Gini coefficient": Own(gini, slack, slack, FILTER),
     }
+    for k in (1, 5, 10):
+        few = int((attacks < k).sum())  # of these, too, some may have had k
+        same = int((attacks == k).sum())
+        found[f"members with exactly {k}"] = Own(same, min(few, gone), min(same, gone), FILTER)
+    few = int((attacks < 5).sum())
+    found["members with fewer than 5"] = Own(few, 0, min(few, gone), FILTER)
     for k in (1, 10, 20, 49, 100):
         name = f"share of the {k} most active"
         theirs = whole[name] * whole["attacks"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from gadfly.analysis.reproduce.bounds import (
     ROUNDED,
     Numbers,
     Own,
+    arm_label,
     by_arm,
     counts_of,
     ends_of,
@@ -20,6 +22,7 @@ from gadfly.analysis.reproduce.bounds import (
 from gadfly.analysis.reproduce.published import published
 from gadfly.analysis.results import ArmResult
 from gadfly.analysis.sample import Floats, alike
+from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.topics.scores import Scores
 from gadfly.records.estimate import Estimate
 
@@ -35,8 +38,10 @@ def released_numbers(
     """
     return {
         "released_counts": _counts(frame, scores),
-        "released_ratings": _described(frame["rating"], ()),
-        "released_scores": _described(frame["min_harmlessness"], _probabilities("scores")),
+        "released_ratings": _described(frame["rating"], ())
+        | _of(frame["rating"], "share rated 3 or more", lambda values: np.mean(values >= 3)),
+        "released_scores": _described(frame["min_harmlessness"], _probabilities("scores"))
+        | _of(frame["min_harmlessness"], "worst 5%", CVaR(0.05).estimate),
         "released_descriptions": _described(
             frame["task_description_harmlessness"], _probabilities("descriptions")
         ),
@@ -45,6 +50,7 @@ def released_numbers(
         "released_cells": _tails(frame, arms),
         "released_groups": _groups(frame),
         "released_correlations": _correlations(frame),
+        "released_lengths": _lengths(frame),
     }
 
 
@@ -53,12 +59,35 @@ def _counts(frame: pl.DataFrame, scores: Scores) -> Numbers:
     lists = dict(tags.list.join("\n").value_counts().rows())
     found = counts_of(scores.ratings, "attacks rated {}", 0, start=0)
     found["attacks with tags"] = Own(len(tags), why=EXACT)
+    found["different lists of tags, none included"] = Own(frame["tags"].n_unique(), why=EXACT)
+    first = frame["transcript"].str.split("\n\nAssistant:").list.first()
+    apart = first.n_unique()
+    trimmed = apart - first.str.strip_chars().n_unique()
+    found["different first messages of members"] = Own(apart, 0, trimmed, "blanks at their ends")
     found["attacks on Upwork"] = Own(int(frame["is_upworker"].sum()), why=EXACT)
     found["members"] = Own(frame["member"].n_unique(), why=EXACT)
     for name in published().group("released_counts").values:
         alone = name.removeprefix("attacks whose tags are exactly ")
         if alone != name:
             found[name] = Own(lists.get(alone, 0), why=EXACT)
+    return found
+
+
+def _lengths(frame: pl.DataFrame) -> Numbers:
+    """Pearson's r by arm; what is counted, and of what the logarithm is taken, was not said."""
+    text, score = pl.col("transcript"), "min_harmlessness"
+    chars, size = text.str.len_chars(), text.str.len_bytes()
+    lengths = {"r": chars.log(), "one_more": chars.log1p(), "bytes": size.log()}
+    found: Numbers = {}
+    rows = frame.drop_nulls(score).group_by("model_type", "num_params", maintain_order=True)
+    several = [pl.corr(-x, score).fill_nan(None).alias(name) for name, x in lengths.items()]
+    for kind, size_, *values in rows.agg(several).iter_rows():
+        if None in values:
+            none = "all transcripts are as long, or all scores are the same"
+            found[arm_label(kind, size_)] = Own(None, why=none)
+        else:
+            r, why = values[0], f"{ROUNDED}, definition of length"
+            found[arm_label(kind, size_)] = Own(r, max(values) - r, r - min(values), why)
     return found
 
 
@@ -87,6 +116,12 @@ def _quantile(values: Floats, p: float) -> Own:
         float(np.quantile(values, p, method=method)) for method in ("linear", "lower", "higher")
     )
     return Own(found, high - found, found - low, f"{ROUNDED}, definition of a quantile")
+
+
+def _of(column: pl.Series, what: str, statistic: Callable[[Floats], Any]) -> Numbers:
+    """One number of the values that are there, ascending."""
+    values = column.drop_nulls().sort().to_numpy().astype(float)
+    return {what: Own(float(statistic(values)))} if len(values) else {}
 
 
 def _twelve(column: pl.Series) -> Numbers:
