@@ -8,6 +8,7 @@ import io
 import re
 from pathlib import Path
 
+import orjson
 import pytest
 
 from gadfly.analysis.report.tables import doubts_table, outcomes_table, terminal_table
@@ -51,7 +52,8 @@ def test_the_page_carries_its_data(tmp_path: Path) -> None:
     files = write_report(found, tmp_path)
     page = files.html.read_text(encoding="utf-8")
     links = dict(re.findall(r'download="([\w.]+)" href="data:[\w/]+;base64,([\w+/=]+)"', page))
-    assert base64.b64decode(links["results.json"]) == files.results.read_bytes()
+    bare = orjson.dumps(orjson.loads(files.results.read_bytes()))
+    assert base64.b64decode(links["results.json"]) == bare
     data = base64.b64decode(links["figure1.csv"]).decode()
     rows = list(csv.DictReader(io.StringIO(data)))
     assert sum(row["statistic"] != "density" for row in rows) == 2 * 10
