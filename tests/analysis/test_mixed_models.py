@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.optimize import approx_fprime
 
 from gadfly.analysis.sample import Floats, Ints
@@ -236,3 +237,39 @@ def test_members_who_each_rate_alike_have_no_finite_variance() -> None:
     y = np.repeat([0, 1, 1, 0, 1, 0, 0, 1], 6)
     with pytest.raises(NotFitted, match="no finite value: members hardly vary"):
         fit_ordinal(y, np.empty((48, 0)), np.repeat(np.arange(8), 6))
+
+
+def test_errors_over_members_are_those_of_leaving_each_out() -> None:
+    rng = np.random.default_rng(4)
+    members = rng.integers(0, 15, 200)
+    x = np.column_stack([np.ones(200), rng.integers(0, 2, 200), rng.normal(size=200)])
+    y = rng.normal(size=15)[members] + rng.normal(size=(15, 2))[members, x[:, 1].astype(int)]
+    fit = fit_linear(y, x, members)
+    ratio = (fit.sd_member / fit.sigma) ** 2
+
+    def least_squares(kept: np.ndarray) -> np.ndarray:
+        same = members[kept][:, None] == members[kept]
+        inverse = np.linalg.inv(np.eye(int(kept.sum())) + ratio * same)
+        return np.linalg.solve(x[kept].T @ inverse @ x[kept], x[kept].T @ inverse @ y[kept])
+
+    assert least_squares(members >= 0) == pytest.approx(fit.coefficients)
+    left = np.array([least_squares(members != m) for m in range(15)])
+    errors = np.sqrt(14 / 15 * ((left - fit.coefficients) ** 2).sum(axis=0))
+    assert fit.robust == pytest.approx(errors)
+    assert (fit.worth > 8).all()
+    assert (fit.worth < 15).all()
+
+
+def test_members_who_meet_an_arm_with_more_success_than_another_do_not_make_it_sure() -> None:
+    """60 members and an interaction of member and arm: Wald's intervals hold in 63% of studies."""
+    members, arm = np.repeat(np.arange(60), 20), np.tile([0, 1], 600)
+    x = np.column_stack([np.ones(1200), arm])
+    wald = robust = 0
+    for study in range(100):
+        rng = np.random.default_rng(study)
+        drift = rng.normal(0, 0.5, (60, 2))[members, arm]
+        fit = fit_linear(rng.normal(size=60)[members] + drift + rng.normal(size=1200), x, members)
+        reach = stats.t.ppf(0.975, fit.worth[1] - 1) * fit.robust[1]
+        robust += abs(fit.coefficients[1]) <= reach
+        wald += abs(fit.coefficients[1]) <= 1.96 * fit.se[1]
+    assert wald < 85 < 91 <= robust

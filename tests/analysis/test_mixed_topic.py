@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from gadfly.analysis.report.markdown import escape
 from gadfly.analysis.report.sections.mixed import section
 from gadfly.analysis.statistics.mixed_linear import fit_linear
-from gadfly.analysis.topics.mixed import MixedModel, MixedModels, mixed_models
+from gadfly.analysis.topics.mixed import MixedModel, MixedModels, mixed_models, reach
 from tests.analysis.conftest import frame
 
 TYPES, SIZES = ("plain lm", "rlhf"), ("2.7B", "13B", "52B")
@@ -89,6 +90,31 @@ def test_the_ordinal_model_turns_with_the_rating() -> None:
     assert [t.name for t in model.terms if t.kind == "threshold"] == ["0|1", "1|2", "2|3", "3|4"]
     assert values(model)["rlhf"] < 0
     assert (model.sd_residual, model.reason) == (None, None)
+
+
+def test_without_covariates_the_ratings_are_fitted_as_ordered_by_the_arms_alone() -> None:
+    bare = attacks().with_columns(task_description_harmlessness=pl.lit(None, pl.Float64))
+    bare = bare.with_columns(is_upworker=pl.lit(None, pl.Boolean))
+    model = the(mixed_models(bare), "rating", "arms", "ordinal")
+    assert model.reason is None
+    assert "rlhf" in values(model)
+
+
+def test_where_members_answer_arms_differently_intervals_widen_and_the_section_says_so() -> None:
+    table = attacks(members=60, each=60)
+    kinds = table["model_type"].to_numpy() == "rlhf"
+    member = table["member"].str.slice(7).cast(pl.Int64).to_numpy()
+    apart = np.random.default_rng(2).normal(0, 1, 60)[member] * kinds
+    apart_table = table.with_columns(min_harmlessness=pl.col("min_harmlessness") + apart)
+    for frame_, wider in ((table, False), (apart_table, True)):
+        found = mixed_models(frame_)
+        (term,) = [t for t in the(found, "min_harmlessness", "arms").terms if t.name == "rlhf"]
+        assert term.robust is not None
+        wald, robust = ((e.high or 0) - (e.low or 0) for e in (term.estimate, term.robust))
+        assert (robust > 1.5 * wald) is wider
+        said = " ".join(section(found).notes)
+        assert ("times as wide as lme4" in said) is wider
+        assert "members differ by their level alone" in said
 
 
 def test_covariates_that_explain_an_arm_are_seen_to() -> None:
@@ -188,6 +214,21 @@ def test_few_members_have_estimates_without_intervals() -> None:
     why = "interval not estimable: 6 members, Wald's takes 10"
     assert {(term.estimate.low, term.estimate.reason) for term in terms} == {(None, why)}
     assert all(term.estimate.estimate is not None and term.se > 0 for term in terms)
+
+
+def test_what_a_member_is_reaches_by_t_and_what_it_meets_by_the_normal() -> None:
+    members = np.repeat(np.arange(12), 4)
+    x = np.column_stack([np.ones(48), members % 3 == 0, np.arange(48) % 2])
+    found = reach(x, members, level=0.9)
+    t, normal = stats.t.ppf(0.95, 10), stats.norm.ppf(0.95)
+    assert found.tolist() == pytest.approx([t, t, normal])
+    terms = {term.name: term for term in mixed_models(attacks(members=12)).models[1].terms}
+    wide = [
+        (e.high - e.low) / 2 / terms[name].se
+        for name in ("is_mturk", "rlhf")
+        if (e := terms[name].estimate).low is not None and e.high is not None
+    ]
+    assert wide == pytest.approx([stats.t.ppf(0.975, 10), stats.norm.ppf(0.975)])
 
 
 def test_the_section_tells_each_model_and_hides_hostile_names() -> None:

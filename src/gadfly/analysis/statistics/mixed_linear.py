@@ -19,9 +19,14 @@ Decisions:
   that has no maximum inside is :class:`NotFitted`, never a number.
 - Standard errors take the variances as known (Wald), as lme4 prints them. The variance of a
   conditional mode takes all parameters as known, as lme4's ``condVar``.
+- Wald's errors hold where members differ by their level alone. Beside them stand the jackknife's
+  (``robust``), which hold as well where a member meets one arm with more success than another: each
+  member is left out in turn, with the ratio of variances as fitted (CV3).
 
 References: Bates, Maechler, Bolker & Walker 2015, "Fitting linear mixed-effects models using
-lme4", *Journal of Statistical Software* 67(1), section 3; Laird & Ware 1982, *Biometrics* 38(4).
+lme4", *Journal of Statistical Software* 67(1), section 3; Laird & Ware 1982, *Biometrics* 38(4);
+Bell & McCaffrey 2002, "Bias reduction in standard errors for linear regression with multi-stage
+samples", *Survey Methodology* 28(2), on the jackknife.
 
 >>> import numpy as np
 >>> y = np.array([1.0, 2.0, 4.0, 5.0, 7.0, 8.0])
@@ -65,6 +70,10 @@ class LinearFit:
     """Fixed effects of the kept columns, in units of y by unit of the column."""
     covariance: Floats
     """Their covariance matrix."""
+    robust: Floats
+    """Their standard errors over members."""
+    worth: Floats
+    """Effective number of members that each rests on, by their shares of its information."""
     sigma: float
     """Standard deviation of the residual."""
     sd_member: float
@@ -109,11 +118,18 @@ def fit_linear(y: Floats, x: Floats, members: Ints, *, reml: bool = True) -> Lin
     variance = point.rss / profile.dof
     back = solve_triangular(profile.r, np.eye(len(kept)))
     shrunk = phi * point.weights
+    each, score = _by_member(y, groups, profile, point, phi)
+    left = np.linalg.pinv(point.cross - each, rcond=_ALIASED, hermitian=True)
+    moved = np.einsum("mij,mj->mi", left, score) @ back.T
+    inverse = back @ np.linalg.inv(point.cross)
+    shares = np.einsum("ki,mij,kj->mk", inverse, each, inverse, optimize=True)
     return LinearFit(
         kept=tuple(kept),
         aliased=tuple(j for j in range(x.shape[1]) if j not in kept),
         coefficients=back @ (profile.ols + point.shift),
-        covariance=variance * back @ np.linalg.inv(point.cross) @ back.T,
+        covariance=variance * inverse @ back.T,
+        robust=np.sqrt((1 - 1 / len(moved)) * (moved**2).sum(axis=0)),
+        worth=shares.sum(axis=0) ** 2 / (shares**2).sum(axis=0),
         sigma=float(np.sqrt(variance)),
         sd_member=float(np.sqrt(variance * phi)),
         log_likelihood=-point.deviance / 2,
@@ -236,6 +252,21 @@ class _Profile:
             deviance += float(np.linalg.slogdet(cross)[1]) + 2 * self.log_det_r
             slope -= float(np.trace(np.linalg.solve(cross, weighted.T @ weighted)))
         return _Point(deviance, slope, shift, rss, cross, weights)
+
+
+def _by_member(
+    y: Floats, groups: Groups, profile: _Profile, point: _Point, phi: float
+) -> tuple[Floats, Floats]:
+    """What each member brings to Q'V^-1 Q and to the score of the coefficients, Q'V^-1 r."""
+    p = groups.q.shape[1]
+    r = y - groups.q @ (profile.ols + point.shift)
+    z = np.column_stack((groups.q, r))[np.argsort(groups.codes, kind="stable")]
+    apart = np.split(z, np.cumsum(profile.sizes).astype(np.int64)[:-1])
+    sums = np.stack([own.sum(axis=0) for own in apart])
+    shrink = phi / (1 + profile.sizes * phi)
+    crossed = np.stack([own.T @ own for own in apart])
+    crossed -= shrink[:, None, None] * sums[:, :, None] * sums[:, None, :]
+    return crossed[:, :p, :p], crossed[:, :p, p]
 
 
 def _best(profile: _Profile) -> float:

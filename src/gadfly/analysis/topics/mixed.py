@@ -13,7 +13,11 @@ Decisions:
   a type differs from the reference type.
 - All models rest on the same attacks: those with every variable that is used. A covariate that was
   never recorded, or is the same for all, is left out, and ``left_out`` says so.
-- Intervals are Wald's: with few members they would be too narrow, and there is none.
+- Intervals are Wald's, as lme4 gives them: with few members they would be too narrow, and there is
+  none. They assume that members differ by their level alone. Of 60 members who meet arms with
+  different success (standard deviation 0.3 beside 1 of the residual) they hold in 79 of 100
+  studies, so linear models have a second interval, by errors over members, which holds in 96.
+- The ordinal model has the covariates that there are, and the arms alone where there are none.
 - A model that cannot be fitted has its reason and no number.
 """
 
@@ -32,6 +36,7 @@ from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.order import arms_in_order, size_value
 from gadfly.analysis.sample import Floats, Ints
+from gadfly.analysis.statistics.jackknife import METHOD
 from gadfly.analysis.statistics.mixed_linear import NotFitted, fit_linear, member_means
 from gadfly.analysis.statistics.mixed_ordinal import fit_ordinal
 from gadfly.analysis.statistics.protocol import Regime
@@ -78,8 +83,11 @@ class Term(Record):
     """What it stands for."""
     estimate: Estimate
     """In units of the outcome (linear) or logits (ordinal), with its Wald interval."""
+    robust: Estimate | None
+    """It with an interval by errors over members (linear models), which holds also where a member
+    meets one arm with more success than another."""
     se: float
-    """Standard error."""
+    """Standard error that Wald's interval rests on."""
     statistic: float
     """Estimate by standard error: t as lme4 prints it (linear), z (ordinal)."""
 
@@ -222,7 +230,9 @@ def mixed_models(frame: pl.DataFrame, *, level: float = 0.95, nodes: int = 10) -
             for outcome in OUTCOMES
             for version in _VERSIONS
         ]
-        models.append(_model(used, "rating", "covariates", ordinal, level=level))
+        none = all(name in used.left_out for name in COVARIATES)
+        version: Version = "arms" if none else "covariates"
+        models.append(_model(used, "rating", version, ordinal, level=level))
     sizes, types = _levels(used.frame)
     return MixedModels(
         n=used.frame.height,
@@ -244,6 +254,8 @@ class _Fitted:
     kinds: tuple[Kind, ...]
     values: Floats
     se: Floats
+    robust: tuple[Floats, Floats] | None
+    """Errors over members, and effective members that each rests on."""
     columns: Floats
     aliased: tuple[str, ...]
     sd_member: float
@@ -259,6 +271,7 @@ def _linear(y: Floats, made: Design, members: Ints) -> _Fitted:
         kinds=tuple(made.kinds[j] for j in fit.kept),
         values=fit.coefficients,
         se=fit.se,
+        robust=(fit.robust, fit.worth),
         columns=made.x[:, fit.kept],
         aliased=tuple(made.names[j] for j in fit.aliased),
         sd_member=fit.sd_member,
@@ -277,6 +290,7 @@ def _ordinal(y: Floats, made: Design, members: Ints, nodes: int) -> _Fitted:
         kinds=(*(threshold for _ in cuts), *(made.kinds[j + 1] for j in fit.kept)),
         values=np.concatenate((fit.thresholds, fit.coefficients)),
         se=fit.se,
+        robust=None,
         columns=np.column_stack((np.ones((len(y), len(cuts))), made.x[:, 1:][:, fit.kept])),
         aliased=tuple(made.names[j + 1] for j in fit.aliased),
         sd_member=fit.sd_member,
@@ -359,29 +373,39 @@ def reach(x: Floats, members: Ints, *, level: float) -> Floats:
 def _terms(found: _Fitted, used: Complete, level: float, method: str) -> tuple[Term, ...]:
     members = len(np.unique(used.members))
     sound = members >= REGIME.members
-    why = (
-        None
-        if sound
-        else f"interval not estimable: {members} members, Wald's takes {REGIME.members:g}"
-    )
-    halves = reach(found.columns, used.members, level=level) * found.se
-    columns = (found.names, found.kinds, found.values, found.se, halves)
-    terms = []
-    for name, kind, value, se, half in zip(*columns, strict=True):
-        estimate = Estimate(
-            estimate=float(value),
-            low=float(value - half) if sound else None,
-            high=float(value + half) if sound else None,
+    few = f"interval not estimable: {members} members, Wald's takes {REGIME.members:g}"
+
+    def estimate(k: int, half: float, method: str) -> Estimate:
+        value = float(found.values[k])
+        return Estimate(
+            estimate=value,
+            low=value - half if sound else None,
+            high=value + half if sound else None,
             level=level,
             n=used.frame.height,
             method=method,
-            reason=why,
+            reason=None if sound else few,
         )
-        term = Term(
-            name=name, kind=kind, estimate=estimate, se=float(se), statistic=float(value / se)
+
+    halves = reach(found.columns, used.members, level=level) * found.se
+    wide: Floats | None = None
+    if found.robust:
+        errors, worth = found.robust
+        wide = errors * t.ppf((1 + level) / 2, np.maximum(worth - 1, 1))
+    over = method.replace("Wald interval", METHOD)
+    return tuple(
+        Term(
+            name=name,
+            kind=kind,
+            estimate=estimate(k, float(halves[k]), method),
+            robust=None if wide is None else estimate(k, float(wide[k]), over),
+            se=float(se),
+            statistic=float(value / se),
         )
-        terms.append(term)
-    return tuple(terms)
+        for k, (name, kind, value, se) in enumerate(
+            zip(found.names, found.kinds, found.values, found.se, strict=True)
+        )
+    )
 
 
 def _changes(models: Sequence[MixedModel]) -> list[Change]:
@@ -420,7 +444,8 @@ def _shift(old: Term, new: Term) -> float:
 
 def _side(term: Term) -> int:
     """1 above 0, -1 below 0, 0 where the interval holds 0."""
-    low, high = term.estimate.low or 0.0, term.estimate.high or 0.0
+    best = term.robust or term.estimate
+    low, high = best.low or 0.0, best.high or 0.0
     return (low > 0) - (high < 0)
 
 

@@ -9,6 +9,7 @@ from gadfly.analysis.report.tables import Cell, Table
 from gadfly.analysis.results import Mark
 from gadfly.analysis.topics.mixed import Change, MixedModel, MixedModels, Outcome, Term
 from gadfly.analysis.words import MARKS, interval, number, safe
+from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
 
@@ -20,6 +21,8 @@ _NAMES = {
     "intercept": "constant",
 }
 _HEADS = {"arms": "Arms alone", "covariates": "With covariates", "other metric": "And other metric"}
+
+_WIDER = 1.2  # times Wald's width, from which the report says so
 
 
 def section(found: MixedModels, *, marks: Mapping[tuple[str, str], Mark] | None = None) -> Section:
@@ -33,6 +36,9 @@ def section(found: MixedModels, *, marks: Mapping[tuple[str, str], Mark] | None 
     notes = [
         "A coefficient of a covariate that is the same for all attacks of a member compares "
         "members, so it rests on their number, not on that of attacks.",
+        "Intervals of linear models are by errors over members, which hold also where a member "
+        "meets one arm with more success than another; those of the ordinal model assume that "
+        f"members differ by their level alone, as lme4’s do.{_narrow(found)}",
     ]
     if found.dropped:
         notes.append(f"The mixed models leave out {found.dropped:,} attacks that lack a variable.")
@@ -65,6 +71,25 @@ def section(found: MixedModels, *, marks: Mapping[tuple[str, str], Mark] | None 
         ),
         notes=tuple(notes),
     )
+
+
+def _narrow(found: MixedModels) -> str:
+    """By how much Wald's intervals of arms are too narrow, where they are."""
+    every = [
+        (_width(term.robust) / _width(term.estimate), term)
+        for model in found.models
+        for term in model.terms
+        if term.kind in ("type", "size", "interaction")
+        and term.robust
+        and term.robust.low is not None
+    ]
+    if not every or (most := max(every, key=lambda pair: pair[0]))[0] < _WIDER:
+        return ""
+    return f" They are up to {most[0]:.1f} times as wide as lme4’s ({safe(most[1].name)})."
+
+
+def _width(estimate: Estimate) -> float:
+    return (estimate.high or 0.0) - (estimate.low or 0.0)
 
 
 def _name(term: str) -> str:
@@ -132,9 +157,9 @@ def _head(model: MixedModel) -> str:
 def _term(term: Term | None) -> Cell:
     if term is None:
         return Cell("–")
-    text = number(term.estimate.estimate, 3)
-    detail = interval(term.estimate, 3)[len(text) + 1 :]
-    return Cell(text, detail, doubt=term.estimate.reason is not None)
+    best = term.robust or term.estimate
+    text = number(best.estimate, 3)
+    return Cell(text, interval(best, 3)[len(text) + 1 :], doubt=best.reason is not None)
 
 
 def _change_tables(found: MixedModels) -> Sequence[Table]:
