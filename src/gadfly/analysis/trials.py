@@ -62,7 +62,7 @@ __all__ = ["Allocate", "Assumed", "Attacks", "Effect", "Plan", "PlannedArm", "Tr
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 _DRAWS = 40  # of outcomes, for each allocation of attacks
-_FEWER = 20
+_FEWER = 12
 _LONG = 10_000  # attacks above which there are at most so few allocations
 _BEYOND = 10  # pooled |T*| expected beyond the critical value
 _RESAMPLES = 400  # of the interval whose width is measured
