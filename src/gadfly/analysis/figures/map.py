@@ -15,7 +15,7 @@ import numpy as np
 
 from gadfly.analysis.figures.palette import INK, MUTED, PAPER, RATING_COLOURS
 from gadfly.analysis.sample import Ints
-from gadfly.analysis.topics.map import SIDE, MapResult, points_of
+from gadfly.analysis.topics.map import SIDE, MapResult, larger, points_of
 from gadfly.analysis.words import safe
 
 __all__ = ["map_svg"]
@@ -23,9 +23,13 @@ __all__ = ["map_svg"]
 _LAYERS = 12
 _STRIPS = 16
 _HEAD = 640  # room of the legend above the map, in its unit
+_FOOT = 200
+_LETTER = 66  # width of a letter of a name, about
 _DOT = 26  # across
 _DOTS = 60_000  # attacks, beyond which dots get smaller
 _LEGEND = ("0 failed", "1", "2", "3", "4 worked very well")
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom."""
 _FONT = 'font-family="sans-serif" font-size="130"'
 
 
@@ -34,12 +38,12 @@ def map_svg(result: MapResult, *, terms: bool = False) -> str:
 
     :param terms: whether the first words of clusters are shown, where the result holds them.
     """
-    height = _HEAD + result.height
+    height = _HEAD + result.height + _FOOT
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {height}" '
         f'width="{SIDE // 10}" height="{height // 10}" role="img">',
         f"<title>Map of {result.n:,} attacks</title>",
-        f"<desc>Each dot is an attack, near others of like words. Colour: self-rated success, 0 to "
+        f"<desc>Each dot is an attack, near others like it. Colour: self-rated success, 0 to "
         f"4, as the attacker gave it. Numbers name {len(result.clusters)} clusters.</desc>",
         f'<rect width="{SIDE}" height="{height}" fill="{PAPER}"/>',
         *_legend(result),
@@ -80,7 +84,7 @@ def _dots(result: MapResult) -> list[str]:
     kind = points["rating"].fill_null(-1).to_numpy().astype(np.int64)
     places = points.select("x", "y").to_numpy()
     layer = np.random.default_rng(result.seed).permutation(len(places)) % _LAYERS
-    size = _DOT * min(1.0, (_DOTS / max(len(places), 1)) ** 0.5)
+    size = _DOT * larger(result.n) * min(1.0, (_DOTS / max(len(places), 1)) ** 0.5)
     found = [f'<g fill="none" stroke-width="{size:.0f}" stroke-linecap="round">']
     for number in range(_LAYERS):
         for rating, colour in ((-1, MUTED), *enumerate(RATING_COLOURS)):
@@ -99,17 +103,30 @@ def _path(places: Ints) -> str:
     return "".join(f"m{x}{y}h0" if y < 0 else f"m{x} {y}h0" for x, y in steps)
 
 
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
 def _names(result: MapResult, terms: bool) -> list[str]:
-    """The number of each cluster, amid it, on a rim of paper."""
+    """The number of each cluster, amid it, on a rim of paper; its words where there is room."""
     style = f'{_FONT} text-anchor="middle" paint-order="stroke" stroke-linejoin="round"'
     rim = f'stroke="{PAPER}" stroke-width="40" fill="{INK}"'
     found = []
+    taken = [(c.x - 90, c.y - 65, c.x + 90, c.y + 65) for c in result.clusters]
     for cluster in result.clusters:
         y = cluster.y + 45
         found.append(
             f'<text x="{cluster.x}" y="{y}" {style} {rim} font-weight="600">{cluster.number}</text>'
         )
         if terms and cluster.terms:
-            words = escape(safe(", ".join(cluster.terms[:2])))  # more would overlap
-            found.append(f'<text x="{cluster.x}" y="{y + 140}" {style} {rim}>{words}</text>')
+            words = safe(", ".join(cluster.terms[:2]))  # more would overlap
+            half = len(words) * _LETTER // 2
+            x = min(max(cluster.x, half), SIDE - half)
+            for middle in (cluster.y + 140, cluster.y - 140):
+                box = (x - half, middle - 65, x + half, middle + 65)
+                if not any(_overlap(box, other) for other in taken):
+                    taken.append(box)
+                    text = f"{style} {rim}>{escape(words)}</text>"
+                    found.append(f'<text x="{x}" y="{middle + 45}" {text}')
+                    break
     return found

@@ -45,7 +45,7 @@ from gadfly.records.estimate import Estimate
 from gadfly.records.output import beside
 from gadfly.records.sifting import Progress
 
-__all__ = ["SIDE", "MapCluster", "MapResult", "map_of", "points_of"]
+__all__ = ["SIDE", "MapCluster", "MapResult", "larger", "map_of", "points_of"]
 
 SIDE = 10_000
 """Width of the map, in the unit of its places."""
@@ -57,6 +57,7 @@ _CELL, _AROUND = 250, 5  # of the grid on which the thick of a cluster is looked
 _CLEAR = 300  # distance of two clusters' numbers
 _FEW = 30  # different attacks, under which there is nothing to unfold
 _DISC = 13  # distance of attacks with one vector
+_MANY = 6_000  # attacks, below which dots grow
 _GOLDEN = np.pi * (3 - np.sqrt(5))
 _ASKED = 2000  # attacks whose neighbours are compared
 _FORMAT = "1"  # of the cache and all that stands in it
@@ -99,6 +100,11 @@ class MapResult(Record):
     points: str
     """CSV: x, y (ten-thousandths of the map's width), rating (empty: none), cluster; a line for
     each attack, ordered by these, so that no place in a file can be told from it."""
+
+    @property
+    def by_words(self) -> bool:
+        """Whether places and clusters rest on words, not on an embedding that was given."""
+        return self.method.startswith("TF-IDF")
 
 
 def map_of(
@@ -200,7 +206,12 @@ def _layout(vectors: Vectors, seed: int) -> tuple[Floats, Floats]:
         shown = neighbours(flat, flat[asked], _NEIGHBOURS)[1]
         both = (near[1][asked][:, :, None] == shown[:, None, :]).any(axis=2).sum(axis=1)
         kept = (both - 1) / (_NEIGHBOURS - 1)  # each is its own nearest in both
-    return _fitted(flat)[same.ravel()] + _discs(same.ravel()), kept
+    return _fitted(flat)[same.ravel()] + larger(len(same)) * _discs(same.ravel()), kept
+
+
+def larger(attacks: int) -> float:
+    """How much larger dots are drawn, and lie apart, where there are few: 1 to 3 times."""
+    return float(np.clip((_MANY / max(attacks, 1)) ** 0.5, 1, 3))
 
 
 def _umap(vectors: Vectors, near: tuple[Any, Any], seed: int) -> Floats:
@@ -276,7 +287,7 @@ def _versions() -> str:
 def _key(texts: Sequence[str], embedding: NDArray[Any] | None, clusters: int, seed: int) -> str:
     """The hash of everything that a layout depends on."""
     packages = ("numpy", "scipy", "scikit-learn", "umap-learn", "numba")
-    layout = (SIDE, _HEIGHT, _NEIGHBOURS, _AXES, _APART, _FEW, _DISC)
+    layout = (SIDE, _HEIGHT, _NEIGHBOURS, _AXES, _APART, _FEW, _DISC, _MANY)
     parts = [
         f"{_FORMAT} {PARAMETERS} {layout} {clusters} {seed}",
         *(f"{p} {version(p)}" for p in packages),

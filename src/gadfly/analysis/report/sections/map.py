@@ -17,29 +17,34 @@ def section(result: MapResult, *, show_text: bool = False) -> Section:
     :param show_text: whether members' words are shown, where the result holds them.
     """
     kept = result.neighbours_kept
+    what = "words" if result.by_words else "vectors"
     keeps = "" if kept.estimate is None else f" (it keeps {interval(kept, 0, percent=True)})"
+    named = show_text and any(cluster.terms for cluster in result.clusters)
     figure = Figure(
         name="figure2",
         title="Figure 2. The map of attacks",
         svg=map_svg(result, terms=show_text),
         finding=_finding(result),
         method=(
-            f"{result.method}. Dots in a disc have the same words. A number stands amid its "
+            f"{result.method}. Dots in a disc have the same {what}. A number stands amid its "
             "cluster, 1 is the largest."
+            + (" Names that would lie over others stand in the table alone." if named else "")
         ),
         n=f"{result.n:,} attacks, {result.n_rated:,} of them rated",
         csv=result.points,
     )
-    named = show_text and any(cluster.terms for cluster in result.clusters)
     return Section(
         name="map",
-        title="The map of attacks",
-        lead="Which kinds of attack there are, and where they worked. Near dots use like words.",
+        title="Figure 2. The map of attacks",
+        lead=(
+            "Which kinds of attack there are, and where they worked. Near dots have like "
+            f"{what}{'' if result.by_words else ', of the embedding that was given'}."
+        ),
         parts=(figure, _terms(result)) if named else (figure,),
         notes=(
             "The map is for looking: what is near on it is alike, but wide gaps, areas and the "
-            f"neighbours of a single dot{keeps} mean little. Clusters come from the words, not "
-            "from the map, and their number is a choice.",
+            f"neighbours of a single dot{keeps} mean little. Clusters come from the {what}, "
+            "not from the map, and their number is a choice.",
         ),
     )
 

@@ -63,7 +63,7 @@ def section(result: TagsResult) -> Section:
     )
     return Section(
         name="tags",
-        title="Tags",
+        title="Figure 9. Tags",
         lead="Which harms attacks were about, and which of them worked.",
         parts=(figure, table),
         notes=(_UNION,) if result.rules == ("any",) else (),
