@@ -277,7 +277,7 @@ def test_words_of_members_are_shown_only_where_asked_for_and_as_text() -> None:
 
 def test_names_of_clusters_keep_clear_of_each_other_and_of_the_edge() -> None:
     first, *rest = small().clusters
-    spots = [(5000, 3000), (5100, 3050), (9990, 6400), (10, 20), (5050, 3320)]
+    spots = [(5000, 3000), (5100, 3050), (9990, 6400), (10, 20), (5050, 3100)]
     named = [
         c.model_copy(update={"x": x, "y": y, "terms": ("tomatoes", "turnips")})
         for c, (x, y) in zip((first, *rest), spots, strict=True)
