@@ -10,11 +10,14 @@ import pytest
 import scipy.stats
 
 from gadfly.analysis.bootstrap import CI, Bootstrap, bootstrap, seed_of
-from gadfly.analysis.sample import Sample
+from gadfly.analysis.sample import Draws, Sample
 from gadfly.analysis.statistics.cvar import CVaR
+from gadfly.analysis.statistics.entropy import Entropy
 from gadfly.analysis.statistics.mean import Mean
 from gadfly.analysis.statistics.protocol import Statistic
 from gadfly.analysis.statistics.quantile import Quantile
+from gadfly.analysis.statistics.self_similarity import SelfSimilarity
+from gadfly.analysis.statistics.standard_deviation import StandardDeviation
 from gadfly.records.estimate import Estimate
 
 
@@ -67,6 +70,37 @@ def test_with_one_attack_each_members_are_attacks() -> None:
     assert width(values, np.arange(80), "cluster") == pytest.approx(
         width(values, None, "iid"), rel=0.08
     )
+
+
+@pytest.mark.parametrize(
+    "statistic",
+    [StandardDeviation(), Entropy(), SelfSimilarity(np.eye(8)[np.arange(400) * 7 % 11 % 8])],
+    ids=["spread", "entropy", "self-similarity"],
+)
+def test_a_standard_error_is_the_slope_by_the_weights_of_members(statistic: Statistic) -> None:
+    """The infinitesimal jackknife, by differences; what is left of it is of order 1/n."""
+    rng = np.random.default_rng(6)
+    codes = isinstance(statistic, SelfSimilarity)
+    values = np.arange(400.0) if codes else rng.binomial(9, 0.2, 400).astype(np.float64)
+    sample = Sample.of(values, rng.integers(0, 20, 400))
+    ones, step = np.ones((1, 20)), 1e-5
+    weights = np.vstack([ones, ones + step * np.eye(20)])
+    resampled = statistic.resampler(sample)(Draws(sample, weights))  # type: ignore[arg-type]
+    slopes = (resampled[1:] - resampled[0]) / step
+    errors = statistic.errors(sample)
+    assert errors is not None
+    found = errors(Draws(sample, ones.astype(np.int64)))
+    assert found[0] == pytest.approx(np.sqrt((slopes**2).sum()), rel=0.03)
+
+
+def test_the_interval_of_an_entropy_lies_around_it_where_members_have_labels_of_their_own() -> None:
+    members = np.repeat(np.arange(15), 20)
+    labels = (members + np.arange(300) % 2).astype(np.float64)  # two labels each
+    found = interval(labels, members, Entropy(), "cluster", 500)
+    assert found.estimate is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.low + found.high) / 2 == pytest.approx(found.estimate)
 
 
 def test_copies_of_every_attack_narrow_iid_but_not_cluster_intervals() -> None:

@@ -68,6 +68,17 @@ def asked(frame: pl.DataFrame, *columns: str, **options: Any) -> Judges:
     return judges(frame, asked=named, people="somebody", how=HOW, **options)
 
 
+def test_errors_that_are_carried_over_are_not_those_that_chose_the_threshold() -> None:
+    """A judge of noise looks better than a coin at its best threshold, and is not elsewhere."""
+    better = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        frame = study(seed, each=150, blind="rlhf")
+        noise = frame.with_columns(min_harmlessness=pl.Series(rng.normal(size=frame.height)))
+        better += asked(noise).judges[0].arms[2].extrapolated.estimate is not None
+    assert better <= 2
+
+
 def test_a_judge_is_as_good_as_it_was_planted() -> None:
     """Two normals two apart: AUC Φ(√2) = 0.921, and at 0 both rates are Φ(1) = 0.841."""
     found = asked(study()).judges[0]

@@ -24,9 +24,13 @@ from gadfly.analysis.bootstrap import Bootstrap, resample
 from gadfly.analysis.sample import Floats, Sample
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.joint import Totals, percentile
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
-__all__ = ["Opposite", "RankStability", "rank_stability", "resampled_means"]
+__all__ = ["REGIME", "Opposite", "RankStability", "rank_stability", "resampled_means"]
+
+REGIME = Regime("conservative", members=10)
+"""Where intervals hold their level."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def rank_stability(first: Totals, second: Totals, *, how: Bootstrap, seed: int) 
         members=effective_members(busy[busy > 0]),
         n=len(arms),
         how=how,
+        least=REGIME.members,
         method=f"Kendall's tau-b of arms by mean score; joint {how.method}",
     )
     if tau.estimate is None:

@@ -65,4 +65,4 @@ class StandardDeviation(Statistic):
     @property
     def regime(self) -> Regime:
         """It takes more members than a mean."""
-        return Regime("approximate", members=30)
+        return Regime("approximate", members=50)

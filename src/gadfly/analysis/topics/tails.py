@@ -25,13 +25,13 @@ from gadfly.analysis.sample import Draws, Floats, Ints, Sample
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.joint import REGIME, effective, percentile, side
 from gadfly.analysis.statistics.mean import Mean
-from gadfly.analysis.statistics.protocol import Statistic
+from gadfly.analysis.statistics.protocol import Regime, Statistic
 from gadfly.analysis.statistics.quantile import Quantile
 from gadfly.analysis.topics.cells import Cells, Pair, sorted_attacks, within_sizes
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
-__all__ = ["TailContrast", "Tails", "tails"]
+__all__ = ["REGIMES", "TailContrast", "Tails", "tails"]
 
 _CELLS = 500_000  # weights held at once
 _STATISTICS: dict[str, Statistic] = {
@@ -40,6 +40,11 @@ _STATISTICS: dict[str, Statistic] = {
     "cvar05": CVaR(0.05),
     "cvar01": CVaR(0.01),
 }
+REGIMES = {
+    name: Regime("approximate", members=max(REGIME.members, statistic.regime.members))
+    for name, statistic in _STATISTICS.items()
+}
+"""Where intervals of differences hold their level; members are those of the smaller side."""
 
 
 class TailContrast(Record):
@@ -148,9 +153,9 @@ def _contrast(
     rows = {name: values[:, pair.arms] for name, values in drawn.items()}
     found: dict[str, Estimate] = {}
     left_out = 0
-    for name, statistic in _STATISTICS.items():
+    for name in _STATISTICS:
         moves = np.diff(rows[name])[:, 0] if rows else np.empty(0)
-        found[name], left_out = _difference(statistic, first, second, moves, members, how)
+        found[name], left_out = _difference(name, first, second, moves, members, how)
     return TailContrast(
         kind=pair.kind,
         first=pair.first,
@@ -163,7 +168,7 @@ def _contrast(
 
 
 def _difference(
-    statistic: Statistic,
+    name: str,
     first: Sample,
     second: Sample,
     moves: Floats,
@@ -171,6 +176,7 @@ def _difference(
     how: Bootstrap,
 ) -> tuple[Estimate, int]:
     """A difference, or why there is none, or none with an interval."""
+    statistic = _STATISTICS[name]
     sizes = [len(first.values), len(second.values)]
     missing = next((why for n in sizes if (why := statistic.missing(n))), None)
     value = np.nan
@@ -184,7 +190,7 @@ def _difference(
         n=sum(sizes),
         how=how,
         method=method,
-        least=max(REGIME.members, statistic.regime.members),
+        least=REGIMES[name].members,
         differs=True,
     )
     bare = next((why for n in sizes if (why := statistic.no_interval(n))), None)
