@@ -6,14 +6,16 @@ the code that needs them, by the name that the study file gives.
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gadfly.errors import OperatorError, show
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "is_loopback", "load_settings"]
 
 
 class Settings(BaseSettings):
@@ -41,10 +43,24 @@ class Settings(BaseSettings):
     """How long a runner that is not heard of keeps its dialogues from the others."""
 
     @property
+    def alone(self) -> bool:
+        """Whether no public address says that others reach the site, through a proxy perhaps."""
+        host = urlsplit(self.public_url or "").hostname
+        return self.public_url is None or (host is not None and is_loopback(host))
+
+    @property
     def key_list(self) -> list[str]:
         """The keys, the newest first; none where none is set."""
         given = self.keys.get_secret_value() if self.keys else ""
         return [key.strip() for key in given.split(",") if key.strip()]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load_settings() -> Settings:

@@ -146,11 +146,12 @@ def test_keys_are_rotated_and_the_old_one_can_go(tmp_path: Path) -> None:
     assert again is not None
     assert serving.people.steps(again) == ['{"type":"left"}']
     serving.leave()
-    for keys in (old, ""):
-        serving = opened(path, secret=SECRET, keys=keys)
-        with pytest.raises(OperatorError, match="GADFLY_KEYS"):
-            serving.people.steps(again)
-        serving.leave()
+    serving = opened(path, secret=SECRET, keys=old)
+    with pytest.raises(OperatorError, match="GADFLY_KEYS"):
+        serving.people.steps(again)
+    serving.leave()
+    with pytest.raises(OperatorError, match="GADFLY_KEYS is not set, and people's texts"):
+        opened(path, secret=SECRET)
     with closing(sqlite3.connect(tmp_path / "town.db")) as raw:
         (body,) = raw.execute("SELECT body FROM steps").fetchone()
         (key,) = raw.execute("SELECT data_key FROM people").fetchone()
@@ -178,3 +179,36 @@ def test_who_somebody_is_elsewhere_is_hashed_with_the_servers_secret() -> None:
     }
     assert one not in others
     assert len(others) == 3
+
+
+@pytest.mark.parametrize("public", ["https://study.example.org", "http://10.0.0.7:8000", "nowhere"])
+def test_a_proxy_on_this_machine_lets_others_in(tmp_path: Path, public: str) -> None:
+    """Listening on loopback is no excuse where a public address is stated."""
+    path = write_study(tmp_path)
+    with pytest.raises(OperatorError, match="GADFLY_SECRET is not set"):
+        opened(path, public_url=public)
+    with pytest.raises(OperatorError, match="GADFLY_KEYS is not set"):
+        opened(path, public_url=public, secret=SECRET)
+    environment = {"GADFLY_SECRET": SECRET, "GADFLY_KEYS": new_key(), "GADFLY_PUBLIC_URL": public}
+    bare = {name: value for name, value in environment.items() if name != "GADFLY_KEYS"}
+    for verb in (["serve", path], ["user", "add", path, "ada", "--role", "owner"]):
+        done = gadfly(*verb, **bare)
+        assert done.returncode == 3
+        assert "GADFLY_KEYS is not set" in done.stderr
+    refused = gadfly("serve", path, **environment)
+    assert refused.returncode == 3
+    assert "GADFLY_SMTP is not set" in refused.stderr
+    opened(path, public_url="http://localhost:8000").leave()
+
+
+def test_keys_that_were_forgotten_are_missed_before_the_first_page(tmp_path: Path) -> None:
+    path, keys = write_study(tmp_path), new_key()
+    serving = opened(path, keys=keys)
+    serving.people.add(serving.studies["town"].id, ["member"])
+    serving.leave()
+    with pytest.raises(OperatorError, match="GADFLY_KEYS is not set, and people's texts"):
+        opened(path)
+    added = gadfly("user", "add", path, "ada", "--role", "owner")
+    assert added.returncode == 3
+    assert "GADFLY_KEYS is not set, and people's texts" in added.stderr
+    opened(path, keys=keys).leave()

@@ -71,6 +71,7 @@ def _made(
         raise PersonError(f"--role: got {show(role)}; allowed: {', '.join(ROLES)}")
     if (role == "expert") != bool(domains):
         raise PersonError("--domain says what an expert is expert in; give it for experts alone")
+    domains = [found.file.field(domain) for domain in domains]
     seconds = None if days is None else days * 24 * 3600.0
     if who is None:
         return found.people.invite_many(
@@ -78,7 +79,7 @@ def _made(
         )
     if count != 1 or not who.strip():
         raise PersonError("--for names one person: give a label, and make one link")
-    secret = server_secret(found.settings, found.url, loopback=True)
+    secret = server_secret(found.settings, found.url, loopback=found.settings.alone)
     subject = subject_of(secret, "label", who)
     make = found.people.invite
     token = make(found.study, role, by=OPERATOR, subject=subject, domains=domains, seconds=seconds)

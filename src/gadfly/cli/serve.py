@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from gadfly.cli.console import note
 from gadfly.errors import OperatorError
 
-__all__ = ["free_port", "is_loopback", "listen", "serve"]
+__all__ = ["free_port", "listen", "serve"]
 
 
 def serve(
@@ -31,16 +30,14 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the site where members red team, reviewers judge and owners look."""
-    from gadfly.settings import load_settings
+    from gadfly.settings import is_loopback, load_settings
     from gadfly.web.serving import open_serving
 
-    loopback = is_loopback(host)
+    settings, loopback = load_settings(), is_loopback(host)
     # Once here, so that every fault is told before the first page, and amended once.
-    opened = open_serving(
-        studies, load_settings(), database=database, loopback=loopback, amend=amend
-    )
+    opened = open_serving(studies, settings, database=database, loopback=loopback, amend=amend)
     opened.check(workers)
-    if said := opened.check_mail(loopback=loopback):
+    if said := opened.check_mail(loopback=loopback and settings.alone):
         note(f"{said}. Owners see every report that was not told.")
     if opened.store.vault.locked:  # a new first key takes over from the older ones
         opened.people.rewrap_keys()
@@ -55,6 +52,7 @@ def listen(
     """Serve until Ctrl-C."""
     import uvicorn
 
+    from gadfly.settings import is_loopback
     from gadfly.web.worker import VARIABLE, What
 
     what = What(studies=tuple(studies), database=database, loopback=is_loopback(host))
@@ -86,11 +84,3 @@ def free_port(first: int) -> int:
                 continue
             return port
     raise OperatorError(f"no port from {first} to {first + 19} is free on 127.0.0.1")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

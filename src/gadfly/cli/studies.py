@@ -59,7 +59,8 @@ def opened(path: Path, database: str | None) -> Iterator[Opened]:
 
     settings, file = load_settings(), load_study(path)
     url = database or settings.database or file.database_url
-    with closing(Store(url, Vault(vault_keys(settings, loopback=True)))) as store:
+    with closing(Store(url, Vault(vault_keys(settings, loopback=settings.alone)))) as store:
+        People(store).check_keys()
         study = store.study_id(file.study.name)
         if study is None:
             study = open_study(file, store).id

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from gadfly.errors import PersonError, show
+from gadfly.errors import OperatorError, PersonError, show
 from gadfly.store.audit import SYSTEM, note, timestamp
 from gadfly.store.database import clock
 from gadfly.store.site_tables import invitations, people, roles, sessions, steps
@@ -377,6 +377,20 @@ class People(Part):
         with self._writing() as c:
             lock_person(c, person.id)
             return keep_step(c, self._store, person, number, body)
+
+    def check_keys(self) -> None:
+        """Refuse to go on without the server's keys where data keys are wrapped by them: what is
+        written would be sealed for nobody, or lie open beside what is not.
+
+        :raises OperatorError: GADFLY_KEYS is not set, and it was.
+        """
+        wrapped = select(people.c.id).where(people.c.data_key.startswith("wrapped:")).limit(1)
+        with self._reading() as c:
+            if not self._store.vault.locked and c.scalar(wrapped) is not None:
+                raise OperatorError(
+                    "GADFLY_KEYS is not set, and people's texts in this database are sealed with "
+                    "the server's keys; set it to the keys that it was served with"
+                )
 
     def rewrap_keys(self) -> int:
         """Wrap every data key by the newest of the server's keys; returns how many there are."""

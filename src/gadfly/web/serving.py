@@ -198,7 +198,8 @@ def open_serving(
 ) -> Serving:
     """Open the studies of a server.
 
-    :param loopback: it listens on this machine alone; elsewhere it needs a secret and keys.
+    :param loopback: it listens on this machine alone; elsewhere, or where a public address says that
+        others reach it, it needs a secret and keys.
     :raises StudyProblem: a study file is at fault, or two have one name.
     :raises OperatorError: secrets are missing, or the database cannot be opened.
     """
@@ -213,8 +214,9 @@ def open_serving(
     if len(set(names)) < len(names):
         raise PersonError(f"two of these studies have one name: {', '.join(sorted(names))}")
     (url,) = urls
-    secret = server_secret(settings, url, loopback=loopback)
-    keys = vault_keys(settings, loopback=loopback)
+    alone = loopback and settings.alone  # a proxy on this machine lets others in
+    secret = server_secret(settings, url, loopback=alone)
+    keys = vault_keys(settings, loopback=alone)
     if settings.public_url is None and not loopback:
         raise OperatorError(
             "GADFLY_PUBLIC_URL is not set: the address under which people reach the site, as "
@@ -222,6 +224,7 @@ def open_serving(
         )
     store = Store(url, Vault(keys))
     try:
+        People(store).check_keys()
         studies = {}
         for file in files:
             opened = open_study(file, store, amend=amend)
