@@ -81,6 +81,21 @@ def test_mistakes_are_told_with_what_is_allowed(study: Path) -> None:
     assert "one person" in refused("invite", study, "--for", "x", "--count", "2")
     assert "expert" in refused("invite", study, "--role", "expert")
     assert "does not exist" in refused("invite", study, "--revoke", "9")
+    told = refused("invite", study, "--role", "expert", "--domain", "medicine")
+    assert "'medicine'" in told
+    assert "medicine and health, " in told
+
+
+def test_an_expert_is_invited_for_a_field_of_the_study_or_of_a_brief(study: Path) -> None:
+    head = "---\nid: own\nversion: 1\ndomain: Old  maps\n---\n"
+    (study.parent / "own.md").write_text(f"{head}# Ask about maps\n")
+    study.write_text(study.read_text() + "brief_variants: [own.md]\n")
+    fields = ("--domain", " LAW", "--domain", "old maps")
+    link = call("invite", study, "--role", "expert", *fields).splitlines()[1]
+    with closing(Store(f"sqlite:///{study.with_suffix('.db')}")) as store:
+        person = People(store).redeem(1, link.rpartition("/")[2])
+    assert person is not None
+    assert person.domains == ("law", "Old  maps")
 
 
 def test_links_open_a_place_once_made_and_not_once_revoked(study: Path) -> None:

@@ -48,6 +48,8 @@ def test_experts_get_the_brief_of_their_field_and_nobody_else_does() -> None:
     assert given([OPEN, MEDICAL], 20) == {"open@1": 20}
     assert given([OPEN, MEDICAL], 20, domains=("medicine",)) == {"medical@1": 20}
     assert given([OPEN, MEDICAL], 20, domains=("law",)) == {"open@1": 20}
+    spaced = brief("spaced", domain=" Computer  security")  # as reviewers' fields are compared
+    assert given([OPEN, spaced], 20, domains=("computer security ",)) == {"spaced@1": 20}
 
 
 def test_who_opted_out_of_a_topic_is_not_led_to_it() -> None:

@@ -206,6 +206,10 @@ def test_links_are_shown_once_and_made_once(town: Site) -> None:
     assert len(town.serving.people.invitations(town.serving.studies["town"].id)) == 3
     for role in ("owner", "care", "researcher"):
         assert owner.post("/study/invitations", **form | {"role": role}).status_code == 422
+    unknown = owner.post("/study/invitations", **form | {"role": "expert", "domain": "astrology"})
+    assert unknown.status_code == 400
+    assert "computer security" in unknown.text
+    assert '<option value="computer security">' in owner.get("/study/members").text
     owner.post("/study/invitations/1/revoke")
     assert "revoked" in owner.get("/study/members").text
     token = links[0].rpartition("/")[2]

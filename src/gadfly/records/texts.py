@@ -16,7 +16,7 @@ import yaml
 from gadfly.errors import FileProblem
 from gadfly.records.canonical import Record
 
-__all__ = ["VersionedText", "read_text", "shipped_texts"]
+__all__ = ["VersionedText", "plain", "read_text", "shipped_texts"]
 
 T = TypeVar("T", bound="VersionedText")
 _FENCE = "---\n"
@@ -36,6 +36,11 @@ class VersionedText(Record):
     def label(self) -> str:
         """As it stands on a record."""
         return f"{self.id}@{self.version}"
+
+
+def plain(name: str) -> str:
+    """A name as it is compared with others: capitals and spaces do not matter."""
+    return " ".join(name.casefold().split())
 
 
 def shipped_texts(package: str) -> list[str]:

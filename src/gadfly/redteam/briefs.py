@@ -12,7 +12,7 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from gadfly.records.texts import VersionedText, read_text
+from gadfly.records.texts import VersionedText, plain, read_text
 
 __all__ = ["Brief", "choose_brief", "read_brief"]
 
@@ -44,8 +44,8 @@ def choose_brief(
 
     :param given: how many people were given each, by label.
     """
-    known = {domain.casefold() for domain in domains}
-    open_to = [b for b in briefs if b.domain is None or b.domain.casefold() in known]
+    known = {plain(domain) for domain in domains}
+    open_to = [b for b in briefs if b.domain is None or plain(b.domain) in known]
     suits = [b for b in open_to if not set(b.topics) & set(avoid)]
     fitting = [b for b in suits if b.domain is not None] or suits
     if not fitting:

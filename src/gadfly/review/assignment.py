@@ -23,6 +23,7 @@ import random
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from gadfly.records.texts import plain
 from gadfly.review.settings import ReviewSpec
 
 __all__ = ["Assigned", "Candidate", "Reviewer", "in_share", "matches", "next_attack"]
@@ -82,7 +83,7 @@ def matches(domain: str | None, domains: Iterable[str]) -> bool:
     >>> matches("Computer  security", ["law", "computer security"]), matches("law", [])
     (True, False)
     """
-    return domain is None or _plain(domain) in {_plain(known) for known in domains}
+    return domain is None or plain(domain) in {plain(known) for known in domains}
 
 
 def in_share(attack: int, *, share: float, seed: int) -> bool:
@@ -143,7 +144,3 @@ def _why_none(wanted: list[Candidate]) -> str:
         "What still needs a review touches topics that you opted out of, or waits for an expert "
         "of its field."
     )
-
-
-def _plain(domain: str) -> str:
-    return " ".join(domain.casefold().split())

@@ -23,8 +23,9 @@ from gadfly.assistants.prompts import Prompt, read_prompt
 from gadfly.care.forms import CareForms, read_forms
 from gadfly.care.settings import CareSpec
 from gadfly.care.wording import CareText, read_care_texts
-from gadfly.errors import FileProblem, StudyProblem
+from gadfly.errors import FileProblem, PersonError, StudyProblem, show
 from gadfly.records.canonical import Record, content_hash
+from gadfly.records.texts import plain
 from gadfly.records.values import Scale, TeamType
 from gadfly.redteam.assignment import ARMS_MAX
 from gadfly.redteam.briefs import Brief, read_brief
@@ -285,6 +286,25 @@ class Version:
     def briefs(self) -> tuple[Brief, ...]:
         """Every brief that a person may be given."""
         return (self.brief, *self.variants)
+
+    @property
+    def fields(self) -> list[str]:
+        """Fields whose experts get something of their own: attacks to judge, or a brief."""
+        known = [brief.domain for brief in self.briefs if brief.domain is not None]
+        return list({plain(name): name for name in (*known, *self.study.review.domains)}.values())
+
+    def field(self, said: str) -> str:
+        """A field as this study spells it.
+
+        :raises PersonError: it has no such field.
+        """
+        for name in self.fields:
+            if plain(name) == plain(said):
+                return name
+        raise PersonError(
+            f"{show(said)} is no field of this study; allowed: {', '.join(self.fields)}. "
+            "review.domains of the study file, and domain of a brief, name them"
+        )
 
     @property
     def fixed(self) -> dict[int, str]:

@@ -57,6 +57,7 @@ async def _members(visitor: Visitor, links: tuple[str, ...] = ()) -> Response:
         links=links,
         invitations=[(link, _became(link, now)) for link in made],
         expects=len(made),
+        domains=visitor.served.open.file.fields,
     )
 
 
@@ -267,7 +268,7 @@ async def invite(
     :raises Refused: links were made since the page was opened, perhaps by this very form.
     """
     serving, study = visitor.serving, visitor.served
-    if role == "expert" and not domain.strip():
+    if role == "expert" and not domain:
         raise Refused(400, "Say what the expert is expert in.")
     tokens = await asyncio.to_thread(
         serving.people.invite_many,
@@ -275,7 +276,7 @@ async def invite(
         role,
         count,
         by=visitor.somebody.name,
-        domains=[domain.strip()] if role == "expert" else [],
+        domains=[study.open.file.field(domain)] if role == "expert" else [],
         seconds=days * 24 * 3600.0,
         expects=expects,
     )
