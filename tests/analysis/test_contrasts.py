@@ -407,7 +407,7 @@ def test_single_attacks_are_drawn_where_intervals_are_iid() -> None:
 
 def test_the_trap_of_the_released_file_is_named(replica_frame: pl.DataFrame) -> None:
     found = contrasts(replica_frame, how=HOW, design="observational")
-    traps = {(t.outcome, t.compared, t.first, t.second): t for t in found.traps}
+    traps = {(t.outcome, t.compared, t.first, t.second): t for t in found.traps if t.heaviest}
     trap = traps["min_harmlessness", "sizes", "13B", "52B"]
     assert trap.pooled.estimate == pytest.approx(-0.55, abs=0.01)
     assert trap.stratified.estimate == pytest.approx(0.114, abs=0.01)
@@ -417,9 +417,63 @@ def test_the_trap_of_the_released_file_is_named(replica_frame: pl.DataFrame) -> 
     assert len(found.contrasts) == 108
 
 
+def test_an_arm_that_the_skilled_attack_is_a_trap_and_members_tell_it() -> None:
+    """rlhf lowers every member's success by 0.6; those who succeed more attack it more often."""
+    rng = np.random.default_rng(0)
+    n, members = 3000, 60
+    activity = np.exp(rng.normal(0, 0.7, members))
+    owner = rng.choice(members, n, p=activity / activity.sum())
+    skill = rng.normal(0, 0.8, members)[owner]
+    rlhf = rng.random(n) < 1 / (1 + np.exp(-3 * skill))
+    score = skill - 0.6 * rlhf + rng.normal(0, 0.8, n)
+    frame = attacks([("plain lm", "1B")], n=n, seed=1).with_columns(
+        pl.Series("model_type", np.where(rlhf, "rlhf", "plain lm")),
+        pl.Series("member", [f"m{o}" for o in owner]),
+        pl.Series("min_harmlessness", score),
+    )
+    found = contrasts(frame, how=HOW, design="observational")
+    (trap,) = [t for t in found.traps if t.outcome == "min_harmlessness"]
+    assert (trap.strata, trap.heaviest, trap.clear) == ("members", None, True)
+    assert trap.pooled == one(found).difference
+    y, codes = score, np.eye(members)[owner]
+    dummies = OLS(y, np.column_stack([codes[:, codes.any(axis=0)], rlhf])).fit()
+    assert trap.stratified.estimate == pytest.approx(float(dummies.params[-1]))
+    assert trap.stratified.low is not None
+    assert trap.stratified.high is not None
+    assert trap.stratified.low < -0.6 < trap.stratified.high
+    counts = frame.pivot("model_type", index="member", values="turns", aggregate_function="len")
+    met = counts.filter(pl.min_horizontal("rlhf", "plain lm") > 0).select("rlhf", "plain lm")
+    assert trap.share == pytest.approx(met.to_numpy().sum() / n)
+
+
 def test_no_trap_where_arms_are_filled_evenly() -> None:
     arms = [(kind, size) for kind in ("plain lm", "rlhf") for size in ("1B", "10B")]
     assert contrasts(attacks(arms, n=50), how=HOW, design="observational").traps == ()
+
+
+def test_members_who_met_one_arm_alone_keep_their_levels() -> None:
+    """One arm a member, drawn evenly: intervals are as wide as members' spread makes them."""
+    held, widths = 0, []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        member = np.repeat(np.arange(40), 10)
+        second = (rng.random(40) < 0.5)[member]
+        level = rng.normal(0, 1.5, 40)[member]
+        chances = [{"arm": f"{a} 1B", "probability": 0.5} for a in ("plain lm", "rlhf")]
+        frame = attacks([("plain lm", "1B")], n=400, seed=seed).with_columns(
+            pl.Series("member", [f"m{m}" for m in member]),
+            pl.Series("model_type", np.where(second, "rlhf", "plain lm")),
+            pl.Series("min_harmlessness", level + rng.normal(size=400)),
+            pl.Series("probabilities", [chances] * 400),
+            pl.lit(1, pl.Int64).alias("round"),
+        )
+        d = one(contrasts(frame, how=HOW, design="randomised", permutations=1)).difference
+        assert d.low is not None
+        assert d.high is not None
+        held += d.low <= 0 <= d.high
+        widths.append(d.high - d.low)
+    assert np.mean(widths) == pytest.approx(2 * 2 * 1.5 * 2 / np.sqrt(40), rel=0.25)
+    assert held >= stats.binom.ppf(0.001, 60, 0.93)
 
 
 @pytest.mark.parametrize("like", ["added late", "drawn by skill"])

@@ -1,7 +1,12 @@
 """Simpson traps: pooled orders that the order within strata contradicts.
 
-A Simpson trap is a pair of sizes (or interventions) that the pooled means order one way, and the
-means within interventions (or sizes), averaged, the other way: the arms are filled unevenly.
+A Simpson trap is a pair of sizes (or interventions) that the pooled means order one way, and
+
+- the means within interventions (or sizes), averaged, the other way: arms are filled unevenly; or
+- the differences within members the other way: not the same members attacked both. The difference
+  within member m counts by n₁ n₂ / (n₁ + n₂), from its n₁ and n₂ attacks on either side, as where
+  each member has a level of its own in a regression. It is named where it differs from the pooled
+  difference by more than chance: nobody meets two arms equally often.
 
 Reference: Simpson 1951, "The interpretation of interaction in contingency tables", *Journal of the
 Royal Statistical Society B* 13(2).
@@ -14,15 +19,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from gadfly.analysis.bootstrap import Bootstrap
-from gadfly.analysis.sample import Ints
+from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.joint import Totals, contrasted, side
 from gadfly.analysis.topics.cells import OUTCOMES, Cells, Outcome, Pair, compared
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
 __all__ = ["Trap", "traps"]
+
+_Axis = Literal["sizes", "interventions"]
 
 
 class Trap(Record):
@@ -31,7 +39,9 @@ class Trap(Record):
     outcome: Outcome
     """What is compared."""
     compared: Literal["sizes", "interventions"]
-    """What is compared; the strata are the other."""
+    """What is compared."""
+    strata: Literal["interventions", "sizes", "members"]
+    """Within what it is compared."""
     first: str
     """Size or intervention that is subtracted."""
     second: str
@@ -39,40 +49,70 @@ class Trap(Record):
     pooled: Estimate
     """Second less first over all attacks, whatever the stratum."""
     stratified: Estimate
-    """The mean of the differences within the strata that have both, each with equal weight."""
+    """The mean of the differences within the strata that have both: within interventions or sizes
+    each with equal weight, within members by the information on it."""
     clear: bool
     """Whether both intervals exclude 0."""
-    heaviest: str
-    """The arm that fills the largest share of its side."""
+    heaviest: str | None
+    """The arm that fills the largest share of its side; null within members."""
     share: float
-    """That share of the side's attacks, 0 to 1."""
+    """That share of the side's attacks; within members, the share of attacks by those who attacked
+    both. 0 to 1."""
 
 
 @dataclass(frozen=True)
 class _Sides:
     """Two sizes, or two interventions, as they are compared with and without strata."""
 
-    compared: Literal["sizes", "interventions"]
+    compared: _Axis
+    strata: Literal["interventions", "sizes", "members"]
     first: str
     second: str
     shared: tuple[list[int], list[int]]
     """Numbers of the arms of either side in strata that have both, in the same order."""
 
+    @property
+    def signs(self) -> Floats:
+        """Coefficients of the groups of :meth:`totals`: pooled, stratified, their gap."""
+        strata = 1 if self.strata == "members" else len(self.shared[0])
+        both = block_diag([[-1.0], [1.0]], np.repeat([-1.0, 1.0], strata)[:, None] / strata)
+        return np.column_stack([both, both @ [1.0, -1.0]])
+
+    def totals(self, every: Totals) -> Totals:
+        """Both sides pooled, then the strata of the first, then those of the second."""
+        sums, counts = (
+            np.column_stack([x[:, half].sum(axis=1) for half in self.shared])
+            for x in (every.sums, every.counts)
+        )
+        n = np.array([every.n[half].sum() for half in self.shared])
+        pooled = Totals(sums, counts, n, every.rates)
+        if self.strata != "members":
+            arms = self.shared[0] + self.shared[1]
+            apart = Totals(every.sums[:, arms], every.counts[:, arms], every.n[arms], every.rates)
+            return pooled.beside(apart)
+        both = counts.all(axis=1)
+        safe = np.where(counts > 0, counts, 1.0)
+        weight = np.where(both, safe.prod(axis=1) / safe.sum(axis=1), 0.0)[:, None]
+        own = counts[both].sum(axis=0).astype(np.int64)
+        within = Totals(sums / safe * weight, np.repeat(weight, 2, axis=1), own, every.rates)
+        return pooled.beside(within)
+
 
 def _sides(arms: Sequence[Pair]) -> Iterator[_Sides]:
     """Every two sizes and every two interventions that share a stratum."""
-    axes: tuple[tuple[Literal["sizes", "interventions"], Literal[0, 1]], ...] = (
-        ("sizes", 1),
-        ("interventions", 0),
+    axes: tuple[tuple[_Axis, _Axis, Literal[0, 1]], ...] = (
+        ("sizes", "interventions", 1),
+        ("interventions", "sizes", 0),
     )
-    for what, axis in axes:
+    for what, other, axis in axes:
         for a, b in compared(arms, axis):
             first, second = ([i for i, arm in enumerate(arms) if arm[axis] == x] for x in (a, b))
             strata = {arms[i][1 - axis]: i for i in second}
             both = [(i, strata[s]) for i in first if (s := arms[i][1 - axis]) in strata]
             if both:
                 left, right = zip(*both, strict=True)
-                yield _Sides(what, a, b, (list(left), list(right)))
+                yield _Sides(what, other, a, b, (list(left), list(right)))
+                yield _Sides(what, "members", a, b, (list(left), list(right)))
 
 
 def traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> Iterator[Trap]:
@@ -81,34 +121,26 @@ def traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> 
     :param what: what is computed, in words.
     """
     sides = [two for two in _sides(cells.arms) if any(_contradicted(two, t) for t in totals)]
+    if how.ci == "iid":  # then a member is an attack
+        sides = [two for two in sides if two.strata != "members"]
     if not sides:
         return
-    n_arms = len(cells.arms)
-    unions = np.zeros((n_arms, 2 * len(sides)))
-    matrix = np.zeros((n_arms + 2 * len(sides), 2 * len(sides)))
-    for i, two in enumerate(sides):
-        for sign, half in ((-1.0, 0), (1.0, 1)):
-            unions[two.shared[half], 2 * i + half] = 1
-            matrix[n_arms + 2 * i + half, 2 * i] = sign
-            matrix[two.shared[half], 2 * i + 1] = sign / len(two.shared[half])
-    merged = [column.merged(unions) for column in totals]
+    parts = [[two.totals(column) for two in sides] for column in totals]
+    merged = [own[0].beside(*own[1:]) for own in parts]
+    matrix = block_diag(*(two.signs for two in sides))
     found = contrasted(merged, matrix, how=how, seed=cells.seed, what=what)
     for outcome, column, row in zip(OUTCOMES, totals, found, strict=True):
         for i, two in enumerate(sides):
-            pooled, stratified = row[2 * i].estimate, row[2 * i + 1].estimate
-            if (pooled.estimate or 0) * (stratified.estimate or 0) < 0:
+            pooled, stratified, apart = (c.estimate for c in row[3 * i : 3 * i + 3])
+            chance = two.strata == "members" and not side(apart)
+            if (pooled.estimate or 0) * (stratified.estimate or 0) < 0 and not chance:
                 yield _trap(outcome, two, pooled, stratified, cells.arms, column.n)
 
 
 def _contradicted(two: _Sides, totals: Totals) -> bool:
     """Whether the means alone say so: of most pairs no more is asked."""
-    sums, counts, means = totals.sums.sum(axis=0), totals.counts.sum(axis=0), totals.means()
-    if np.isnan(means[two.shared[0] + two.shared[1]]).any():
-        return False
-    (pooled, within), (other, inside) = (
-        (sums[half].sum() / counts[half].sum(), means[half].mean()) for half in two.shared
-    )
-    return bool((other - pooled) * (inside - within) < 0)
+    pooled, stratified, _ = two.totals(totals).means() @ two.signs
+    return bool(pooled * stratified < 0)
 
 
 def _trap(
@@ -120,14 +152,17 @@ def _trap(
     n: Ints,
 ) -> Trap:
     share, heaviest = max((n[i] / n[half].sum(), i) for half in two.shared for i in half)
+    if two.strata == "members":
+        share = stratified.n / pooled.n
     return Trap(
         outcome=outcome,
         compared=two.compared,
+        strata=two.strata,
         first=two.first,
         second=two.second,
         pooled=pooled,
         stratified=stratified,
         clear=side(pooled) * side(stratified) < 0,
-        heaviest=" ".join(arms[heaviest]).strip(),
+        heaviest=None if two.strata == "members" else " ".join(arms[heaviest]).strip(),
         share=float(share),
     )

@@ -183,7 +183,8 @@ def _traps_table(traps: Sequence[Trap], sign: Sign) -> Table:
             Cell(f"{_NAMES[trap.outcome]} {_of_score(trap, sign)}".strip()),
             estimate_cell(trap.pooled, points=trap.outcome == "success_rate", why=True),
             estimate_cell(trap.stratified, points=trap.outcome == "success_rate", why=True),
-            Cell(f"{safe(trap.heaviest)}: {number(trap.share, 0, percent=True)} of its side"),
+            Cell(trap.strata),
+            Cell(_unevenness(trap)),
         )
         for trap in traps
     )
@@ -191,13 +192,21 @@ def _traps_table(traps: Sequence[Trap], sign: Sign) -> Table:
     return Table(
         name="traps",
         caption="Simpson traps: pooled orders that the strata contradict",
-        columns=("Difference", "Outcome", "Pooled", "Within strata", "Heaviest arm"),
+        columns=("Difference", "Outcome", "Pooled", "Within strata", "Strata", "How uneven"),
         rows=rows,
         finding=f"{len(traps):,} pooled orders are contradicted, {clear:,} with both intervals "
         "clear of 0.",
         method="Pooled: over all attacks of a size or intervention. Within strata: the mean of the "
-        "differences within interventions (or sizes), with equal weight. pp: percentage points.",
+        "differences within interventions (or sizes), with equal weight, or of those within "
+        "members who attacked both, by the information on each. pp: percentage points.",
     )
+
+
+def _unevenness(trap: Trap) -> str:
+    share = number(trap.share, 0, percent=True)
+    if trap.heaviest is None:
+        return f"{share} of the attacks are by members who attacked both"
+    return f"{share} of one side’s attacks are on {safe(trap.heaviest)}"
 
 
 def _of_score(trap: Trap, sign: Sign) -> str:
@@ -214,7 +223,7 @@ def _trap_sentences(traps: Sequence[Trap], sign: Sign) -> Iterator[str]:
         trap = max(
             clear, key=lambda t: abs((t.pooled.estimate or 0) - (t.stratified.estimate or 0))
         )
-        over = "interventions" if trap.compared == "sizes" else "sizes"
+        over = trap.strata
         what = f"{_NAMES[outcome]} {_of_score(trap, sign)}".strip()
         pooled, within = (
             "higher" if (e.estimate or 0) > 0 else "lower" for e in (trap.pooled, trap.stratified)
@@ -223,8 +232,7 @@ def _trap_sentences(traps: Sequence[Trap], sign: Sign) -> Iterator[str]:
             f"A Simpson trap: pooled over {over}, {what} is {pooled} for "
             f"{safe(trap.second)} than for {safe(trap.first)} ({interval(trap.pooled)}), within "
             f"{over} it is {within} ({interval(trap.stratified)}); "
-            f"{number(trap.share, 0, percent=True)} of one side’s attacks are on "
-            f"{safe(trap.heaviest)}. Compare within {over}."
+            f"{_unevenness(trap)}. Compare within {over}."
         )
 
 
