@@ -14,12 +14,14 @@ mean difference over attacks that could well have met either arm.
 
 Levels. A member's level is taken off each value: the mean of the member's *other* values, less
 their arms' means, drawn towards 0 as a random intercept would be. An attack's own value is not in
-it, and members' levels are no effect of the arm, so nothing is biased and much noise is gone.
+it, and members' levels are no effect of the arm, so nothing is biased and much noise is gone. Where
+most members met one arm alone, their levels are what tells the arms apart, and stay.
 
 References: Li, Morgan & Zaslavsky 2018, doi 10.1080/01621459.2016.1260466, and for more than two
 arms Li & Li 2019, doi 10.1214/19-AOAS1282 (weights); Robins, Rotnitzky & Zhao 1994,
 doi 10.1080/01621459.1994.10476818 (weighted residuals).
 
+>>> import numpy as np
 >>> overlap_weights(np.array([[0.8, 0.2], [0.5, 0.0]]), np.array([0, 0])).round(6).tolist()
 [0.2, 0.0]
 """
@@ -57,6 +59,8 @@ def less_level(values: Floats, members: Ints, arms: Ints | None = None) -> Float
     y, member = values[there], np.unique(members[there], return_inverse=True)[1]
     arm = np.zeros(len(y), dtype=np.int64) if arms is None else arms[there]
     n = np.bincount(member)
+    if arms is not None and _one_each(member, arm, n):
+        return values
     met = np.maximum(np.bincount(arm), 1)
     effect = np.bincount(arm, y) / met
     pull = _pull(y - effect[arm], member, n)
@@ -70,6 +74,12 @@ def less_level(values: Floats, members: Ints, arms: Ints | None = None) -> Float
         level_of = np.where(others > 0, (np.bincount(member, rest)[member] - rest) / others, 0.0)
     found[there] = y - level_of
     return found
+
+
+def _one_each(member: Ints, arm: Ints, n: Ints) -> bool:
+    """Whether most members with several values met one arm alone."""
+    kinds = np.bincount(np.unique(np.column_stack([member, arm]), axis=0)[:, 0])
+    return bool((kinds[n > 1] > 1).mean() < 0.5) if (n > 1).any() else False
 
 
 def _pull(rest: Floats, member: Ints, n: Ints) -> float:
