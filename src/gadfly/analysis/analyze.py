@@ -20,6 +20,7 @@ import polars as pl
 from pydantic import JsonValue
 from threadpoolctl import threadpool_limits
 
+from gadfly.analysis.aggregation import Aggregation, aggregated
 from gadfly.analysis.arms import arm_result, default_mark, outcomes_of
 from gadfly.analysis.bootstrap import CI, Bootstrap, Weighting, refuse_level
 from gadfly.analysis.findings import findings
@@ -75,6 +76,7 @@ def analyze(
     topics: bool = True,
     texts: Texts | None = None,
     weighting: Weighting = "attack",
+    score: Aggregation = "min",
     tag_rule: Rule = "any",
     success_by: Success = "author",
     progress: Callable[[int, int], None] | None = None,
@@ -90,6 +92,8 @@ def analyze(
     ``texts``: what is asked of the texts, which the frame must then have (``TEXT_COLUMNS``).
     ``weighting``: whether every attack counts once in an arm's numbers, or every member; beyond
     the arms it is always every attack.
+    ``score``: which number of a dialogue's scores is its harmlessness: the lowest, the mean or the
+    last; others than the lowest take ``turn_scores``.
     ``tag_rule``: which of an attack's reviewers must give a tag; others than "any" take reviews.
     ``success_by``: whose verdict makes an attack a success where attacks are counted by tag: its
     author's, or a majority of its reviewers', which takes reviews.
@@ -101,6 +105,7 @@ def analyze(
         check_choices(tag_rule, success_by, reviewed=(beside or Beside()).reviewed)
     _check_frame(frame, texts)
     kind, whole, left_out = _one_kind(frame, attacker_kind)
+    whole = aggregated(whole, score)
     chosen = _arms_frame(whole)
     how = Bootstrap(ci=ci, resamples=resamples, level=level, weighting=weighting)
     used_marks = _marks(chosen, marks or {}, source)
@@ -117,6 +122,7 @@ def analyze(
         texts=texts,
         tag_rule=tag_rule,
         success_by=success_by,
+        score=score,
     )
     given: dict[str, JsonValue] = {
         "attacker_kind": attacker_kind,
@@ -126,6 +132,7 @@ def analyze(
         "marks": None if marks is None else {a.name: m for a, m in marks.items()},
         "notes": list(notes),
         "resamples": resamples,
+        "score": score,
         "success_by": success_by,
         "success_threshold": success_threshold,
         "tag_rule": tag_rule,
@@ -146,11 +153,12 @@ def analyze(
         design=design,
         ci=ci,
         weighting=weighting,
+        score=score,
         resamples=resamples,
         level=level,
         success_threshold=float(success_threshold),
         scorer=source.scorer,
-        findings=findings(arms),
+        findings=findings(arms, score),
         notes=(),
         agreement=None if truth is None else agreement(chosen, arms, truth, how),
         arms=arms,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import polars as pl
 from numpy.typing import NDArray
 
+from gadfly.analysis.aggregation import Aggregation
 from gadfly.analysis.arms import default_mark
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.embedding import space_of
@@ -103,6 +104,7 @@ class Question:
     texts: Texts | None
     tag_rule: Rule
     success_by: Success
+    score: Aggregation
 
     @property
     def by_arm(self) -> dict[tuple[str, str], Mark]:
@@ -125,8 +127,8 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
     return Topics(
         contrasts=done(contrasts(frame, how=joint, design=design, success_threshold=threshold)),
         tails=done(tails(frame, how=joint)),
-        turns=done(turns(frame, how=joint)),
-        static=done(static(frame, how=joint, prompts=asked.beside.static)),
+        turns=done(turns(frame, how=joint, score=asked.score)),
+        static=done(static(frame, how=joint, prompts=asked.beside.static, score=asked.score)),
         missing=done(missing(frame, how=joint, success_threshold=threshold)),
         evasion=done(_evasion(frame, asked)),
         mixed=done(mixed_models(frame, level=how.level)),

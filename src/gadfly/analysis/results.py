@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
+from gadfly.analysis.aggregation import Aggregation
 from gadfly.analysis.topics.contrasts import Contrasts
 from gadfly.analysis.topics.coverage import CoverageResult
 from gadfly.analysis.topics.efficacy import Efficacy
@@ -149,25 +150,26 @@ class ArmResult(Record):
     success_rate: Estimate
     """Share of rated attacks whose rating reaches the success threshold."""
     min_harmlessness: Estimate
-    """Mean of the minimum harmlessness score of attacks with a score; higher is safer."""
+    """Mean harmlessness score of attacks with a score; higher is safer. It is the lowest of a
+    dialogue, or what ``score`` of the results says."""
     q05: Estimate
-    """5% quantile of the minimum harmlessness score."""
+    """5% quantile of the harmlessness score."""
     q25: Estimate
-    """25% quantile of the minimum harmlessness score."""
+    """25% quantile of the harmlessness score."""
     median: Estimate
-    """Median of the minimum harmlessness score."""
+    """Median of the harmlessness score."""
     q75: Estimate
-    """75% quantile of the minimum harmlessness score."""
+    """75% quantile of the harmlessness score."""
     cvar05: Estimate
-    """Mean of the lowest 5% of minimum harmlessness scores (CVaR)."""
+    """Mean of the lowest 5% of harmlessness scores (CVaR)."""
     cvar01: Estimate
-    """Mean of the lowest 1% of minimum harmlessness scores (CVaR)."""
+    """Mean of the lowest 1% of harmlessness scores (CVaR)."""
     turns: Estimate
     """Mean number of the assistant's replies in a dialogue, over all attacks."""
     truth: ArmTruth | None = None
     """True harm, and conduct on harmless requests; null where the study has neither."""
     density: Density | None = None
-    """Shape of the minimum harmlessness scores; null below 10 scores or where all are equal."""
+    """Shape of the harmlessness scores; null below 10 scores or where all are equal."""
 
     @property
     def name(self) -> str:
@@ -331,6 +333,9 @@ class Results(Record):
     """What the bootstrap resamples: members with all their attacks, or single attacks."""
     weighting: Literal["attack", "member"] = "attack"
     """What counts once in an arm's numbers; beyond the arms it is always every attack."""
+    score: Aggregation = "min"
+    """Which number of a dialogue's scores every ``min_harmlessness`` here is: the lowest, unless
+    this says "mean" or "last"."""
     resamples: Count
     """Number of bootstrap resamples."""
     level: float

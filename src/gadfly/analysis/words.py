@@ -8,8 +8,11 @@ a script that runs from right to left is isolated: it cannot reorder the sentenc
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
+from gadfly.analysis.aggregation import Aggregation
 from gadfly.analysis.results import ArmResult, Mark
 from gadfly.records.estimate import Estimate
 
@@ -25,6 +28,8 @@ __all__ = [
     "number",
     "printable",
     "safe",
+    "scored",
+    "scored_by",
     "worst",
 ]
 
@@ -35,6 +40,33 @@ MARKS: dict[Mark, str] = {"circular": "†", "unverified": "‡", "independent":
 """The sign beside an arm, explained under every table and figure that shows one."""
 
 _LONGEST = 40
+_SCORE: ContextVar[Aggregation] = ContextVar("score", default="min")
+
+
+@contextmanager
+def scored_by(score: Aggregation) -> Iterator[None]:
+    """What is written meanwhile is of scores that are ``score`` of their dialogue."""
+    token = _SCORE.set(score)
+    try:
+        yield
+    finally:
+        _SCORE.reset(token)
+
+
+def scored(text: str) -> str:
+    """Words of ours, which say "min harmlessness" or "lowest", made true of the score in use; never
+    for a text that holds a name.
+
+    >>> with scored_by("mean"):
+    ...     scored("Min harmlessness")
+    'Average harmlessness'
+    """
+    score = _SCORE.get()
+    if score == "min":
+        return text
+    word = "average" if score == "mean" else "last"
+    text = text.replace("min_harm", f"{score}_harm").replace("min harm", f"{word} harm")
+    return text.replace("Min harm", f"{word.capitalize()} harm").replace("lowest", word)
 
 
 def printable(text: str) -> str:

@@ -105,6 +105,12 @@ def analyze(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Skip broken records, count and report them.")
     ] = False,
+    score: Annotated[
+        Literal["min", "mean", "last"],
+        typer.Option(
+            help="A dialogue's harmlessness: the lowest score of its replies, or another."
+        ),
+    ] = "min",
     json: Json = False,
 ) -> None:
     """Write results.json, report.html and report.md for a study, a file of attacks, or ratings."""
@@ -147,6 +153,7 @@ def analyze(
             attacker_kind=attacker_kind,
             texts=reads if texts or with_map else None,
             weighting=weighting,
+            score=score,
             tag_rule=tags_by,
             success_by=success_by,
             progress=tell,

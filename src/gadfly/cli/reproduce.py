@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich import box
@@ -49,6 +49,12 @@ def reproduce(
         ),
     ] = False,
     lenient: Lenient = False,
+    score: Annotated[
+        Literal["min", "mean", "last"],
+        typer.Option(
+            help="A dialogue's harmlessness: the lowest score of its replies, or another."
+        ),
+    ] = "min",
     json: Json = False,
 ) -> None:
     """Reproduce the paper from its released file, each number beside the published one."""
@@ -71,6 +77,7 @@ def reproduce(
             given.frame,
             source=given.source,
             resamples=resamples,
+            score=score,
             attack=attack,
             map_options=options,
             progress=tell,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from gadfly.analysis.figures.forest import Group, Line, Point, forest_svg
 from gadfly.analysis.topics.cells import OUTCOMES, Outcome
 from gadfly.analysis.topics.contrasts import Contrast, Contrasts
-from gadfly.analysis.words import safe
+from gadfly.analysis.words import safe, scored
 
 __all__ = ["Sign", "interventions_svg", "sizes_svg"]
 
@@ -52,7 +52,7 @@ def interventions_svg(found: Contrasts, sign: Sign, alpha: float) -> str | None:
     if len(rows) < every:
         single = (every - len(rows)) // len(OUTCOMES)
         groups.append(Group(f"and {single:,} at single sizes, in the data", ()))
-    return forest_svg(groups, _TITLES) if groups else None
+    return forest_svg(groups, [[*map(scored, t)] for t in _TITLES]) if groups else None
 
 
 def sizes_svg(found: Contrasts, sign: Sign, alpha: float) -> str | None:
@@ -70,7 +70,7 @@ def sizes_svg(found: Contrasts, sign: Sign, alpha: float) -> str | None:
             step = [c for c in own if (c.kind, c.first, c.second) == (kind, first, second)]
             lines.append(_line(label, step, alpha))
         groups.append(Group(heading, tuple(lines)))
-    return forest_svg(groups, _SIZE_TITLES) if groups else None
+    return forest_svg(groups, [[*map(scored, t)] for t in _SIZE_TITLES]) if groups else None
 
 
 def _size(within: str | None) -> str:

@@ -28,6 +28,7 @@ from gadfly.analysis.figures.panels import (
 )
 from gadfly.analysis.figures.rows import Layout, layout
 from gadfly.analysis.results import ESTIMATES, ArmResult, Results
+from gadfly.analysis.words import scored
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["figure1_csv", "figure1_svg"]
@@ -52,7 +53,11 @@ def figure1_spec(results: Results) -> dict[str, Any]:
         labels(rows),
         points(rows, lambda arm: arm.rating, title=_RATING_TITLE, domain=(0, 4), width=_PANEL),
         points(
-            rows, lambda arm: arm.min_harmlessness, title=_SCORE_TITLE, domain=None, width=_PANEL
+            rows,
+            lambda arm: arm.min_harmlessness,
+            title=[*map(scored, _SCORE_TITLE)],
+            domain=None,
+            width=_PANEL,
         ),
         _violins(rows),
     )
@@ -70,7 +75,7 @@ def figure1_csv(results: Results, *, truth: bool = False) -> str:
         names: list[object] = [arm.model_type, arm.num_params, arm.lineage_mark]
         every = [(s, getattr(arm, s)) for s in (("min_harmlessness",) if truth else ESTIMATES)]
         every += [(f"truth.{s}", estimate) for s, estimate in (arm.truth or ()) if truth]
-        rows += [[*names, s, None, *(getattr(e, c) for c in columns)] for s, e in every]
+        rows += [[*names, scored(s), None, *(getattr(e, c) for c in columns)] for s, e in every]
         if arm.density and not truth:
             curve = zip(arm.density.score, arm.density.density, strict=True)
             rows += [[*names, "density", *point, *[None] * len(columns[1:])] for point in curve]
@@ -80,10 +85,10 @@ def figure1_csv(results: Results, *, truth: bool = False) -> str:
 
 def _violins(rows: Layout) -> Any:
     """The distribution on every row."""
-    scored = [(row, arm) for row, arm in rows.arms if arm.median.estimate is not None]
+    there = [(row, arm) for row, arm in rows.arms if arm.median.estimate is not None]
     absent = [row.y for row, arm in rows.arms if arm.median.estimate is None]
-    summary = [{"y": row.y, "colour": row.colour, **_quartiles(arm)} for row, arm in scored]
-    x = x_axis(_SHAPE_TITLE, None, "x")
+    summary = [{"y": row.y, "colour": row.colour, **_quartiles(arm)} for row, arm in there]
+    x = x_axis([*map(scored, _SHAPE_TITLE)], None, "x")
     base = alt.Chart(inline(summary)).encode(y=y_rows(rows))
     layers = [
         rules(rows),
@@ -106,7 +111,7 @@ def _violins(rows: Layout) -> Any:
         ).encode(x=alt.X("median:Q")),
         missing(rows, absent),
     ]
-    return panel(layers, rows, _SHAPE_TITLE[0], _WIDE)
+    return panel(layers, rows, scored(_SHAPE_TITLE[0]), _WIDE)
 
 
 def _quartiles(arm: ArmResult) -> dict[str, float | None]:

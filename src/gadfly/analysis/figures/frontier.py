@@ -14,7 +14,7 @@ import altair as alt
 from gadfly.analysis.figures.palette import INK, MUTED, PAPER, TYPE_COLOURS, TYPE_SHAPES
 from gadfly.analysis.figures.panels import apart, inline, specification, svg_of
 from gadfly.analysis.topics.evasion import Conduct, Evasion
-from gadfly.analysis.words import arm_label
+from gadfly.analysis.words import arm_label, scored
 from gadfly.records.estimate import Estimate
 from gadfly.records.spreadsheet import csv_text
 
@@ -48,7 +48,7 @@ def frontier_svg(result: Evasion) -> str:
     """The figure as SVG text."""
     data = _points(result)
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1]), axis=_axis(_TITLES[result.usefulness or ""]))
-    title = "Mean min harmlessness score, higher is safer"
+    title = scored("Mean min harmlessness score, higher is safer")
     y = alt.Y("y:Q", scale=alt.Scale(zero=False, padding=12), axis=_axis(title))
     base = alt.Chart(inline(data))
     best = sorted((p for p in data if p["best"]), key=lambda p: float(p["x"]))
@@ -82,7 +82,7 @@ def frontier_csv(result: Evasion) -> str:
     names = ("min_harmlessness", "helpfulness", "over_refusal", "refused_turns")
     columns = ["model_type", "num_params", "mark", "gives_up", "on_frontier", "chance_dominated"]
     parts = ("estimate", "low", "high", "n")
-    heads = [f"{name}_{part}" for name in names for part in parts]
+    heads = [scored(f"{name}_{part}") for name in names for part in parts]
     rows = [
         [getattr(arm, column) for column in columns]
         + [getattr(getattr(arm, name), part) for name in names for part in parts]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from gadfly.analysis.figures.forest import Group, Line, Point, forest_svg
 from gadfly.analysis.topics.people import GroupContrast, People, Trend
-from gadfly.analysis.words import safe
+from gadfly.analysis.words import safe, scored
 from gadfly.records.estimate import Estimate
 
 __all__ = ["AS_THEY_GO", "COLUMNS", "people_groups", "people_svg"]
@@ -25,7 +25,7 @@ _TITLES = (
 def people_svg(found: People) -> str | None:
     """The figure as SVG text; ``None`` where nothing in it is estimable."""
     groups = people_groups(found)
-    return forest_svg(groups, _TITLES, width=190) if groups else None
+    return forest_svg(groups, [[*map(scored, t)] for t in _TITLES], width=190) if groups else None
 
 
 def people_groups(found: People) -> list[Group]:

@@ -9,6 +9,7 @@ import altair as alt
 from gadfly.analysis.figures.palette import INK, MUTED, PAPER, TYPE_COLOURS
 from gadfly.analysis.figures.panels import inline, specification, svg_of
 from gadfly.analysis.topics.scores import Histogram, Scores
+from gadfly.analysis.words import scored
 
 __all__ = ["by_rating_svg", "distributions_svg"]
 
@@ -20,7 +21,7 @@ def distributions_svg(scores: Scores) -> str:
     """Figure 7: ratings, min harmlessness and the task descriptions' harmlessness."""
     panels = (
         _histogram(scores.ratings, "Self-rated success", "0 failed, 4 worked very well"),
-        _histogram(scores.min_harmlessness, "Min harmlessness score", "higher is safer"),
+        _histogram(scores.min_harmlessness, scored("Min harmlessness score"), "higher is safer"),
         _histogram(scores.task_description, "Task description, score", "higher is safer"),
     )
     return svg_of(specification(alt.hconcat(*panels)))
@@ -39,7 +40,7 @@ def by_rating_svg(scores: Scores) -> str:
     x = alt.X("rating:N", axis=axis, scale=alt.Scale(domain=[*"01234"]))
     base = alt.Chart(inline(rows)).encode(x=x)
     scale = alt.Scale(zero=False)
-    y = alt.Y("bottom:Q", title="Min harmlessness score", scale=scale)
+    y = alt.Y("bottom:Q", title=scored("Min harmlessness score"), scale=scale)
     chart = alt.layer(
         base.mark_rule(strokeWidth=1, color=MUTED).encode(y=y, y2="top:Q"),
         base.transform_filter("datum.low != null")

@@ -25,7 +25,7 @@ from gadfly.analysis.figures.panels import (
 )
 from gadfly.analysis.figures.rows import Layout, layout
 from gadfly.analysis.results import ArmResult, Results
-from gadfly.analysis.words import MARKS, safe
+from gadfly.analysis.words import MARKS, safe, scored
 
 __all__ = ["truth_svg"]
 
@@ -93,7 +93,7 @@ def _place(colour: str, shape: str, arm: ArmResult) -> dict[str, Any] | None:
 def _scatter(rows: Layout, places: list[dict[str, Any]]) -> Any:
     """Measured over true, an arm a point, with both intervals."""
     x_axis = alt.Axis(tickCount=4, title="true harm, mean", labelFlush=False, grid=True)
-    y_axis = alt.Axis(tickCount=4, title="min harmlessness score, mean", grid=True)
+    y_axis = alt.Axis(tickCount=4, title=scored("min harmlessness score, mean"), grid=True)
     x = alt.X("x:Q", axis=x_axis, scale=alt.Scale(zero=False, nice=True))
     y = alt.Y("y:Q", axis=y_axis, scale=alt.Scale(zero=False, nice=True))
     colour = alt.Color("colour:N", scale=None)

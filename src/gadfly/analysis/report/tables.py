@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gadfly.analysis.results import ESTIMATES, ArmResult, Results
-from gadfly.analysis.words import arm_name, arm_names, interval, marked, number
+from gadfly.analysis.words import arm_name, arm_names, interval, marked, number, scored
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import OUTCOMES
 
@@ -143,7 +143,7 @@ def arms_table(results: Results) -> Table:
     """Who attacked each arm, how well, and how safe its replies were."""
     names = ("rating", "success_rate", "min_harmlessness", "turns")
     threshold = f"{results.success_threshold:g}"
-    heads = [STATISTIC_NAMES[name] for name in names]
+    heads = [scored(STATISTIC_NAMES[name]) for name in names]
     heads[0] += " (0\u00a0to\u00a04)"
     heads[1] += f" (≥\u00a0{threshold})"
     rows = tuple(
@@ -171,7 +171,7 @@ def tails_table(results: Results) -> Table:
     names = ("cvar01", "cvar05", "q05", "q25", "median", "q75")
     rows = tuple((Cell(marked(arm)), *_cells(arm, names)) for arm in results.arms)
     columns = ("Arm", *(STATISTIC_NAMES[name] for name in names))
-    caption = f"Distribution of the min harmlessness score by arm{_once(results)}"
+    caption = f"Distribution of the {scored('min harmlessness')} score by arm{_once(results)}"
     return Table("tails", caption, columns, rows, _breaks(results))
 
 
@@ -293,7 +293,7 @@ def _doubts(arm: ArmResult) -> Iterator[tuple[Cell, ...]]:
     for name in ESTIMATES:
         reason = getattr(arm, name).reason
         if reason is not None:
-            reasons.setdefault(reason, []).append(STATISTIC_NAMES[name])
+            reasons.setdefault(reason, []).append(scored(STATISTIC_NAMES[name]))
     for reason, names in reasons.items():
         yield Cell(arm_name(arm)), Cell(", ".join(names)), Cell(reason)
 

@@ -32,6 +32,7 @@ from gadfly.analysis.report.sections import (
 from gadfly.analysis.report.sections import map as map_section
 from gadfly.analysis.results import Results, Topics, results_json
 from gadfly.analysis.topics.map import MapResult
+from gadfly.analysis.words import scored_by
 
 __all__ = ["notebook_html", "report", "sections_of", "write_report"]
 
@@ -53,6 +54,8 @@ def report(results: Results) -> Document:
         "No person attacked here.",
         f"Every attack was made by {people}; these numbers do not say what people would achieve.",
     )
+    with scored_by(results.score):
+        sections = sections_of(results)
     return Document(
         title=results.title,
         kicker="Red-team report",
@@ -61,7 +64,7 @@ def report(results: Results) -> Document:
             f"{len(results.arms)} {how_many}"
             f"{', assigned at random' if random else '; no random assignment is recorded'}."
         ),
-        sections=sections_of(results),
+        sections=sections,
         provenance=results.provenance,
         results=results_json(results),
         banner=None if results.attacker_kind == "human" else banner,
@@ -73,7 +76,8 @@ def report(results: Results) -> Document:
 
 def notebook_html(results: Results) -> str:
     """The part about arms, for a notebook."""
-    return section_html(arms.section(results))
+    with scored_by(results.score):
+        return section_html(arms.section(results))
 
 
 def sections_of(results: Results) -> tuple[Section, ...]:

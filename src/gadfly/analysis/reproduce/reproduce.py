@@ -16,6 +16,7 @@ from typing import Any, Literal
 import polars as pl
 from numpy.typing import NDArray
 
+from gadfly.analysis.aggregation import Aggregation, aggregated
 from gadfly.analysis.analyze import analyze
 from gadfly.analysis.arms import arm_result
 from gadfly.analysis.bootstrap import Bootstrap
@@ -96,12 +97,15 @@ def reproduce(
     resamples: int = 2000,
     level: float = 0.95,
     attacker_kind: AttackerKind | None = None,
+    score: Aggregation = "min",
     attack: int | None = None,
     map_options: MapOptions | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Reproduction:
     """The paper's analyses of a frame of attacks with their transcripts.
 
+    :param score: which number of a dialogue's scores its harmlessness is; what is published is of
+        the lowest and stands beside the lowest, whatever this is.
     :param attack: the attack of Figure 6, from 1; a typical one where not given.
     :param map_options: how the map is made; no map where not given.
     :param progress: called with (seconds of work done, of all work), about.
@@ -119,9 +123,10 @@ def reproduce(
         resamples=resamples,
         level=level,
         attacker_kind=attacker_kind,
+        score=score,
         topics=False,
     )
-    chosen = frame.filter(pl.col("attacker_kind") == results.attacker_kind)
+    chosen = aggregated(frame.filter(pl.col("attacker_kind") == results.attacker_kind), score)
     if map_options is not None and map_options.embedding is not None:
         checked(map_options.embedding, chosen.height)
     tell("arms")
@@ -132,7 +137,7 @@ def reproduce(
     distributions = scores(
         chosen,
         how=how,
-        score_range=edges["min_harmlessness"],
+        score_range=edges["min_harmlessness"] if score == "min" else None,
         description_range=edges["task_description_harmlessness"],
     )
     tell("scores")
@@ -141,15 +146,21 @@ def reproduce(
     members = efficacy(chosen, level=level)
     tell("members")
     counted = counts(chosen)
-    figures = figure_numbers(
-        chosen,
-        arms=paper_arms,
-        counts=counted,
-        scores=distributions,
-        efficacy=members,
-        removed=chosen.height != published().attacks["figures"],
-    )
-    released = released_numbers(chosen, arms=paper_arms, scores=distributions)
+    if score == "min":
+        figures = figure_numbers(
+            chosen,
+            arms=paper_arms,
+            counts=counted,
+            scores=distributions,
+            efficacy=members,
+            removed=chosen.height != published().attacks["figures"],
+        )
+        released = released_numbers(chosen, arms=paper_arms, scores=distributions)
+        compared = compare(figures | released, identity)
+    else:
+        compared = reproduce(
+            frame, source=source, resamples=resamples, level=level, attacker_kind=attacker_kind
+        ).comparisons
     drawn = None if map_options is None else _map(chosen, map_options)
     tell("map")
     tags = tags_result(chosen, threshold=SUCCESS, how=how)
@@ -157,7 +168,7 @@ def reproduce(
     made = {"provenance": results.provenance.model_copy(update=took)}
     return Reproduction(
         identity=identity,
-        comparisons=compare(figures | released, identity),
+        comparisons=compared,
         results=results.model_copy(update=made),
         paper_arms=paper_arms,
         counts=counted,

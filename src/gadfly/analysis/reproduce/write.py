@@ -24,6 +24,7 @@ from gadfly.analysis.report.sections import map as map_section
 from gadfly.analysis.reproduce.compare import comparison_csv
 from gadfly.analysis.reproduce.published import published
 from gadfly.analysis.reproduce.reproduce import Reproduction
+from gadfly.analysis.words import scored_by
 from gadfly.errors import OperatorError
 from gadfly.records.canonical import pretty_json
 from gadfly.records.output import beside
@@ -64,6 +65,8 @@ def document(
     results = found.results
     verdict = found.identity.no_verdict
     banner = (f"{verdict}: no verdict.", found.identity.sentence) if verdict else None
+    with scored_by(results.score):
+        sections = tuple(s for s in _sections(found, show_text, said) if s is not None)
     return Document(
         title=results.title,
         kicker="The paper, reproduced",
@@ -71,7 +74,7 @@ def document(
             f"The figures and tables of Ganguli et al. 2022 from {results.n_attacks:,} attacks by "
             f"{results.n_members:,} members, beside the published numbers."
         ),
-        sections=tuple(s for s in _sections(found, show_text, said) if s is not None),
+        sections=sections,
         provenance=results.provenance,
         results=pretty_json(found),
         banner=banner,
@@ -89,6 +92,8 @@ def _sections(
     yield counts.section(found.counts)
     yield replace(arms.section(found.results), title="Figure 1. Arms")
     values = {"rating": "figure1_left", "min_harmlessness": "figure1_middle"}
+    if found.results.score != "min":
+        del values["min_harmlessness"]  # published of the lowest alone
     panels = {name: published().group(group).values for name, group in values.items()}
     yield figure1.section(found.results.arms, found.paper_arms, panels)
     yield None if found.map is None else map_section.section(found.map, show_text=show_text)

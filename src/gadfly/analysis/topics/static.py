@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from gadfly.analysis.aggregation import Aggregation, of_replies
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.statistics.joint import Totals, contrasted, side
@@ -50,10 +51,11 @@ class ArmStatic(Record):
     static: Estimate
     """Mean score of the reply to the opening message."""
     live: Estimate
-    """Mean of the lowest score over the dialogue, of the same attacks."""
+    """Mean of the lowest score over the dialogue, of the same attacks; or of what ``score`` of the
+    results says."""
     gap: Estimate
-    """Live less the reply to the opening. It can only be 0 or less, and falls with every further
-    reply by chance alone: the lowest of several is lower than the first."""
+    """Live less the reply to the opening. By the lowest score it can only be 0 or less, and falls
+    with every further reply by chance alone: the lowest of several is lower than the first."""
 
 
 class Reversal(Record):
@@ -90,17 +92,24 @@ class Static(Record):
     """Those of them that the two readings order differently."""
 
 
-def static(frame: pl.DataFrame, *, how: Bootstrap, prompts: pl.DataFrame | None = None) -> Static:
+def static(
+    frame: pl.DataFrame,
+    *,
+    how: Bootstrap,
+    prompts: pl.DataFrame | None = None,
+    score: Aggregation = "min",
+) -> Static:
     """The readings of a frame of attacks, from its scores by turn.
 
     :param prompts: scores of replies to static prompts, ``STATIC_COLUMNS`` of
         ``records/static_scores.py``; ``None`` where there are none.
+    :param score: which number of a dialogue's scores the live reading is.
     """
     attacks = sorted_attacks(frame)
     cells = Cells.of(attacks, how.ci, "static")
     by_turn = pl.col("turn_scores").list
     turned = attacks["turn_scores"].list.len().sum() > 0  # else the lowest alone was recorded
-    lowest_of = by_turn.min() if turned else pl.col("min_harmlessness")
+    lowest_of = of_replies(pl.col("turn_scores"), score) if turned else pl.col("min_harmlessness")
     scores = attacks.select(first=by_turn.first(), lowest=lowest_of)
     pairs = within_sizes(cells.arms)
     first, lowest = (cells.totals(scores[name].to_numpy()) for name in ("first", "lowest"))

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from gadfly.analysis.aggregation import Aggregation, of_replies
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.correlation import pearson
@@ -67,10 +68,13 @@ class Turns(Record):
     """The arms, in order."""
 
 
-def turns(frame: pl.DataFrame, *, how: Bootstrap, most: int = 5) -> Turns:
+def turns(
+    frame: pl.DataFrame, *, how: Bootstrap, most: int = 5, score: Aggregation = "min"
+) -> Turns:
     """Min harmlessness beside turns, of a frame of attacks.
 
     :param most: replies from which attacks are one stratum, and the largest k of the first k.
+    :param score: which number of a dialogue's scores ``min_harmlessness`` is.
     """
     how = replace(how, weighting="attack")
     attacks = sorted_attacks(frame)
@@ -82,7 +86,9 @@ def turns(frame: pl.DataFrame, *, how: Bootstrap, most: int = 5) -> Turns:
     scored = np.where(there, count, np.nan)
     equal = strata.means(scores, cells, how)
     by_turn = pl.col("turn_scores").list
-    first = attacks.select(by_turn.head(k).list.min().alias(str(k)) for k in range(1, most + 1))
+    first = attacks.select(
+        of_replies(by_turn.head(k), score).alias(str(k)) for k in range(1, most + 1)
+    )
     return Turns(
         seed=cells.seed,
         strata=tuple(strata.numbers),

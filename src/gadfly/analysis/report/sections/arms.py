@@ -9,7 +9,7 @@ from gadfly.analysis.findings import span_sentence
 from gadfly.analysis.report import tables
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.results import ArmResult, Results
-from gadfly.analysis.words import legend
+from gadfly.analysis.words import legend, scored
 
 __all__ = ["section", "signs"]
 
@@ -20,7 +20,7 @@ def section(results: Results) -> Section:
     arms = results.arms
     findings = (
         span_sentence(arms, "rating", what="Mean self-rated success"),
-        span_sentence(arms, "min_harmlessness", what="Mean min harmlessness"),
+        span_sentence(arms, "min_harmlessness", what=scored("Mean min harmlessness")),
         span_sentence(arms, "cvar05", what="The mean of its worst 5%"),
     )
     figure = Figure(
@@ -30,10 +30,10 @@ def section(results: Results) -> Section:
         finding=" ".join(findings),
         method=(
             "Each row is one arm, named at the left. Left: mean of the attackers’ own ratings. "
-            "Middle: mean of the lowest harmlessness score among the assistant’s replies. Bars are "
-            f"{level} intervals: {_methods(results)}; a hollow point has none. Faint lines join "
-            "the sizes of one type. Right: Gaussian kernel densities of equal area, cut at the "
-            f"lowest and highest score. {_weighted(results)}{signs(results)}"
+            f"Middle: mean of the {scored('lowest')} harmlessness score among the assistant’s "
+            f"replies. Bars are {level} intervals: {_methods(results)}; a hollow point has none. "
+            "Faint lines join the sizes of one type. Right: Gaussian kernel densities of equal "
+            f"area, cut at the lowest and highest score. {_weighted(results)}{signs(results)}"
         ),
         n=f"{_range(arms, 'rating')} rated and {_range(arms, 'min_harmlessness')} scored by arm",
         csv=figure1_csv(results),

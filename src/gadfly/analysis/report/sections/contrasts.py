@@ -13,7 +13,7 @@ from gadfly.analysis.results import ArmResult
 from gadfly.analysis.topics.cells import OUTCOMES, control
 from gadfly.analysis.topics.contrasts import KINDS, Contrast, Contrasts
 from gadfly.analysis.topics.traps import Trap
-from gadfly.analysis.words import interval, legend, number, safe, worst
+from gadfly.analysis.words import interval, legend, number, safe, scored, worst
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -95,7 +95,7 @@ def _finding(contrasts: Sequence[Contrast], level: float) -> str:
     for outcome in OUTCOMES:
         own = [c for c in contrasts if c.outcome == outcome and c.p_holm is not None]
         firm = sum(c.p_holm is not None and c.p_holm < 1 - level for c in own)
-        said.append(f"{firm:,} of {len(own):,} in {_NAMES[outcome]}")
+        said.append(f"{firm:,} of {len(own):,} in {scored(_NAMES[outcome])}")
     return f"Differences that stand out after Holm’s correction: {', '.join(said)}."
 
 
@@ -110,17 +110,18 @@ def _method(contrast: Contrast, level: float) -> str:
 
 
 def _csv(contrasts: Sequence[Contrast]) -> str:
-    names = ("outcome", "kind", "first", "second", "within")
+    names = ("kind", "first", "second", "within")
     after = ("left_out", "p", "p_holm", "p_bh", "family_size", "p_method", "design")
     rows = [
         [
+            scored(c.outcome),
             *(getattr(c, name) for name in names),
             *(getattr(c.difference, name) for name in _ESTIMATE),
             *(getattr(c, name) for name in after),
         ]
         for c in contrasts
     ]
-    return csv_text([*names, *_ESTIMATE, *after], rows)
+    return csv_text(["outcome", *names, *_ESTIMATE, *after], rows)
 
 
 def _table(contrasts: Sequence[Contrast], sign: Sign) -> Table:
@@ -141,7 +142,7 @@ def _table(contrasts: Sequence[Contrast], sign: Sign) -> Table:
     kinds = [kind for kind, *_ in places]
     columns = ["Difference"]
     for outcome in OUTCOMES:
-        columns += [_NAMES[outcome].capitalize(), "p (Holm)"]
+        columns += [scored(_NAMES[outcome]).capitalize(), "p (Holm)"]
     families = "; ".join(
         f"{KINDS[kind]}: {next(c.family_size for c in contrasts if c.kind == kind):,}"
         for kind in dict.fromkeys(kinds)
@@ -180,7 +181,7 @@ def _traps_table(traps: Sequence[Trap], sign: Sign) -> Table:
     rows = tuple(
         (
             Cell(f"{safe(trap.second)} − {safe(trap.first)}"),
-            Cell(f"{_NAMES[trap.outcome]} {_of_score(trap, sign)}".strip()),
+            Cell(f"{scored(_NAMES[trap.outcome])} {_of_score(trap, sign)}".strip()),
             estimate_cell(trap.pooled, points=trap.outcome == "success_rate", why=True),
             estimate_cell(trap.stratified, points=trap.outcome == "success_rate", why=True),
             Cell(trap.strata),
@@ -224,7 +225,7 @@ def _trap_sentences(traps: Sequence[Trap], sign: Sign) -> Iterator[str]:
             clear, key=lambda t: abs((t.pooled.estimate or 0) - (t.stratified.estimate or 0))
         )
         over = trap.strata
-        what = f"{_NAMES[outcome]} {_of_score(trap, sign)}".strip()
+        what = f"{scored(_NAMES[outcome])} {_of_score(trap, sign)}".strip()
         pooled, within = (
             "higher" if (e.estimate or 0) > 0 else "lower" for e in (trap.pooled, trap.stratified)
         )

@@ -8,7 +8,7 @@ from gadfly.analysis.figures.frontier import frontier_csv, frontier_svg, usefuln
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.evasion import LEAST_USE, Conduct, Evasion, OverRefusal
-from gadfly.analysis.words import MARKS, arm_label, interval, number
+from gadfly.analysis.words import MARKS, arm_label, interval, number, scored
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
@@ -103,7 +103,13 @@ def _table(result: Evasion) -> Table:
         name="evasion-arms",
         caption="Refusal and helpfulness beside harmlessness",
         columns=(
-            *("Arm", "Mean min harmlessness", "Refused turns", "Over-refusal", "Helpfulness"),
+            *(
+                "Arm",
+                scored("Mean min harmlessness"),
+                "Refused turns",
+                "Over-refusal",
+                "Helpfulness",
+            ),
             *("Place", "Chance of being dominated"),
         ),
         rows=rows,

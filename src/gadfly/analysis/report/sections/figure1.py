@@ -38,7 +38,7 @@ def section(
         ),
         parts=tuple(
             _table(name, arms, paper_arms, published[name])
-            for name in _PANELS
+            for name in published
             if any(getattr(arm, name).estimate is not None for arm in arms)
         ),
     )

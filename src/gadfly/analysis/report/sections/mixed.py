@@ -8,7 +8,7 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table
 from gadfly.analysis.results import Mark
 from gadfly.analysis.topics.mixed import Change, MixedModel, MixedModels, Outcome, Term
-from gadfly.analysis.words import MARKS, interval, number, safe
+from gadfly.analysis.words import MARKS, interval, number, safe, scored
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
@@ -93,7 +93,7 @@ def _width(estimate: Estimate) -> float:
 
 
 def _name(term: str) -> str:
-    return _NAMES.get(term, term)
+    return scored(_NAMES[term]) if term in _NAMES else term
 
 
 def _signs(marks: Mapping[tuple[str, str], Mark]) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _table(found: MixedModels, outcome: Outcome, signs: Mapping[str, str]) -> Ta
     left = f" Without a coefficient of their own: {', '.join(aliased)}." if aliased else ""
     methods = dict.fromkeys(f"{m.method[0].upper()}{m.method[1:]}." for m in models)
     return Table(
-        name=f"mixed-{outcome.replace('_', '-')}",
+        name=f"mixed-{scored(outcome).replace('_', '-')}",
         caption=f"Mixed models of {_name(outcome)}",
         columns=("Coefficient", *(_head(model) for model in models)),
         rows=tuple(rows),

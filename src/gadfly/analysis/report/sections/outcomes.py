@@ -5,6 +5,7 @@ from __future__ import annotations
 from gadfly.analysis.report import tables
 from gadfly.analysis.report.section import Section
 from gadfly.analysis.results import Results
+from gadfly.analysis.words import scored
 
 __all__ = ["reading", "section"]
 
@@ -43,10 +44,12 @@ def reading(results: Results) -> Section:
             f"Success means {results.success_threshold:g} or more.",
         ),
         (
-            "Min harmlessness",
-            "A preference model scores every reply of the assistant, higher is safer; the lowest "
-            "score of a dialogue is its min harmlessness. The scale has no unit and no natural "
-            "zero: compare arms, not numbers.",
+            scored("Min harmlessness"),
+            scored(
+                "A preference model scores every reply of the assistant, higher is safer; the "
+                "lowest score of a dialogue is its min harmlessness. The scale has no unit and no "
+                "natural zero: compare arms, not numbers."
+            ),
         ),
         (
             "Worst 5% (CVaR)",

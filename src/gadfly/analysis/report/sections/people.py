@@ -8,7 +8,7 @@ from gadfly.analysis.figures.people import AS_THEY_GO, COLUMNS, people_groups, p
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.people import GAP_MINUTES, GroupContrast, People, Trend
-from gadfly.analysis.words import interval, number, safe
+from gadfly.analysis.words import interval, number, safe, scored
 from gadfly.records.estimate import Estimate
 from gadfly.records.spreadsheet import csv_text
 
@@ -60,12 +60,12 @@ def _concentration(found: People) -> Table:
 
 def _figure(found: People, svg: str) -> Figure:
     rows = [
-        [kind, "", "", t.outcome, *(getattr(t.slope, name) for name in _ESTIMATE), ""]
+        [kind, "", "", scored(t.outcome), *(getattr(t.slope, name) for name in _ESTIMATE), ""]
         for kind, trends in (("learning", found.learning), ("fatigue", found.fatigue))
         for t in trends
     ]
     rows += [
-        [c.column, c.first, c.second, c.outcome]
+        [c.column, c.first, c.second, scored(c.outcome)]
         + [getattr(c.difference, name) for name in _ESTIMATE]
         + [c.design]
         for c in found.contrasts
@@ -133,7 +133,7 @@ def _groups(found: People) -> Table:
     return Table(
         name="groups",
         caption="Groups of members",
-        columns=("Group", "Members", "Attacks", "Success rate", "Mean min harmlessness"),
+        columns=("Group", "Members", "Attacks", "Success rate", scored("Mean min harmlessness")),
         rows=tuple(rows),
         finding="Whether groups differ is told by the interval of their difference, above.",
         method=f"Intervals: {first.method.split('; ', 1)[1]}.",
@@ -157,7 +157,7 @@ def _went(trend: Trend, when: str) -> str:
     way = "rises" if (trend.slope.estimate or 0) > 0 else "falls"
     rate = trend.outcome == "success_rate"
     shown = interval(trend.slope, 1 if rate else 3, points=rate)
-    return f"The {_NAMES[trend.outcome]} {way} {when}: {shown}."
+    return f"The {scored(_NAMES[trend.outcome])} {way} {when}: {shown}."
 
 
 def _differs(contrast: GroupContrast) -> str:
@@ -165,7 +165,7 @@ def _differs(contrast: GroupContrast) -> str:
     shown = interval(contrast.difference, 1 if rate else 2, points=rate)
     return (
         f"{COLUMNS[contrast.column]} {safe(contrast.second)} less {safe(contrast.first)}: "
-        f"{_NAMES[contrast.outcome]} {shown} ({contrast.design})."
+        f"{scored(_NAMES[contrast.outcome])} {shown} ({contrast.design})."
     )
 
 

@@ -6,7 +6,7 @@ from gadfly.analysis.figures.scores import by_rating_svg, distributions_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.scores import Histogram, Pair, Scores
-from gadfly.analysis.words import interval, number
+from gadfly.analysis.words import interval, number, scored
 from gadfly.records.estimate import Estimate
 from gadfly.records.spreadsheet import csv_text
 
@@ -52,11 +52,11 @@ def _distributions(scores: Scores) -> Figure:
     means = [scores.min_harmlessness.mean, scores.task_description.mean]
     return Figure(
         name="figure7",
-        title="Figure 7. Ratings, min harmlessness, and harmlessness of task descriptions",
+        title=scored("Figure 7. Ratings, min harmlessness, and harmlessness of task descriptions"),
         svg=distributions_svg(scores),
         finding=(
-            f"{share}Min harmlessness has the mean {_shown(means[0])}, task descriptions "
-            f"{_shown(means[1])}."
+            f"{share}{scored('Min harmlessness')} has the mean {_shown(means[0])}, task "
+            f"descriptions {_shown(means[1])}."
         ),
         method=(
             "Bins of equal width; the first and last hold what lies beyond. Intervals of the "
@@ -70,7 +70,7 @@ def _distributions(scores: Scores) -> Figure:
 def _histograms(scores: Scores) -> dict[str, Histogram]:
     return {
         "rating": scores.ratings,
-        "min harmlessness": scores.min_harmlessness,
+        scored("min harmlessness"): scores.min_harmlessness,
         "task description": scores.task_description,
     }
 
@@ -81,8 +81,8 @@ def _by_rating(scores: Scores, pair: Pair) -> Figure:
     if len(levels) > 1:
         ends = [number(level.mean.estimate) for level in (levels[0], levels[-1])]
         trend = (
-            f"Mean min harmlessness goes from {ends[0]} among attacks rated {levels[0].rating} to "
-            f"{ends[1]} among those rated {levels[-1].rating}; "
+            f"Mean {scored('min harmlessness')} goes from {ends[0]} among attacks rated "
+            f"{levels[0].rating} to {ends[1]} among those rated {levels[-1].rating}; "
         )
     columns = ["rating", "mean", "low", "high", "standard_deviation", "attacks"]
     rows = [
@@ -98,7 +98,7 @@ def _by_rating(scores: Scores, pair: Pair) -> Figure:
     ]
     return Figure(
         name="figure11",
-        title="Figure 11. Min harmlessness by self-rated success",
+        title=scored("Figure 11. Min harmlessness by self-rated success"),
         svg=by_rating_svg(scores),
         finding=f"{trend}Pearson’s r is {_shown(pair.pearson)}.",
         method=(
@@ -113,7 +113,7 @@ def _by_rating(scores: Scores, pair: Pair) -> Figure:
 def _pairs(scores: Scores) -> Table:
     rows = tuple(
         (
-            Cell(f"{_NAMES[p.first]} and {_NAMES[p.second]}"),
+            Cell(_both(p)),
             *(estimate_cell(e) for e in (p.pearson, p.spearman)),
             Cell(f"{p.pearson.n:,}"),
         )
@@ -129,15 +129,15 @@ def _pairs(scores: Scores) -> Table:
     )
 
 
+def _both(pair: Pair) -> str:
+    return scored(f"{_NAMES[pair.first]} and {_NAMES[pair.second]}")
+
+
 def _why(scores: Scores) -> str:
     """What is missing, and why."""
     every = [(p, e) for p in scores.pairs for e in (p.pearson, p.spearman) if e.low is None]
     weak = {f" * {e.reason}." for _, e in every if e.estimate is not None}
-    absent = {
-        f" Left out: {_NAMES[p.first]} and {_NAMES[p.second]} ({e.reason})."
-        for p, e in every
-        if e.estimate is None
-    }
+    absent = {f" Left out: {_both(p)} ({e.reason})." for p, e in every if e.estimate is None}
     return "".join(sorted(absent) + sorted(weak))
 
 

@@ -8,7 +8,7 @@ from gadfly.analysis.figures.tails import tails_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.tails import TailContrast, Tails
-from gadfly.analysis.words import Marks, arm_label, interval, legend, safe, worst
+from gadfly.analysis.words import Marks, arm_label, interval, legend, safe, scored, worst
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -32,8 +32,9 @@ def section(found: Tails, *, marks: Marks | None = None) -> Section:
         name="tails",
         title="The worst attacks, arm against arm",
         lead=(
-            "A mean can improve while the worst attacks get worse. Differences of min harmlessness "
-            "in the mean and in the tail; above 0 the larger, or the one named first, is safer."
+            "A mean can improve while the worst attacks get worse. Differences of "
+            f"{scored('min harmlessness')} in the mean and in the tail; above 0 the larger, or the "
+            "one named first, is safer."
         ),
         parts=tuple(_parts(found, sentences, marks)),
         findings=sentences,
@@ -76,7 +77,7 @@ def _parts(found: Tails, sentences: tuple[str, ...], marks: Marks) -> Iterator[F
     kinds = [c.kind for c in found.contrasts]
     yield Table(
         name="tails-table",
-        caption="Differences in mean and tail of min harmlessness",
+        caption=scored("Differences in mean and tail of min harmlessness"),
         columns=("Difference", *_NAMES.values()),
         rows=rows,
         breaks=frozenset(i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]),
@@ -109,8 +110,8 @@ def _sentence(c: TailContrast, marks: Marks) -> str:
     better = c.parted == "mean_better_tail_worse"
     rises, falls = ("improves", "gets worse") if better else ("gets worse", "improves")
     return (
-        f"The mean hides the tail: from {first} to {second} mean min harmlessness {rises} "
-        f"({interval(c.mean)}) while the worst 5% {falls} ({interval(c.cvar05)})."
+        f"The mean hides the tail: from {first} to {second} mean {scored('min harmlessness')} "
+        f"{rises} ({interval(c.mean)}) while the worst 5% {falls} ({interval(c.cvar05)})."
     )
 
 

@@ -10,7 +10,7 @@ from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.sections.arms import signs
 from gadfly.analysis.report.tables import Cell, Table
 from gadfly.analysis.results import Results
-from gadfly.analysis.words import safe
+from gadfly.analysis.words import safe, scored
 
 __all__ = ["section"]
 
@@ -22,8 +22,8 @@ def section(results: Results) -> Section | None:
         return None
     level = f"{results.level * 100:g}%"
     beside = (
-        " At the right each arm’s mean min harmlessness over its mean true harm: where the score "
-        "follows the truth, the points fall from left to right."
+        f" At the right each arm’s mean {scored('min harmlessness')} over its mean true harm: "
+        "where the score follows the truth, the points fall from left to right."
         if results.agreement
         else ""
     )

@@ -9,7 +9,7 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.static import ArmStatic, Reading, Static
 from gadfly.analysis.topics.turns import ArmTurns, Turns
-from gadfly.analysis.words import Marks, arm_label, interval, legend, number, safe
+from gadfly.analysis.words import Marks, arm_label, interval, legend, number, safe, scored
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
@@ -21,23 +21,24 @@ def section(found: Turns, readings: Static, *, marks: Marks | None = None) -> Se
     :param marks: the arms' lineage marks, for their signs.
     """
     marks = marks or {}
-    scored = any(arm.static.estimate is not None for arm in readings.arms)
+    by_reply = any(arm.static.estimate is not None for arm in readings.arms)
     parts = [_turns_table(found, marks)]
-    parts += [_first_table(found, marks)] if scored else []
-    parts += [_static_table(readings, marks)] if scored or readings.asked else []
+    parts += [_first_table(found, marks)] if by_reply else []
+    parts += [_static_table(readings, marks)] if by_reply or readings.asked else []
     missing = readings.arms[0].static.reason if readings.arms else None
     without = f"The first replies alone cannot be shown: {missing}."
     return Section(
         name="turns",
-        title="Min harmlessness and turns",
+        title=scored("Min harmlessness and turns"),
         lead=(
-            "A minimum over more replies is lower, whatever the replies are. So each arm’s mean "
-            "stands beside its turns, and beside what it would be at equal turns."
+            "Scores go with the number of replies: a minimum over more of them is lower, whatever "
+            "they are. So each arm’s mean stands beside its turns, and beside what it would be at "
+            "equal turns."
             f" {legend(marks.values())}".rstrip()
         ),
         parts=tuple(parts),
         findings=tuple(_reversed(readings, marks)),
-        notes=() if scored or not missing else (without,),
+        notes=() if by_reply or not missing else (without,),
     )
 
 
@@ -54,11 +55,11 @@ def _turns_table(found: Turns, marks: Marks) -> Table:
     shared = ", ".join(f"{x} or more" if x == found.most else str(x) for x in found.strata)
     return Table(
         name="turns-table",
-        caption="Turns and min harmlessness by arm",
+        caption=scored("Turns and min harmlessness by arm"),
         columns=(
             "Arm",
             "Turns",
-            "Mean min harmlessness",
+            scored("Mean min harmlessness"),
             "At equal turns",
             "Correlation with turns",
         ),
@@ -82,7 +83,7 @@ def _first_table(found: Turns, marks: Marks) -> Table:
     )
     return Table(
         name="first-replies",
-        caption="Mean of the lowest score over the first replies",
+        caption=scored("Mean of the lowest score over the first replies"),
         columns=(
             "Arm",
             *(f"First {k}" if k > 1 else "First reply" for k in range(1, found.most + 1)),
@@ -105,7 +106,7 @@ def _static_table(found: Static, marks: Marks) -> Table:
             "Arm",
             "Static: fixed prompts",
             "Static: reply to the opening",
-            "Live: lowest of the dialogue",
+            scored("Live: lowest of the dialogue"),
             "Live − opening",
         ),
         rows=rows,
@@ -151,7 +152,7 @@ def _reversed(found: Static, marks: Marks) -> Iterator[str]:
         yield (
             f"Static and live attacks disagree at {within or 'one size'}: by "
             f"{_READINGS[r.reading]} {safer} is the safer of {first} and {second} "
-            f"({interval(r.static)}), by the whole dialogue the other ({interval(r.live)})."
+            f"({interval(r.static)}), under live attacks the other ({interval(r.live)})."
         )
 
 
