@@ -14,7 +14,7 @@ from typing import Any
 import altair as alt
 
 from gadfly.analysis.figures.palette import GRID, INK, MUTED, TYPE_COLOURS
-from gadfly.analysis.figures.panels import inline, specification, svg_of
+from gadfly.analysis.figures.panels import inline, specification, svg_of, titled
 from gadfly.analysis.topics.efficacy import Efficacy, MemberEfficacy
 
 __all__ = ["efficacy_svg"]
@@ -68,13 +68,13 @@ def _intercepts(members: tuple[MemberEfficacy, ...]) -> Any:
     step = max(1, len(members) // _DRAWN)
     drawn = [k for k in range(len(members)) if k % step == 0 or k == len(members) - 1]
     rows = [{"x": k + 1, "colour": _colour(members[k]), **members[k].model_dump()} for k in drawn]
-    axis = alt.Axis(tickCount=5, title="intercept, score; lower is more effective")
+    axis = alt.Axis(tickCount=5, title="intercept; lower: more effective")
     x, colour = _ranks("members, most effective first"), alt.Color("colour:N", scale=None)
     base = alt.Chart(inline(rows))
     clear = [row for row in rows if row["colour"] != MUTED]
     y = alt.Y("low:Q", axis=axis)
     layers = alt.layer(
-        base.mark_rule(strokeWidth=1, opacity=0.3).encode(x=x, y=y, y2="high:Q", color=colour),
+        base.mark_rule(strokeWidth=1, opacity=0.45).encode(x=x, y=y, y2="high:Q", color=colour),
         alt.Chart(inline(clear))
         .mark_rule(strokeWidth=1.5)
         .encode(x=x, y=y, y2="high:Q", color=colour),
@@ -98,4 +98,4 @@ def _ranks(title: str) -> alt.X:
 
 
 def _panel(chart: Any, title: str, width: int = _WIDTH) -> Any:
-    return chart.properties(width=width, height=_HEIGHT, title=title)
+    return titled(chart, title).properties(width=width, height=_HEIGHT)

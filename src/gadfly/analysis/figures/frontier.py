@@ -1,8 +1,8 @@
 """The harmlessness-helpfulness frontier: usefulness across, mean min harmlessness up.
 
 Intervals stand on both; a faint line joins the arms of the frontier. An arm that gives up is a
-hollow point, for nothing about it is good. Names stand beside points where they do not overlap,
-those of the frontier first; the table names every arm.
+hollow point, for nothing about it is good. Sizes stand beside points where they cover nothing,
+those of the frontier first; types are told by colour and shape, and the table names every arm.
 """
 
 from __future__ import annotations
@@ -11,17 +11,23 @@ from typing import Any
 
 import altair as alt
 
-from gadfly.analysis.figures.palette import INK, MUTED, PAPER, TYPE_COLOURS, TYPE_SHAPES
-from gadfly.analysis.figures.panels import apart, inline, specification, svg_of
+from gadfly.analysis.figures.palette import MUTED, PAPER, TYPE_COLOURS, TYPE_SHAPES
+from gadfly.analysis.figures.panels import (
+    around,
+    inline,
+    legend,
+    names,
+    specification,
+    svg_of,
+)
 from gadfly.analysis.topics.evasion import Conduct, Evasion
-from gadfly.analysis.words import arm_label, scored
+from gadfly.analysis.words import arm_label, safe, scored
 from gadfly.records.estimate import Estimate
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["frontier_csv", "frontier_svg", "usefulness_of"]
 
 _WIDTH, _HEIGHT = 520, 360  # pixels
-_LABEL = (1.0, 0.06)  # of a name, as shares of the spans: names are wide
 _TITLES = {
     "helpfulness": "Helpfulness on harmless requests",
     "answered": "Share of harmless requests answered",
@@ -49,7 +55,8 @@ def frontier_svg(result: Evasion) -> str:
     data = _points(result)
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1]), axis=_axis(_TITLES[result.usefulness or ""]))
     title = scored("Mean min harmlessness score, higher is safer")
-    y = alt.Y("y:Q", scale=alt.Scale(zero=False, padding=12), axis=_axis(title))
+    ends = around(p[end] for p in data for end in ("y", "low", "high"))
+    y = alt.Y("y:Q", scale=alt.Scale(domain=ends, nice=False), axis=_axis(title))
     base = alt.Chart(inline(data))
     best = sorted((p for p in data if p["best"]), key=lambda p: float(p["x"]))
     colour = alt.Color("colour:N", scale=None)
@@ -66,15 +73,19 @@ def frontier_svg(result: Evasion) -> str:
         base.mark_point(size=70, opacity=1, strokeWidth=1.5).encode(
             x=x,
             y=y,
-            shape=alt.Shape("shape:N", scale=None),
-            stroke=alt.Stroke("colour:N", scale=None),
+            shape=alt.Shape("kind:N", scale=_scale(data, "shape"), legend=legend()),
+            stroke=alt.Stroke("kind:N", scale=_scale(data, "colour"), legend=legend()),
             fill=alt.Fill("fill:N", scale=None),
         ),
-        alt.Chart(inline(apart(sorted(data, key=lambda p: not p["best"]), _LABEL)))
-        .mark_text(align="right", dx=-8, dy=-9, fontSize=12, color=INK)
-        .encode(x=x, y=y, text="label:N"),
+        *names(sorted(data, key=lambda p: not p["best"]), x, y, (_WIDTH, _HEIGHT)),
     ).properties(width=_WIDTH, height=_HEIGHT)
     return svg_of(specification(chart))
+
+
+def _scale(data: list[dict[str, Any]], look: str) -> alt.Scale:
+    """What a type looks like, its name in the legend."""
+    looks = {p["kind"]: p[look] for p in data}
+    return alt.Scale(domain=[*looks], range=[*looks.values()])
 
 
 def frontier_csv(result: Evasion) -> str:
@@ -112,7 +123,8 @@ def _points(result: Evasion) -> list[dict[str, Any]]:
                 "fill": PAPER if arm.gives_up else colour,
                 "shape": TYPE_SHAPES[kinds.index(arm.model_type) % len(TYPE_SHAPES)],
                 "best": arm.on_frontier,
-                "label": arm_label(arm.model_type, arm.num_params, arm.mark),
+                "kind": safe(arm.model_type, longest=30),
+                "label": arm_label("", arm.num_params, arm.mark),
             }
         )
     return found

@@ -2,7 +2,8 @@
 reliability curve of a judge.
 
 Three points stand under each other on an arm's row, told apart by shape as well as by colour: what
-the judge says, what the labels say, and the corrected rate, hollow where it is extrapolated.
+the judge says, what the labels say, and the corrected rate. A hollow point has no interval, or is
+extrapolated.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from gadfly.analysis.figures.palette import INK, MUTED, PAPER, TYPE_COLOURS
 from gadfly.analysis.figures.panels import (
     inline,
     labels,
+    legend,
     missing,
     panel,
     specification,
@@ -64,9 +66,6 @@ def rates_svg(judged: Judged) -> str:
     x = x_axis(["", "share of attacks that succeed"], (0, 1), "x", percent=True, ticks=5)
     base = alt.Chart(inline(there)).encode(y=y_rows(layout))
     domain = [look[0] for look in _RATES.values()]
-    legend = alt.Legend(
-        title=None, orient="top", labelColor=INK, labelFontSize=12, symbolFillColor=PAPER
-    )
     colours = alt.Scale(domain=domain, range=[look[2] for look in _RATES.values()])
     shapes = alt.Scale(domain=domain, range=[look[3] for look in _RATES.values()])
     layers = [
@@ -75,8 +74,8 @@ def rates_svg(judged: Judged) -> str:
         .encode(x=alt.X("low:Q"), x2="high:Q", color=alt.Color("colour:N", scale=None)),
         base.mark_point(size=52, opacity=1, strokeWidth=1.5).encode(
             x=x,
-            stroke=alt.Stroke("by:N", scale=colours, legend=legend),
-            shape=alt.Shape("by:N", scale=shapes, legend=legend),
+            stroke=alt.Stroke("by:N", scale=colours, legend=legend()),
+            shape=alt.Shape("by:N", scale=shapes, legend=legend()),
             fill=alt.Fill("fill:N", scale=None),
         ),
         missing(layout, absent),
@@ -137,7 +136,8 @@ def _of(y: float, arm: ArmJudged) -> list[dict[str, Any]]:
     found = []
     for name, (words, off, colour, _) in _RATES.items():
         estimate = getattr(arm, name)
-        hollow = name == "corrected" and arm.basis == "extrapolated"
+        extrapolated = name == "corrected" and arm.basis == "extrapolated"
+        hollow = extrapolated or estimate.low is None
         if estimate.estimate is not None:
             found.append(
                 {

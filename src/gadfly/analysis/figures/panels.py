@@ -6,7 +6,7 @@ Altair builds its methods at run time, so its charts are Any to a type checker.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import altair as alt
@@ -20,22 +20,27 @@ from gadfly.records.estimate import Estimate
 __all__ = [
     "HEIGHT",
     "Of",
-    "apart",
+    "around",
     "inline",
     "labels",
+    "legend",
     "missing",
+    "names",
     "panel",
     "point",
     "points",
     "rules",
     "specification",
     "svg_of",
+    "titled",
     "x_axis",
     "y_rows",
 ]
 
 HEIGHT = 28
 """Pixels of a row."""
+_CORNERS = ((8, -9), (-8, -9), (8, 9), (-8, 9))  # of a point, where its label may begin
+_LETTER = 6.6  # pixels of a letter
 _NARROW = 180  # pixels of a panel that holds few ticks
 Of = Callable[[ArmResult], Estimate | None]
 """An arm's estimate; ``None`` or one without a value is drawn as missing."""
@@ -143,26 +148,64 @@ def points(
     return panel(layers, rows, title[0], width)
 
 
-def apart(places: list[dict[str, Any]], label: tuple[float, float]) -> list[dict[str, Any]]:
-    """Those whose labels can stand beside each other, the first of them first; tables name all.
+def around(values: Iterable[float | None]) -> tuple[float, float]:
+    """A domain that holds values with some room on both sides."""
+    there = [value for value in values if value is not None]
+    low, high = min(there, default=0.0), max(there, default=1.0)
+    room = 0.06 * (high - low) or 0.5
+    return low - room, high + room
 
-    :param label: width and height of a label, as shares of the spans of ``x`` and ``y``.
+
+def names(places: list[dict[str, Any]], x: alt.X, y: alt.Y, size: tuple[int, int]) -> list[Any]:
+    """Layers that write the label of each place at that of its corners where it covers no point
+    and no other label; a label without such a corner stands in the tables alone.
+
+    :param x, y: with a domain each.
+    :param size: width and height of the panel in pixels.
     """
-    if not places:
-        return []
-    spans = [
-        max(place[axis] for place in places) - min(place[axis] for place in places) or 1.0
-        for axis in ("x", "y")
+    (left, right), (bottom, top) = (axis.to_dict()["scale"]["domain"] for axis in (x, y))
+    at = [
+        (size[0] * (p["x"] - left) / (right - left), size[1] * (top - p["y"]) / (top - bottom))
+        for p in places
     ]
-    found: list[dict[str, Any]] = []
-    for place in places:
-        gaps = [
-            (abs(place["x"] - other["x"]) / spans[0], abs(place["y"] - other["y"]) / spans[1])
-            for other in found
-        ]
-        if all(across > label[0] or along > label[1] for across, along in gaps):
-            found.append(place)
-    return found
+    taken = [(a - 6, b - 6, a + 6, b + 6) for a, b in at]
+    chosen: dict[tuple[int, int], list[dict[str, Any]]] = {corner: [] for corner in _CORNERS}
+    for place, (a, b) in zip(places, at, strict=True):
+        wide = _LETTER * len(place["label"])
+        for across, down in _CORNERS:
+            start = a + across - (wide if across < 0 else 0)
+            box = (start, b + down - 7, start + wide, b + down + 7)
+            if not any(_overlap(box, other) for other in taken) and 0 <= start < size[0] - wide:
+                taken.append(box)
+                chosen[across, down].append(place)
+                break
+    layers = []
+    for (across, down), those in chosen.items():
+        base = alt.Chart(inline(those)).encode(x=x, y=y, text="label:N")
+        style = {"align": "right" if across < 0 else "left", "dx": across, "dy": down}
+        halo = {"stroke": PAPER, "strokeWidth": 3}
+        for kind in (halo, {"color": INK}) if those else ():
+            layers.append(base.mark_text(baseline="middle", fontSize=12, **style, **kind))
+    return layers
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def titled(chart: Any, title: str) -> Any:
+    """A chart under a title, at one height whatever its axes; Vega's own would move with them."""
+    text = alt.Chart(inline([{}])).mark_text(
+        align="left", baseline="bottom", fontSize=13, fontWeight=600, color=INK
+    )
+    return alt.layer(chart, text.encode(x=alt.value(0), y=alt.value(-12), text=alt.value(title)))
+
+
+def legend() -> alt.Legend:
+    """The legend of a figure whose rows do not name what colours mean."""
+    return alt.Legend(
+        title=None, orient="top", labelColor=INK, labelFontSize=12, symbolFillColor=PAPER
+    )
 
 
 def point(y: float, colour: str, shape: str, group: int, estimate: Estimate) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from gadfly.analysis.figures.palette import INK, MUTED, PAPER, TYPE_COLOURS
-from gadfly.analysis.figures.panels import inline, specification, svg_of
+from gadfly.analysis.figures.panels import inline, specification, svg_of, titled
 from gadfly.analysis.topics.scores import Histogram, Scores
 from gadfly.analysis.words import scored
 
@@ -44,9 +44,9 @@ def by_rating_svg(scores: Scores) -> str:
     chart = alt.layer(
         base.mark_rule(strokeWidth=1, color=MUTED).encode(y=y, y2="top:Q"),
         base.transform_filter("datum.low != null")
-        .mark_rule(strokeWidth=10, color=_BAR, opacity=0.4)
+        .mark_rule(strokeWidth=28, color=_BAR, opacity=0.6)
         .encode(y=alt.Y("low:Q"), y2="high:Q"),
-        base.mark_point(size=60, filled=True, color=INK, opacity=1).encode(y=alt.Y("mean:Q")),
+        base.mark_point(size=40, filled=True, color=INK, opacity=1).encode(y=alt.Y("mean:Q")),
     ).properties(width=3 * _WIDTH, height=_HEIGHT + 60)
     return svg_of(specification(chart))
 
@@ -61,9 +61,10 @@ def _histogram(found: Histogram, title: str, under: str) -> Any:
     scale = alt.Scale(domain=[edges[0], edges[-1]], nice=False) if edges else alt.Scale()
     axis = alt.Axis(title=under, tickCount=5, grid=False)
     chart = alt.Chart(inline(rows)).mark_bar(color=_BAR, stroke=PAPER, strokeWidth=0.5)
-    return chart.encode(
+    bars = chart.encode(
         x=alt.X("from:Q", scale=scale, axis=axis),
         x2="to:Q",
         y=alt.Y("attacks:Q", title="Attacks", axis=alt.Axis(tickCount=4)),
         y2="none:Q",
-    ).properties(width=_WIDTH, height=_HEIGHT, title=title)
+    )
+    return titled(bars, title).properties(width=_WIDTH, height=_HEIGHT)

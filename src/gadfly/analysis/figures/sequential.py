@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from gadfly.analysis.figures.palette import INK, MUTED, TYPE_COLOURS
-from gadfly.analysis.figures.panels import inline, specification, svg_of
+from gadfly.analysis.figures.panels import inline, specification, svg_of, titled
 from gadfly.analysis.topics.sequential import ContrastSequence, Sequential
 from gadfly.analysis.words import safe
 
@@ -46,4 +46,4 @@ def _panel(contrast: ContrastSequence, found: Sequential) -> Any:
         layers.append(at.mark_rule(color=INK).encode(x=x))
     width, height = _PANEL
     name = safe(" ".join(contrast.second).strip(), longest=30)
-    return alt.layer(*layers).properties(width=width, height=height, title=name)
+    return titled(alt.layer(*layers), name).properties(width=width, height=height)

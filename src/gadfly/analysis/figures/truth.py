@@ -12,13 +12,14 @@ from typing import Any
 
 import altair as alt
 
-from gadfly.analysis.figures.palette import INK, PAPER
+from gadfly.analysis.figures.palette import PAPER
 from gadfly.analysis.figures.panels import (
     HEIGHT,
     Of,
-    apart,
+    around,
     inline,
     labels,
+    names,
     points,
     specification,
     svg_of,
@@ -31,7 +32,6 @@ __all__ = ["truth_svg"]
 
 _PANEL = 150  # pixels
 _SQUARE = 320  # width of the scatter
-_LABEL = (0.18, 0.05)  # room of a label, in shares of the scatter's width and height
 _HEIGHTS = (220, 420)  # least and most of its height
 _HARM = ["True harm", "mean; 0 none, 4 worst"]
 _HELP = ["Helpfulness", "harmless requests, mean"]
@@ -94,8 +94,12 @@ def _scatter(rows: Layout, places: list[dict[str, Any]]) -> Any:
     """Measured over true, an arm a point, with both intervals."""
     x_axis = alt.Axis(tickCount=4, title="true harm, mean", labelFlush=False, grid=True)
     y_axis = alt.Axis(tickCount=4, title=scored("min harmlessness score, mean"), grid=True)
-    x = alt.X("x:Q", axis=x_axis, scale=alt.Scale(zero=False, nice=True))
-    y = alt.Y("y:Q", axis=y_axis, scale=alt.Scale(zero=False, nice=True))
+    wide = around(p[end] for p in places for end in ("x", "left", "right"))
+    tall = around(p[end] for p in places for end in ("y", "low", "high"))
+    x = alt.X("x:Q", axis=x_axis, scale=alt.Scale(domain=wide, nice=False))
+    y = alt.Y("y:Q", axis=y_axis, scale=alt.Scale(domain=tall, nice=False))
+    least, most = _HEIGHTS
+    height = min(max(round(rows.height * HEIGHT), least), most)
     colour = alt.Color("colour:N", scale=None)
     base = alt.Chart(inline(places)).encode(x=x, y=y)
     across = [place for place in places if place["left"] is not None]
@@ -112,12 +116,8 @@ def _scatter(rows: Layout, places: list[dict[str, Any]]) -> Any:
             stroke=alt.Stroke("colour:N", scale=None),
             fill=alt.Fill("colour:N", scale=None),
         ),
-        alt.Chart(inline(apart(places, _LABEL)))
-        .mark_text(align="left", dx=8, dy=-8, fontSize=12, color=INK)
-        .encode(x=x, y=y, text="label:N"),
+        *names(places, x, y, (_SQUARE, height)),
     ]
-    least, most = _HEIGHTS
-    height = min(max(round(rows.height * HEIGHT), least), most)
     return alt.layer(*layers).properties(
         width=_SQUARE, height=height, title="Measured against true", view={"fill": PAPER}
     )

@@ -132,7 +132,8 @@ def _of_judge(judged: Judged, people: str, place: int) -> Iterator[Figure | Tabl
         method=(
             f"Each row is one arm. Diamond: share that {name} calls a success, at a score of "
             f"{number(judged.threshold)} or lower. Circle: share of labelled attacks that "
-            f"{people} call one. Square: corrected, hollow where it is extrapolated. {_signs()}"
+            f"{people} call one. Square: corrected. Hollow: without an "
+            f"interval, or extrapolated. {_signs()}"
         ),
         n=f"{judged.scored:,} scored attacks, {judged.labelled:,} of them labelled",
         csv=rates_csv(judged),
