@@ -182,8 +182,12 @@ def names(places: list[dict[str, Any]], x: alt.X, y: alt.Y, size: tuple[int, int
     layers = []
     for (across, down), those in chosen.items():
         base = alt.Chart(inline(those)).encode(x=x, y=y, text="label:N")
-        style = {"align": "right" if across < 0 else "left", "dx": across, "dy": down}
-        halo = {"stroke": PAPER, "strokeWidth": 3}
+        style: dict[str, Any] = {
+            "align": "right" if across < 0 else "left",
+            "dx": across,
+            "dy": down,
+        }
+        halo: dict[str, Any] = {"stroke": PAPER, "strokeWidth": 3}
         for kind in (halo, {"color": INK}) if those else ():
             layers.append(base.mark_text(baseline="middle", fontSize=12, **style, **kind))
     return layers
