@@ -163,7 +163,8 @@ def names(places: list[dict[str, Any]], x: alt.X, y: alt.Y, size: tuple[int, int
     :param x, y: with a domain each.
     :param size: width and height of the panel in pixels.
     """
-    (left, right), (bottom, top) = (axis.to_dict()["scale"]["domain"] for axis in (x, y))
+    axes: list[Any] = [axis.to_dict() for axis in (x, y)]
+    (left, right), (bottom, top) = (axis["scale"]["domain"] for axis in axes)
     at = [
         (size[0] * (p["x"] - left) / (right - left), size[1] * (top - p["y"]) / (top - bottom))
         for p in places
@@ -208,7 +209,12 @@ def titled(chart: Any, title: str) -> Any:
 def legend() -> alt.Legend:
     """The legend of a figure whose rows do not name what colours mean."""
     return alt.Legend(
-        title=None, orient="top", labelColor=INK, labelFontSize=12, symbolFillColor=PAPER
+        title=None,
+        orient="top",
+        labelColor=INK,
+        labelFontSize=12,
+        symbolFillColor=PAPER,
+        columnPadding=36,
     )
 
 

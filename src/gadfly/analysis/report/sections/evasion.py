@@ -66,7 +66,7 @@ def _figure(result: Evasion) -> Figure:
         svg=frontier_svg(result),
         finding=" ".join(filter(None, [_best(result), _given_up(result)])),
         method=(
-            "Each point is one arm, with intervals: upwards over members "
+            "Each point is one arm, its size beside it, with intervals: upwards over members "
             f"({_method(result.arms[0].min_harmlessness)}), across over requests. The broken line "
             "joins the arms of the frontier; hollow points give up. "
             f"{MARKS['circular']} circular: the scorer also made this arm; {MARKS['unverified']} "
