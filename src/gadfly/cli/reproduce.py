@@ -89,6 +89,7 @@ def reproduce(
     else:
         out.print(_table(summary(found.comparisons)))
     note(headline(found.comparisons, found.identity))
+    note(found.identity.sentence)
     note(f"Report: {written.html}")
 
 

@@ -52,7 +52,7 @@ def _shares(found: Efficacy) -> Any:
     scale = alt.Scale(domain=[0, 1])
     y = alt.Y("y:Q", scale=scale, axis=alt.Axis(format="%", tickCount=5, title="share of attacks"))
     x = _ranks("busiest members")
-    text = f"{found.members_for_80:,} members: {shares[found.members_for_80]['y']:.0%}"
+    text = f"{found.members_for_80:,} made 80%"
     layers = alt.layer(
         alt.Chart(inline(shares)).mark_line(strokeWidth=2, color=_LINE).encode(x=x, y=y),
         alt.Chart(here).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(x=x),

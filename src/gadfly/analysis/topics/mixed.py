@@ -66,7 +66,7 @@ Count = Annotated[int, Field(ge=0)]
 OUTCOMES: tuple[Outcome, ...] = ("rating", "min_harmlessness")
 """Self-rated success, 0-4, and the min harmlessness score."""
 COVARIATES = ("task_description_harmlessness", "is_mturk")
-"""Covariates of the paper; ``is_mturk`` is 1 for members of Mturk, 0 for Upwork."""
+"""Covariates of the paper; ``is_mturk`` is 1 for members of MTurk, 0 for Upwork."""
 _VERSIONS: tuple[Version, ...] = ("arms", "covariates", "other metric")
 _OF_ARMS = ("size", "type", "interaction")
 REGIME = Regime("approximate", members=10, assumes="the model holds")

@@ -35,7 +35,7 @@ def section(results: Results) -> Section:
             "Faint lines join the sizes of one type. Right: Gaussian kernel densities of equal "
             f"area, cut at the lowest and highest score. {_weighted(results)}{signs(results)}"
         ),
-        n=f"{_range(arms, 'rating')} rated and {_range(arms, 'min_harmlessness')} scored by arm",
+        n=_numbers(arms),
         csv=figure1_csv(results),
     )
     doubts = tables.doubts_table(results)
@@ -71,6 +71,13 @@ def signs(results: Results) -> str:
     marks = {arm.lineage_mark for arm in results.arms}
     none = "No sign: scorer and arm share no data." if "independent" in marks else ""
     return f"{legend(marks)} {none}".strip()
+
+
+def _numbers(arms: tuple[ArmResult, ...]) -> str:
+    """How many attacks stand behind both means."""
+    rated, scored_ = _range(arms, "rating"), _range(arms, "min_harmlessness")
+    both = f"{rated} attacks are rated"
+    return f"By arm {both} and {'as many' if rated == scored_ else scored_} scored"
 
 
 def _range(arms: tuple[ArmResult, ...], statistic: str) -> str:

@@ -19,7 +19,10 @@ def section(comparisons: Sequence[Comparison], identity: Identity) -> Section:
     return Section(
         name="comparison",
         title="The paper beside this file",
-        lead=identity.sentence,
+        lead=(
+            f"{'' if identity.no_verdict else f'{identity.sentence} '}Every published number, this "
+            "file’s, and how far they may lie apart."
+        ),
         parts=(summary(comparisons), _every(comparisons)),
         findings=(headline(comparisons, identity),),
         notes=(
@@ -33,9 +36,7 @@ def section(comparisons: Sequence[Comparison], identity: Identity) -> Section:
 def headline(comparisons: Sequence[Comparison], identity: Identity) -> str:
     """The verdict in a sentence."""
     if identity.no_verdict:
-        return (
-            f"The paper beside this file – {identity.no_verdict}: no verdict. {identity.sentence}"
-        )
+        return f"The paper beside this file – {identity.no_verdict}: no verdict."
     judged = [c for c in comparisons if c.verdict in ("reproduced", "differs")]
     wrong = sum(c.verdict == "differs" for c in judged)
     rest = len(comparisons) - len(judged)

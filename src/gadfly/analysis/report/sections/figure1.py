@@ -73,7 +73,7 @@ def _table(
     return Table(
         name=f"figure1-{name.replace('_', '-')}",
         caption=f"{caption}: published, and here",
-        columns=("Arm", "Published", "By attack, as published", "By member", "Times as wide"),
+        columns=("Arm", "Published", "Here, by attack", "Here, by member", "Times as wide"),
         rows=tuple(rows),
         finding=finding,
         method=f"Published: 39,877 attacks, from the figure’s geometry. Here: {methods}.",

@@ -17,7 +17,7 @@ _NAMES = {
     "rating": "self-rated success",
     "min_harmlessness": "min harmlessness",
     "task_description_harmlessness": "harmlessness of the task description",
-    "is_mturk": "member of Mturk",
+    "is_mturk": "member from MTurk",
     "intercept": "constant",
 }
 _HEADS = {"arms": "Arms alone", "covariates": "With covariates", "other metric": "And other metric"}

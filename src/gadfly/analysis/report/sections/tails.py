@@ -64,7 +64,7 @@ def _parts(found: Tails, sentences: tuple[str, ...], marks: Marks) -> Iterator[F
             svg=svg,
             finding=said,
             method=f"{method} Filled: the interval lies on one side of 0.",
-            n="each difference has its own n in the data",
+            n="Each difference has its own n in the data",
             csv=_csv(found),
         )
     rows = tuple(
