@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gadfly.run.report import read
+from gadfly.store.audit import Audit
 from gadfly.store.sealing import new_key
+from gadfly.store.store import Store
 from tests.command import gadfly
 from tests.web.journeys import act, begin, dialogue, to_the_brief, turn
 from tests.web.site import serve, write_study
@@ -39,6 +43,10 @@ def test_what_people_did_is_analysed_with_what_they_took_back_named(
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "report" / "report.html").exists()
     assert "1 attacks were withdrawn" in " ".join(done.stderr.split())
+    with closing(Store(f"sqlite:///{path.with_suffix('.db')}")) as store:
+        last = Audit(store.database).entries(1)[0]
+    assert (last.who, last.what, last.object) == ("operator", "analysed", "attacks")
+    assert json.loads(last.detail) == {"records": 3}  # what was taken back is not read
     frame = read(path, keys=[key]).frame
     assert frame.height == 3
     assert sorted(frame["rating"].to_list()) == [0, 4, 4]

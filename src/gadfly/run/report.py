@@ -1,8 +1,9 @@
 """From a study or a file to its report: what ``gadfly analyze`` calls.
 
 A study is scored first where scores are missing. A file is analysed as it is: its scores came with
-it. What a reader must know beyond the numbers (simulated members, scripted assistants, dialogues
-that still last, records that were skipped) goes into the report as notes.
+it. To analyse a study opens the texts in it, which its audit notes. What a reader must know beyond
+the numbers (simulated members, scripted assistants, dialogues that still last, records that were
+skipped) goes into the report as notes.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from gadfly.run.notes import study_notes
 from gadfly.run.scoring import score_study
 from gadfly.run.surveys import study_surveys
 from gadfly.run.truth import read_harms, read_truth, sight_of, static_scores
+from gadfly.store.audit import Audit
 from gadfly.store.feelings import Feelings
 from gadfly.store.people import People
 from gadfly.store.reviews import Reviews
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Analysable", "analysable_attacks", "descriptions", "read"]
 
+_READER = "operator"  # whoever holds the server, as in the audit of other commands
 Progress = Callable[[int, int], None]
 
 
@@ -203,6 +206,7 @@ def _study(
         study = open_study(file, store, create=False)
         score_study(study, scorer, progress=progress)
         attacks = list(gather(study, scorer=scorer).values())
+        Audit(store.database).add(study.id, _READER, "analysed", "attacks", records=len(attacks))
         prompts = static_scores(study, scorer, progress=progress)
         return analysable_attacks(study, scorer, attacks, static=prompts)
 
