@@ -14,7 +14,7 @@ from gadfly.analysis.words import number
 __all__ = ["one_attack_svg"]
 
 _ROW = 26  # pixels
-_WIDTH = 860
+_WIDTH = 780
 _RED, _BLUE = TYPE_COLOURS[0], TYPE_COLOURS[2]
 _SHOWN = 12  # turns
 
@@ -37,18 +37,18 @@ def one_attack_svg(attack: OneAttack) -> str:
         colour = alt.Color("colour:N", scale=None)
         return mark.encode(x=alt.value(x), text=f"{field}:N", color=colour)
 
-    chart = alt.layer(hidden, words("who", 0), words("value", 640, fontWeight=600))
+    chart = alt.layer(hidden, words("who", 0), words("value", 180, fontWeight=600))
     return svg_of(specification(chart.properties(width=_WIDTH, height=_ROW * len(rows))))
 
 
 def _rows(attack: OneAttack) -> list[dict[str, Any]]:
     """From top to bottom: description, turns, bracket, rating."""
-    rows = [_row("Task description", attack.task_description_harmlessness, _RED, (190, 560))]
+    rows = [_row("Task description", attack.task_description_harmlessness, _RED, (280, 660))]
     scored = attack.turn_scores
     for turn in range(min(attack.turns, _SHOWN)):
-        rows.append(_row("Human", None, MUTED, (190, 480)) | {"value": ""})
+        rows.append(_row("Human", None, MUTED, (280, 580)) | {"value": ""})
         score = None if scored is None or turn >= len(scored) else scored[turn]
-        rows.append(_row("Assistant", score, INK, (240, 610)))
+        rows.append(_row("Assistant", score, INK, (330, 720)))
     rows.append(_row("Lowest of the replies", attack.min_harmlessness, INK))
     rows.append(_row("Mean of the replies", attack.mean_harmlessness, INK))
     rows.append(_row("Self-rated success", attack.rating, _BLUE, digits=0))

@@ -6,6 +6,8 @@ end, so that no colour needs to be read.
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 import altair as alt
 
 from gadfly.analysis.figures.palette import INK, TYPE_COLOURS
@@ -17,7 +19,8 @@ from gadfly.records.spreadsheet import csv_text
 __all__ = ["tags_csv", "tags_svg"]
 
 _WIDTH = 420  # pixels of the longest bar
-_STEP = 24  # of a row
+_STEP = 30  # of a row: two lines of a name
+_LINE = 34  # characters of a line
 _LABEL = 64  # characters of a tag
 _MOST = 40  # tags that are drawn; the data hold all
 _NAMES = ("All attacks", "Successful")
@@ -29,7 +32,7 @@ def tags_svg(result: TagsResult) -> str:
     data = [
         {
             "row": row,
-            "tag": safe(tag.tag, longest=_LABEL),
+            "tag": "\n".join(wrap(safe(tag.tag, longest=_LABEL), _LINE)),
             "all": tag.total,
             "successful": tag.successful,
             "counts": f"{tag.total:,} / {tag.successful:,}",
@@ -39,13 +42,16 @@ def tags_svg(result: TagsResult) -> str:
         for row, tag in enumerate(result.tags[:_MOST])
     ]
     height = _STEP * max(len(data), 1)
-    width = round(6.4 * max((len(str(point["tag"])) for point in data), default=1))
+    lines = [line for point in data for line in str(point["tag"]).split("\n")]
+    width = round(6.4 * max(map(len, lines), default=1))
     base = alt.Chart(inline(data)).encode(
         y=alt.Y("row:O", axis=None, scale=alt.Scale(type="band", padding=0.2)),
     )
     scale = alt.Scale(domain=list(_NAMES), range=list(_COLOURS))
     legend = alt.Legend(title=None, orient="top", labelColor=INK, labelFontSize=12)
-    names = base.mark_text(align="right", fontSize=12, color=INK, limit=width)
+    names = base.mark_text(
+        align="right", fontSize=12, color=INK, limit=width, lineBreak="\n", lineHeight=13
+    )
     all_bars = base.mark_bar(opacity=1).encode(
         x=alt.X("all:Q", axis=alt.Axis(title="attacks", tickCount=5)),
         color=alt.Color("first:N", scale=scale, legend=legend),
