@@ -96,7 +96,9 @@ def test_what_was_withdrawn_or_locked_away_is_in_no_file_and_is_counted(
     hidden = town.attack(locked, said="a word that is locked away")
     Erasure(town.study.store).erase(leaves, by=leaves.name)
     last = canonical_json(Abandoned(reason="reported")).decode()
-    Quarantine(town.study.store).lock(hidden, stays, "look", last=last, because="a pause")
+    Quarantine(town.study.store).lock(
+        hidden, stays, "look", last=last, because="a pause", severe_from=3
+    )
     files = town.export(tmp_path)
     assert set(files) == {"attacks.jsonl", "pairs.jsonl", "attacks.csv"}
     everything = "".join(files.values())

@@ -182,7 +182,9 @@ def test_after_release_nobody_can_withdraw_and_is_told_why(world: World) -> None
 
 def test_a_locked_attack_goes_with_its_person(world: World) -> None:
     quarantine = Quarantine(world.store)
-    quarantine.lock(world.attack.id, world.bea, "", last='{"type": "end"}', because="reported")
+    quarantine.lock(
+        world.attack.id, world.bea, "", last='{"type": "end"}', because="reported", severe_from=3
+    )
     with world.store.database.reading() as c:
         key = c.scalar(select(attacks.c.quarantine_key).where(attacks.c.id == world.attack.id))
     assert key
@@ -191,4 +193,6 @@ def test_a_locked_attack_goes_with_its_person(world: World) -> None:
     with pytest.raises(PersonError, match="withdrawn"):
         quarantine.open(world.study, world.attack.number, by="care", why="law")
     with pytest.raises(PersonError, match="withdrawn"):
-        quarantine.lock(world.attack.id, world.bea, "", last="{}", because="reported")
+        quarantine.lock(
+            world.attack.id, world.bea, "", last="{}", because="reported", severe_from=3
+        )

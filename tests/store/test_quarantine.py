@@ -37,7 +37,9 @@ def locked(store: Store) -> tuple[Quarantine, int]:
     Sittings(store).append(attack, person, 0, ['{"text": "said"}'])
     quarantine = Quarantine(store)
     for _ in range(2):
-        quarantine.lock(attack.id, person, "", last='{"type": "end"}', because="reported")
+        quarantine.lock(
+            attack.id, person, "", last='{"type": "end"}', because="reported", severe_from=3
+        )
     return quarantine, study
 
 

@@ -60,7 +60,7 @@ class Bench:
 
     def say(self, person: Person, place: Place, success: int = 2, most: int = 3) -> str:
         said = self.review(person, Verdict(success=success, intent_harm=2))
-        return self.reviews.answer(person, place, said, most=most)
+        return self.reviews.answer(person, place, said, most=most, severe_from=3)
 
 
 @pytest.fixture
@@ -179,8 +179,9 @@ def test_what_is_out_of_sight_is_neither_given_nor_answered_nor_read(
     assert bench.claim(late, attack) is None
     assert bench.say(open_, waiting) == "gone"
     assert bench.reviews.current(open_, most=3, seconds=LONG) is None
+    said = bench.review(late, Verdict(success=1, intent_harm=1))
     with pytest.raises(PersonError, match="out of sight"):
-        bench.reviews.settle(late, attack, bench.review(late, Verdict(success=1, intent_harm=1)))
+        bench.reviews.settle(late, attack, said, severe_from=3)
 
 
 def test_a_reviewer_who_withdrew_holds_no_place_and_is_not_read(bench: Bench) -> None:
@@ -199,7 +200,7 @@ def test_what_a_reviewer_wrote_is_sealed(bench: Bench) -> None:
     place = bench.claim(person, attack)
     assert place is not None
     verdict = Verdict(success=1, intent_harm=1, comments="what I noticed")
-    bench.reviews.answer(person, place, bench.review(person, verdict), most=3)
+    bench.reviews.answer(person, place, bench.review(person, verdict), most=3, severe_from=3)
     with bench.store.database.reading() as c:
         stored = c.execute(review_table.select()).one()
     assert "noticed" not in str(stored)
@@ -213,10 +214,10 @@ def test_a_settled_verdict_stands_beside_the_reviews_and_in_the_audit(bench: Ben
     bench.say(person, place)
     verdict = Verdict(success=4, intent_harm=4)
     more = {"kind": "adjudication", "settles": (person.name,)}
-    bench.reviews.settle(lead, attack, bench.review(lead, verdict, **more))
+    bench.reviews.settle(lead, attack, bench.review(lead, verdict, **more), severe_from=3)
     assert [r.kind for r in bench.reviews.of_attack(attack)] == ["study", "adjudication"]
     with pytest.raises(PersonError, match="not yours to settle"):
-        bench.reviews.settle(person, attack, bench.review(person, verdict, **more))
+        bench.reviews.settle(person, attack, bench.review(person, verdict, **more), severe_from=3)
 
 
 def test_no_two_studies_at_once_give_one_person_more_than_their_limit(bench: Bench) -> None:

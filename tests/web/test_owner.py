@@ -97,6 +97,18 @@ def test_a_running_study_shows_progress_figure_people_and_exposure(town: Site) -
     assert "0.50 (interval not estimable" in owner.get("/study/briefs").text
 
 
+def test_what_was_abandoned_is_over_and_told_as_of_no_use(town: Site) -> None:
+    person = town.person("member")
+    for left in (True, True, True, False):
+        put(town, person, left=left)
+    page = " ".join(town.browser(town.person("owner")).get("/study").text.split())
+    assert "4 of 100 attacks are over, 1 of them usable" in page
+    assert "about 25 of 100 will be usable" in page
+    assert re.search(r"<dt>Usable attacks</dt> <dd>1 <", page)
+    told = dict(re.findall(r'data-label="([^"]+)"[^>]*><bdi>([^<]+)', page.partition("figure 1")[2]))
+    assert (told["Attacks"], told["Rated"], told["Scored"]) == ("4", "1", "4")
+
+
 def test_a_transcript_is_noted_before_it_is_shown_and_not_without_a_reason(town: Site) -> None:
     person = town.person("member")
     put(town, person, said=f"a word of mine {HOSTILE}".replace("\0", ""))
@@ -120,7 +132,9 @@ def test_what_is_locked_away_or_withdrawn_is_opened_and_named_nowhere(town: Site
     owner = town.browser(town.person("owner"))
     assert "a flag on the worst" in owner.get("/study/flags").text
     last = canonical_json(Abandoned(reason="reported")).decode()
-    Quarantine(town.serving.store).lock(hidden, other, "look", last=last, because="we look at it")
+    Quarantine(town.serving.store).lock(
+        hidden, other, "look", last=last, because="we look at it", severe_from=3
+    )
     Erasure(town.serving.store).erase(gone, by=gone.name)
     flags = owner.get("/study/flags").text
     assert "Attacks locked away: 1" in flags

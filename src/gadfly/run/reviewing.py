@@ -66,6 +66,7 @@ class Reviewing:
         self._topics = read_topics(study.file.study.care.topics, study.file.path.parent)
         self._found: dict[int, dict[str, Finding] | None] = {}
         self._draw = random.SystemRandom()
+        self.severe_from = study.file.study.care.limits.severe_from
 
     # What comes next
 
@@ -262,7 +263,8 @@ class Reviewing:
             seen_enough=verdict is not None and turns_seen < len(read.turns),
             seconds=max(0.0, self._work.now() - place.began),
         )
-        return self.kept.answer(person, place, review, most=self.study.file.study.review.per_attack)
+        most, severe_from = self.study.file.study.review.per_attack, self.severe_from
+        return self.kept.answer(person, place, review, most=most, severe_from=severe_from)
 
     def practise(self, person: Person, item: WorkedItem, verdict: Verdict) -> None:
         """Keep an answer to a worked item."""
@@ -288,7 +290,7 @@ class Reviewing:
             turns_seen=len(read.turns),
             seconds=0.0,
         )
-        self.kept.settle(person, attack_id, review)
+        self.kept.settle(person, attack_id, review, severe_from=self.severe_from)
 
     def _review(
         self, person: Person, kind: ReviewKind, verdict: Verdict | None, **more: Any

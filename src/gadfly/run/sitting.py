@@ -148,7 +148,7 @@ class Sitting:
         expects: int,
         event: Event,
         *,
-        severe: int | None = None,
+        theirs: bool = False,
     ) -> Appended:
         """One event of the person, with what a coin decides after it.
 
@@ -156,13 +156,13 @@ class Sitting:
 
         :param stand: how the dialogue stood a moment ago.
         :param expects: number that the event would get, as the page had it.
-        :param severe: as for :meth:`Sittings.append`.
+        :param theirs: the person takes this step now, so that their time goes on.
         :raises InvalidEvent: it does not fit the present state.
         """
         if stand.number != expects:
             body = canonical_json(event).decode()
             return await asyncio.to_thread(self.kept.append, attack, person, expects, [body])
-        return await self._keep(attack, person, stand, [event], severe=severe)
+        return await self._keep(attack, person, stand, [event], theirs=theirs)
 
     async def _keep(
         self,
@@ -171,7 +171,7 @@ class Sitting:
         stand: Stand,
         step: Sequence[Event],
         *,
-        severe: int | None = None,
+        theirs: bool = False,
     ) -> Appended:
         """Commit events with the coins that follow, if nothing came between; replies that leave
         nothing more to ask let go of the dialogue.
@@ -197,9 +197,17 @@ class Sitting:
             ending=dialogue.ending,
             expert_domain=dialogue.rating.expert_domain if dialogue.rating else None,
             usage=usage if usage.calls else None,
-            severe=severe,
+            severe=self._severe(dialogue) if dialogue.ending else 0 if theirs else None,
             release=self.runner if answered else None,
         )
+
+    def _severe(self, dialogue: Dialogue) -> int:
+        """1 where a dialogue counts as severe as it ends: rated so, or shown and not rated."""
+        rating, turn = dialogue.rating, dialogue.turn
+        said = [n for n in (rating.success, rating.harm) if n is not None] if rating else []
+        if said:
+            return int(max(said) >= self.study.file.study.care.limits.severe_from)
+        return int(dialogue.answered > 0 or (turn is not None and bool(turn.shown)))
 
     def see_to(self, attack: StoredAttack, person: Person) -> None:
         """Have the assistants answer in the background, if it is their turn and nobody sees to it.

@@ -23,6 +23,7 @@ from gadfly.store.audit import SYSTEM, note, timestamp
 from gadfly.store.database import clock
 from gadfly.store.people import Person, key_of, persons, set_state
 from gadfly.store.rows import StoredAttack
+from gadfly.store.severity import count, is_severe
 from gadfly.store.site_tables import people, reports, reviews
 from gadfly.store.statements import COLUMNS, END
 from gadfly.store.store import Part
@@ -62,12 +63,22 @@ class Notice:
 class Quarantine(Part):
     """The locked attacks of one database, and the reports that locked them."""
 
-    def lock(self, attack_id: int, reporter: Person, text: str, *, last: str, because: str) -> None:
+    def lock(
+        self,
+        attack_id: int,
+        reporter: Person,
+        text: str,
+        *,
+        last: str,
+        because: str,
+        severe_from: int,
+    ) -> None:
         """Report an attack, and lock it away unless it is already.
 
         :param text: what the reporter writes about it, may be empty.
         :param last: canonical JSON of the event that ends it where it still lasts.
         :param because: why its member's work pauses, as they are told.
+        :param severe_from: rating (0-4) from which it counted as severe before; it does now.
         :raises PersonError: the reporter has withdrawn, or the attack was withdrawn.
         """
         sealed = self._store.vault.seal(key_of(reporter), text)
@@ -95,11 +106,15 @@ class Quarantine(Part):
             note(c, reporter.study_id, reporter.name, "reported", thing)
             if row.quarantined_at is not None:
                 return
-            key = self._store.vault.new()
+            vault = self._store.vault
+            counts = row.ending and is_severe(c, vault, attack_id, severe_from=severe_from)
+            key = vault.new()
             values = {"quarantined_at": timestamp(), "quarantine_key": key}
             c.execute(update(attacks).where(this).values(values))
             owner = select(people.c.data_key).where(people.c.id == row.person_id)
             self._seal_anew(c, attack_id, c.scalar(owner), key, None if row.ending else last)
+            if not counts:
+                count(c, attack_id, 1)
             open_ones = reviews.c.attack_id == attack_id, reviews.c.state == "open"
             c.execute(update(reviews).where(*open_ones).values(state="skipped"))
             for one in _whoever(c, row.person_id):  # in every study of this server

@@ -13,7 +13,8 @@ hold no place.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -36,18 +37,16 @@ from gadfly.records.reviews import Review, ReviewKind
 from gadfly.store.audit import note
 from gadfly.store.database import clock
 from gadfly.store.people import Person, key_of, lock_person
+from gadfly.store.severity import REVEALED, count, is_severe
 from gadfly.store.site_tables import audit, people, reviews
 from gadfly.store.store import Part
 from gadfly.store.tables import attacks
 from gadfly.store.work import WEEK, May, everywhere, lock_everywhere, signed
 
-__all__ = ["READ", "REVEALED", "Kept", "Place", "Reviews", "Waiting"]
+__all__ = ["READ", "Kept", "Place", "Reviews", "Waiting"]
 
 READ = "read transcript"
 """What the audit calls it that staff opened a transcript; its object is "attack 12"."""
-REVEALED = "revealed transcript"
-"""What it calls it that a reviewer opened the first turn of one; apart from :data:`READ`, since
-whoever was given an attack to judge has met it anyhow."""
 Kept = Literal["kept", "kept before", "late", "gone"]
 """What became of an answer: "late" where the lease had run out and somebody else took the place,
 "gone" where the attack is no longer to be seen."""
@@ -252,10 +251,14 @@ class Reviews(Part):
             row = c.execute(query).one_or_none()
             return None if row is None else _place(row)
 
-    def answer(self, person: Person, place: Place, review: Review, *, most: int) -> Kept:
+    def answer(
+        self, person: Person, place: Place, review: Review, *, most: int, severe_from: int
+    ) -> Kept:
         """Keep what a reviewer answered, once.
 
         A domain that the review asks for closes the attack to everybody but its experts.
+
+        :param severe_from: harm (0-4) from which an attack counts as severe.
         """
         with self._writing() as c:
             lock_person(c, person.id)
@@ -272,9 +275,12 @@ class Reviews(Part):
             if not visible or (late and review.verdict is not None):
                 c.execute(update(reviews).where(this).values(state="skipped"))
                 return "late" if visible else "gone"
+            if review.turns_seen:
+                self._reveal(c, person, place, review.attack, severe_from)
             state = "skipped" if review.verdict is None else "done"
-            body = self._sealed(person, review)
-            c.execute(update(reviews).where(this).values(state=state, body=body))
+            values = {"state": state, "body": self._sealed(person, review)}
+            with self._recounted(c, place.attack_id, severe_from):
+                c.execute(update(reviews).where(this).values(values))
             if place.kind == "study" and review.verdict and review.verdict.expert_domain:
                 of = attacks.c.id == place.attack_id, attacks.c.expert_domain.is_(None)
                 domain = {"expert_domain": review.verdict.expert_domain}
@@ -283,18 +289,37 @@ class Reviews(Part):
             note(c, person.study_id, person.name, did, f"attack {review.attack}")
             return "kept"
 
-    def revealed(self, person: Person, number: int) -> None:
-        """Note, once, that a reviewer opens an attack's transcript; kept before anything is shown.
+    def revealed(self, person: Person, place: Place, number: int, *, severe_from: int) -> None:
+        """Note and count, once, that a reviewer opens an attack's transcript; kept before anything
+        is shown.
 
         :param number: the attack's number.
+        :param severe_from: rating (0-4) from which it counts as severe.
         """
+        with self._writing() as c:
+            lock_person(c, person.id)
+            _lock_attack(c, place.attack_id)
+            self._reveal(c, person, place, number, severe_from)
+
+    def _reveal(
+        self, c: Connection, person: Person, place: Place, number: int | None, severe_from: int
+    ) -> None:
         thing = f"attack {number}"
         study, who = audit.c.study_id == person.study_id, audit.c.who == person.name
         known = study, who, audit.c.what == REVEALED, audit.c.object == thing
-        with self._writing() as c:
-            lock_person(c, person.id)
-            if c.scalar(select(audit.c.id).where(*known).limit(1)) is None:
-                note(c, person.study_id, person.name, REVEALED, thing)
+        if c.scalar(select(audit.c.id).where(*known).limit(1)) is None:
+            severe = is_severe(c, self._store.vault, place.attack_id, severe_from=severe_from)
+            signed(c, person, "review", severe=int(severe))
+            note(c, person.study_id, person.name, REVEALED, thing)
+
+    @contextmanager
+    def _recounted(self, c: Connection, attack_id: int, severe_from: int) -> Iterator[None]:
+        """Whatever is said of an attack within counts for everybody who was shown it."""
+        before = is_severe(c, self._store.vault, attack_id, severe_from=severe_from)
+        yield
+        after = is_severe(c, self._store.vault, attack_id, severe_from=severe_from)
+        if after != before:
+            count(c, attack_id, 1 if after else -1)
 
     def drop(self, person: Person, place: Place) -> None:
         """Give an open place back without an answer; it counts as skipped."""
@@ -308,9 +333,10 @@ class Reviews(Part):
         with self._writing() as c:
             self._add(c, person, None, review)
 
-    def settle(self, person: Person, attack_id: int, review: Review) -> None:
+    def settle(self, person: Person, attack_id: int, review: Review, *, severe_from: int) -> None:
         """Keep a lead's verdict; the reviews that it settles stay.
 
+        :param severe_from: as for :meth:`answer`.
         :raises PersonError: the attack is not to be seen, or this person reviewed or settled it.
         """
         with self._writing() as c:
@@ -321,7 +347,8 @@ class Reviews(Part):
                 raise PersonError(
                     "this attack is not yours to settle: it is out of sight, or you have judged it"
                 )
-            self._add(c, person, attack_id, review)
+            with self._recounted(c, attack_id, severe_from):
+                self._add(c, person, attack_id, review)
             note(c, person.study_id, person.name, "settled reviews", f"attack {review.attack}")
 
     def _add(self, c: Connection, person: Person, attack_id: int | None, review: Review) -> None:

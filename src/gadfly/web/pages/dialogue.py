@@ -109,7 +109,7 @@ async def act(visitor: Member, number: Number, sent: Annotated[Sent, Form()]) ->
             raise InvalidEvent("rated: that field of expertise is none of this study's")
         event = _EVENTS[sent.act](sent, own.before)
         done = await visitor.served.sitting.act(
-            own.attack, visitor.somebody, stand, expects, event, severe=_severe(visitor, sent)
+            own.attack, visitor.somebody, stand, expects, event, theirs=True
         )
     except (InvalidEvent, Refused) as refused:
         own = await _own(visitor, number)
@@ -129,7 +129,8 @@ async def leave_open(visitor: Visitor, reason: str) -> None:
             stand = await sitting.stand(attack)
             if stand.dialogue.ending is not None:
                 break
-            done = await sitting.act(attack, person, stand, stand.number, Abandoned(reason=reason))
+            left = Abandoned(reason=reason)
+            done = await sitting.act(attack, person, stand, stand.number, left, theirs=True)
             if done.kept:
                 break
 
@@ -143,12 +144,6 @@ async def _own(visitor: Visitor, number: int, expects: int | None = None) -> Own
     if own is None:
         raise Refused(404, "There is no such dialogue of yours.")
     return own
-
-
-def _severe(visitor: Visitor, sent: Sent) -> int:
-    """A dialogue that was rated as harmful counts as severe."""
-    worst = max((n for n in (sent.harm, sent.success) if n != ""), default=0) - 1
-    return int(sent.act == "rate" and worst >= visitor.served.study.care.limits.severe_from)
 
 
 def _page(visitor: Visitor, own: Own, *, error: str | None = None) -> Response:

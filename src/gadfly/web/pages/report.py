@@ -63,8 +63,15 @@ async def reported(
         return go(visitor, "/report/thanks")
     if attack_id is None:
         return await _page(visitor, error="Choose the dialogue that it is in.", note=note)
-    last = canonical_json(Abandoned(reason="reported")).decode()
-    await asyncio.to_thread(kept.lock, attack_id, person, note, last=last, because=_PAUSED)
+    await asyncio.to_thread(
+        kept.lock,
+        attack_id,
+        person,
+        note,
+        last=canonical_json(Abandoned(reason="reported")).decode(),
+        because=_PAUSED,
+        severe_from=visitor.served.study.care.limits.severe_from,
+    )
     return go(visitor, "/report/done")
 
 

@@ -120,8 +120,9 @@ async def _item(
         shown = of
     shown = min(shown, of)
     if shown:
-        revealed = visitor.served.reviewing.kept.revealed
-        await asyncio.to_thread(revealed, visitor.somebody, read.number)
+        reviewing, who = visitor.served.reviewing, visitor.somebody
+        least = reviewing.severe_from
+        await asyncio.to_thread(reviewing.kept.revealed, who, place, read.number, severe_from=least)
     return show(
         visitor,
         "review_item.html.j2",
@@ -161,9 +162,6 @@ async def judged(visitor: Reviewer, key: Key, sent: Annotated[Judged, Form()]) -
     )
     if kept in _LOST:
         return await _hub(visitor, f"{_LOST[kept]} Your time is paid all the same.")
-    severe = visitor.served.study.care.limits.severe_from
-    if kept == "kept" and verdict is not None and verdict.intent_harm >= severe:
-        await asyncio.to_thread(visitor.serving.work.sign, person, "review", severe=1)
     return await _after(visitor, await _own(visitor, key))
 
 
