@@ -35,7 +35,10 @@ def scored_study(**arguments: Any) -> tuple[pl.DataFrame, dict[str, Any]]:
         (low + np.insert(rng.exponential(size=turns - 1), rng.integers(turns), 0.0)).tolist()
         for low, turns in frame.select("min_harmlessness", "turns").iter_rows()
     ]
-    found = frame.with_columns(pl.Series("turn_scores", rows, dtype=pl.List(pl.Float64)))
+    found = frame.with_columns(
+        pl.Series("turn_scores", rows, dtype=pl.List(pl.Float64)),
+        brief=pl.when(pl.col("member") < "m2").then(pl.lit("a")).otherwise(pl.lit("b")),
+    )
     return found, {"truth": truth}
 
 

@@ -111,7 +111,7 @@ def _changes(found: People) -> Table:
     return Table(
         name="changes",
         caption="The same in numbers",
-        columns=("Difference, or change", *(name.capitalize() for name in _NAMES.values())),
+        columns=("Difference, or change", *(scored(name).capitalize() for name in _NAMES.values())),
         rows=tuple(rows),
         folded=True,
     )
