@@ -42,11 +42,46 @@ def test_a_page_at_work_beats_and_a_rest_does_not(site: Site) -> None:
     browser = site.browser(person)
     to_the_brief(browser)
     kept = site.serving.work
-    for place in ("/break", "/help", "/letters"):
+    for place in ("/break", "/help"):
         assert BEAT.search(seen(browser, place)) is None
         assert kept.of(person) == []
     assert BEAT.search(seen(browser, "/task")) is not None
     assert len(kept.of(person)) == 1
+
+
+def test_letters_are_paid_in_a_pause_too_and_make_none_longer(site: Site) -> None:
+    person = site.person()
+    browser = site.browser(person)
+    to_the_brief(browser)
+    worked(site, person, since=52, until=1)
+    pause = browser.get("/task").text
+    assert "without a break" in pause
+    assert "You can go on in 9 minutes" in pause
+    for _ in range(2):
+        seen(browser, "/letters")
+    work, letters = site.serving.work.of(person)
+    assert (letters.activity, letters.began) == ("other", work.ended)
+    assert letters.ended - letters.began >= 60
+    assert "You can go on in 9 minutes" in browser.get("/task").text
+
+
+def test_who_is_paused_is_paid_to_talk_with_care_and_not_beyond_all_bounds(site: Site) -> None:
+    person = site.person()
+    browser = site.browser(person)
+    to_the_brief(browser)
+    site.serving.people.set_state(person, "paused", by="care", because="Let us talk.")
+    for place in ("/task", "/letters"):
+        seen(browser, place)
+    (talk,) = site.serving.work.of(person)
+    assert talk.activity == "other"
+    old_tab = browser.client.post("/town/beat/attack", headers={"X-CSRF-Token": browser.csrf})
+    assert old_tab.status_code == 204
+    worked(site, person, since=185, until=4)  # an hour beyond two
+    before = site.serving.work.of(person)
+    assert talk in before
+    assert len(before) == 2
+    seen(browser, "/letters")
+    assert site.serving.work.of(person) == before
 
 
 def test_looking_at_a_pause_does_not_make_it_longer(tmp_path: Path, socket_enabled: None) -> None:

@@ -203,14 +203,17 @@ def signed(
     c: Connection, person: Person, activity: Activity, *, dialogues: int = 0, severe: int = 0
 ) -> None:
     """As :meth:`Work.sign`, in a transaction that has locked the person and does more."""
-    now = Work.now()
+    now = began = Work.now()
     last = c.execute(_LAST, {"person": person.id}).first()
     same = False
     if last is not None and now - last.ended <= SILENCE:
-        same = last.activity == activity  # what passed since belongs to what was done
-        more = (dialogues, severe) if same else (0, 0)
-        until = max(now, last.ended)
-        c.execute(_LONGER, {"this": last.id, "until": until, "begun": more[0], "hard": more[1]})
+        same = last.activity == activity
+        if same or activity != "other":  # what passed since belongs to what was done
+            more = (dialogues, severe) if same else (0, 0)
+            until = max(now, last.ended)
+            c.execute(_LONGER, {"this": last.id, "until": until, "begun": more[0], "hard": more[1]})
+        else:  # but a letter is no work, and in a break makes no pause longer
+            began = min(now, last.ended)
     if not same:
-        row = {"person_id": person.id, "activity": activity, "began": now, "ended": now}
+        row = {"person_id": person.id, "activity": activity, "began": began, "ended": now}
         c.execute(insert(work).values(row | {"dialogues": dialogues, "severe": severe}))

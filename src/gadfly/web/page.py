@@ -35,7 +35,6 @@ _MENU: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
 """Where people go who may go to several places: what it is called, its address, and who may."""
 _RESTS = (
     "break.html.j2",
-    "letters.html.j2",
     "message.html.j2",
     "no_task.html.j2",
     "pause.html.j2",
@@ -45,7 +44,9 @@ _RESTS = (
 
 def show(visitor: Visitor, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of a study."""
-    works = template not in _RESTS and not values.get("pause")
+    person, rests = visitor.person, template in _RESTS or values.get("pause")
+    reads_on = template == "pause.html.j2" and person is not None and person.state == "paused"
+    works = not rests or reads_on
     html = _ENVIRONMENT.get_template(template).render(site=_site(visitor, works), **values)
     return HTMLResponse(html, status_code=status)
 
@@ -127,7 +128,10 @@ def _reviews(visitor: Visitor) -> bool:
 
 
 def _activity(visitor: Visitor) -> Activity:
-    """What time on this page is spent on."""
+    """What time on this page is spent on; who is paused can only talk with those who care."""
+    paused = visitor.person is not None and visitor.person.state == "paused"
+    if paused or visitor.request.url.path == f"{visitor.base}/letters":
+        return "other"
     return (
         "review"
         if _reviews(visitor)

@@ -9,16 +9,17 @@ from decimal import Decimal
 from gadfly.care.journey import Journey, Step, read_step, travelled
 from gadfly.care.limits import WEEK, Piece, Verdict, verdict
 from gadfly.care.pay import money
+from gadfly.care.settings import Limits
 from gadfly.care.wording import care_facts
 from gadfly.errors import ProgrammerError
 from gadfly.records.canonical import canonical_json
-from gadfly.store.work import May, Stretch
+from gadfly.store.work import Activity, May, Stretch
 from gadfly.web.access import Refused, Visitor
 from gadfly.web.serving import Served
 
 __all__ = ["counts", "facts", "journey_of", "may_go_on", "stays_on", "take", "told", "within"]
 
-_TO_FINISH = 15  # minutes
+_TO_FINISH, _TO_WRITE = 15, 60  # minutes
 _UNCOUNTED = {"dialogues_per_day": 500, "dialogues_per_week": 2500, "severe_per_day": 500}
 
 
@@ -66,7 +67,9 @@ def within(visitor: Visitor) -> May:
 
 
 def _pieces(stretches: Sequence[Stretch]) -> list[Piece]:
-    return [Piece(s.began, s.ended, s.dialogues, s.severe) for s in stretches]
+    """Work, without the time for letters: to write to care in a break makes no pause longer."""
+    worked = (s for s in stretches if s.activity != "other")
+    return [Piece(s.began, s.ended, s.dialogues, s.severe) for s in worked]
 
 
 async def stays_on(visitor: Visitor) -> None:
@@ -79,12 +82,28 @@ async def stays_on(visitor: Visitor) -> None:
         raise Refused(409, f"{said.sentence} You can still finish this dialogue, or leave it.")
 
 
-async def counts(visitor: Visitor) -> bool:
+async def counts(visitor: Visitor, activity: Activity) -> bool:
     """Whether a sign of life makes the person's time longer: not beyond their limits, but for some
-    minutes in which a dialogue can be finished. Signs alone would else be paid around the clock.
+    minutes in which a dialogue can be finished, and more for letters, which are paid in a pause
+    too. Signs alone would else be paid around the clock.
     """
-    said = await _verdict(visitor, counted=False, may_be_severe=False, more=_TO_FINISH)
+    if activity != "other":
+        said = await _verdict(visitor, counted=False, may_be_severe=False, more=_TO_FINISH)
+        return said.reason not in ("day", "week")
+    now, work = visitor.serving.work.now(), visitor.serving.work
+    stretches = await asyncio.to_thread(work.everywhere, visitor.somebody, since=now - WEEK)
+    limits = _uncounted(visitor.served.study.care.limits, _TO_WRITE)
+    said = verdict(limits, [Piece(s.began, s.ended) for s in stretches], now=now)
     return said.reason not in ("day", "week")
+
+
+def _uncounted(limits: Limits, more: int) -> Limits:
+    """Limits of minutes alone, of so many more."""
+    minutes = {
+        "minutes_per_day": limits.minutes_per_day + more,
+        "minutes_per_week": limits.minutes_per_week + more,
+    }
+    return limits.model_copy(update=_UNCOUNTED | minutes)
 
 
 async def _verdict(
@@ -99,11 +118,7 @@ async def _verdict(
     stretches = await asyncio.to_thread(everywhere, person, since=now - WEEK)
     pieces = _pieces(stretches)
     if not counted:
-        minutes = {
-            "minutes_per_day": limits.minutes_per_day + more,
-            "minutes_per_week": limits.minutes_per_week + more,
-        }
-        limits = limits.model_copy(update=_UNCOUNTED | minutes)
+        limits = _uncounted(limits, more)
     return verdict(limits, pieces, now=now, may_be_severe=may_be_severe)
 
 

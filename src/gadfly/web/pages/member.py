@@ -243,7 +243,7 @@ async def finish(visitor: Member, expects: Expects) -> Response:
 async def beat(visitor: Worker, activity: Activity) -> Response:
     """A sign that a page is seen and in use; nothing for somebody who has left."""
     await often(visitor, f"beat {visitor.somebody.id}", 60, 60)  # a page sends two a minute
-    if visitor.somebody.state != "left" and await counts(visitor):
+    if visitor.somebody.state != "left" and await counts(visitor, activity):
         await asyncio.to_thread(visitor.serving.work.sign, visitor.somebody, activity)
     return Response(status_code=204)
 

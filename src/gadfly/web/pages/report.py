@@ -32,7 +32,7 @@ _ABOUT = re.compile(r"/(attack|review/item)/([\w-]{1,64})")
 _LATELY = 5
 _PAUSED = (
     "A dialogue of yours was reported, and your work is paused until somebody has spoken with you. "
-    "Nobody blames you, and your time is paid."
+    "Nobody blames you, and the time that you worked is paid."
 )
 
 
@@ -81,7 +81,7 @@ async def done(visitor: Somebody) -> Response:
     paused = visitor.somebody.state == "paused"
     text = (
         "The dialogue is closed and locked away: nobody sees it any more but those who must look "
-        "into it, and they are told now, without its content. Your time is paid.\n\n"
+        "into it, and they are told now, without its content. Your time until now is paid.\n\n"
         + ("**Your work is paused**; somebody will speak with you.\n\n" if paused else "")
         + told(visitor.served, "help")
     )
