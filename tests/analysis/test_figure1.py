@@ -9,12 +9,16 @@ import xml.etree.ElementTree as ET
 from importlib.resources import files
 from itertools import pairwise
 
+import altair as alt
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gadfly.analysis.density import density
 from gadfly.analysis.figures.figure1 import figure1_csv, figure1_svg
 from gadfly.analysis.figures.palette import (
+    DARK,
     GRID,
     INK,
     MUTED,
@@ -23,6 +27,7 @@ from gadfly.analysis.figures.palette import (
     TYPE_COLOURS,
     TYPE_SHAPES,
 )
+from gadfly.analysis.figures.panels import names
 from gadfly.analysis.figures.rows import layout
 from gadfly.analysis.results import ESTIMATES
 from tests.analysis.studies import attacks, results
@@ -75,6 +80,26 @@ def test_rows_follow_each_other_without_overlap() -> None:
     assert len(rows.rules) == 2
 
 
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=12))
+def test_labels_of_a_scatter_cover_nothing_and_stay_inside(at: list[tuple[float, float]]) -> None:
+    places = [{"x": x, "y": y, "label": "2.7B †"} for x, y in at]
+    scale = alt.Scale(domain=[0, 1])
+    layers = names(places, alt.X("x:Q", scale=scale), alt.Y("y:Q", scale=scale), (500, 300))
+    boxes = []
+    for layer in layers[::2]:
+        mark = layer.to_dict()["mark"]
+        for place in layer.data.values:
+            x, y = 500 * place["x"] + mark["dx"], 300 * (1 - place["y"]) + mark["dy"]
+            boxes.append((x if mark["align"] == "left" else x - 6.6 * 6, y))
+    assert all(0 <= x <= 500 - 6.6 * 6 for x, _ in boxes)
+    points = [(500 * x, 300 * (1 - y)) for x, y in at]
+    for k, (x, y) in enumerate(boxes):
+        assert all(abs(x - a) >= 6.6 * 6 - 1e-6 or abs(y - b) >= 14 for a, b in boxes[:k])
+        assert not any(x < a < x + 6.6 * 6 and y - 7 < b < y + 7 for a, b in points)
+    alone = len(set(at)) == 1
+    assert len(boxes) >= 1 or not alone
+
+
 def test_types_differ_by_more_than_colour() -> None:
     assert len(set(TYPE_SHAPES)) == len(TYPE_SHAPES)
     assert len(TYPE_SHAPES) % len(TYPE_COLOURS) != 0, "a repeated colour has another shape"
@@ -88,6 +113,8 @@ def test_only_the_palettes_colours_are_used_and_the_page_restyles_them() -> None
     css = (folder / "report.css").read_text(encoding="utf-8")
     restyled = set(re.findall(r'\[(?:fill|stroke)="(#[0-9a-f]+)"\]', css))
     assert {INK, MUTED, GRID, PAPER} <= restyled
+    lines = set(re.findall(r'\[stroke="(#[0-9a-f]+)"\]', css))
+    assert {*DARK} <= lines
     assert restyled <= {INK, MUTED, GRID, PAPER, *TYPE_COLOURS, *RATING_COLOURS}
 
 
