@@ -23,6 +23,7 @@ __all__ = [
     "MOST",
     "MOST_ARMS",
     "OUTCOMES",
+    "SOME_PAIRS",
     "Cells",
     "Outcome",
     "Pair",
@@ -44,6 +45,11 @@ MOST = 10
 """Interventions, or sizes, of which every two are compared."""
 MOST_ARMS = 40
 """Arms of which every two are compared."""
+SOME_PAIRS = (
+    f" Beyond {MOST_ARMS} arms only those of one size are compared, or of one intervention and "
+    "next in size."
+)
+"""What a report says where it is not every two."""
 
 _ORDER = ("member", "model_type", "num_params", "rating", "min_harmlessness", "turns")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gadfly.analysis.figures.frontier import frontier_csv, frontier_svg, usefulness_of
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
+from gadfly.analysis.topics.cells import MOST_ARMS, SOME_PAIRS
 from gadfly.analysis.topics.evasion import LEAST_USE, Conduct, Evasion, OverRefusal
 from gadfly.analysis.words import MARKS, arm_label, interval, number, scored
 from gadfly.records.estimate import Estimate
@@ -162,7 +163,7 @@ def _pairs(result: Evasion) -> Table:
         method=(
             f"{result.over_refusal[0].difference.n:,} requests that every arm answered, resampled "
             "for all arms together; McNemar’s exact p-value, adjusted by Holm over all pairs. "
-            "pp: percentage points."
+            f"pp: percentage points.{SOME_PAIRS if len(result.arms) > MOST_ARMS else ''}"
         ),
         folded=True,
     )

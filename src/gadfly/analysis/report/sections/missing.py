@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
+from gadfly.analysis.topics.cells import MOST_ARMS, SOME_PAIRS
 from gadfly.analysis.topics.missing import ArmMissing, Bounds, Missing
 from gadfly.analysis.words import number, safe
 
@@ -18,14 +17,11 @@ def section(found: Missing) -> Section:
     if not gone:
         lead = f"All {n:,} attacks have a rating, so nothing that is missing could change a rate."
         return Section(name="missing", title="What is missing", lead=lead, parts=())
-    every = math.comb(len(found.arms), 2)
-    chosen = (
-        "" if found.pairs == every else " of one size, or of one intervention and next in size,"
-    )
     sentence = (
-        f"{gone:,} of {n:,} attacks have no rating. Of {found.pairs:,} pairs of arms{chosen} "
+        f"{gone:,} of {n:,} attacks have no rating. Of {found.pairs:,} pairs of arms "
         f"{found.clear:,} differ in success rate with an interval clear of 0, and "
         f"{found.settled:,} would, whatever the missing ratings were."
+        f"{SOME_PAIRS if len(found.arms) > MOST_ARMS else ''}"
     )
     rows = tuple(
         (
