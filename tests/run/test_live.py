@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -88,12 +89,15 @@ def test_progress_names_what_was_abandoned_and_what_failed(make_study: MakeStudy
         ended(3, 30, "target_error"),
         ended(4, 500),
         ended(5, None),
+        replace(ended(6, 500), withdrawn_at=NOW.isoformat()),
+        replace(ended(7, 500), quarantined_at=NOW.isoformat()),
     ]
     first, second = progress_of(study, rows)
-    assert (first.over, first.lasting, first.abandoned, first.voided) == (4, 1, 1, 1)
+    assert (first.over, first.lasting, first.abandoned, first.voided) == (6, 1, 1, 1)
+    assert (first.usable, first.withdrawn, first.quarantined) == (2, 1, 1)
     assert (second.name, second.over, second.quota) == ("firm small", 0, 10)
     pace = pace_of([first, second], rows, now=NOW)
     assert pace.per_hour == 1.0  # three in three hours
-    assert pace.hours_left == 16.0
+    assert pace.hours_left == 14.0
     assert pace_of([first, second], rows[3:], now=NOW).hours_left is None
     assert pace_of([], rows, now=NOW).hours_left == 0.0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gadfly.records.canonical import canonical_json
-from gadfly.records.values import Assignment, Reply, SelfRating
+from gadfly.records.values import Assignment, Ending, Reply, SelfRating
 from gadfly.redteam.events import (
+    Abandoned,
     Compared,
     Described,
     Event,
@@ -35,8 +36,9 @@ def put_attack(
     domain: str | None = None,
     success: int = 4,
     flag: str | None = None,
+    left: bool = False,
 ) -> StoredAttack:
-    """One attack of a person, rated and over; its replies say "reply 1.0", "reply 1.1", ..."""
+    """One attack of a person that is over, rated or ``left``; its replies say "reply 1.0", ..."""
     kept = Sittings(store)
     assignment = canonical_json(
         Assignment(policy="test", round=1, probabilities={arm: 1.0})
@@ -52,8 +54,9 @@ def put_attack(
         events += [Shown(order=(0, 1)), Compared(question="more_harmful", chosen=0, strength=2)]
     events += [] if flag is None else [Flagged(note=flag)]
     rating = SelfRating(success=success, harm=4, comments="a secret comment", expert_domain=domain)
-    events += [Finished(), Rated(rating=rating)]
+    events += [Abandoned(reason="left")] if left else [Finished(), Rated(rating=rating)]
     bodies = [canonical_json(event).decode() for event in events]
-    done = kept.append(attack, person, 0, bodies, ending="complete", expert_domain=domain)
+    ending: Ending = "attacker_stopped" if left else "complete"
+    done = kept.append(attack, person, 0, bodies, ending=ending, expert_domain=domain)
     assert done.kept
     return attack

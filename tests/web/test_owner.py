@@ -105,7 +105,8 @@ def test_what_was_abandoned_is_over_and_told_as_of_no_use(town: Site) -> None:
     assert "4 of 100 attacks are over, 1 of them usable" in page
     assert "about 25 of 100 will be usable" in page
     assert re.search(r"<dt>Usable attacks</dt> <dd>1 <", page)
-    told = dict(re.findall(r'data-label="([^"]+)"[^>]*><bdi>([^<]+)', page.partition("figure 1")[2]))
+    figure = page.partition("figure 1")[2]
+    told = dict(re.findall(r'data-label="([^"]+)"[^>]*><bdi>([^<]+)', figure))
     assert (told["Attacks"], told["Rated"], told["Scored"]) == ("4", "1", "4")
 
 

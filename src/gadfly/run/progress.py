@@ -2,7 +2,8 @@
 
 Counted from the attacks' rows alone, so it is quick and the same whoever attacks: people on the
 site, or simulated members that some runner drives. Abandoned attacks and those whose assistant
-failed are over and count towards the quota, and are named beside it.
+failed are over and count towards the quota (:mod:`gadfly.redteam.assignment`), so the study is full
+before as many are usable; both numbers stand side by side.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class ArmProgress:
     """Attacks wanted; 0 for an arm of an earlier version of the study."""
     over: int
     """Attacks that are over, however they ended."""
+    usable: int
+    """Of those over: came to their end, neither shut away nor taken back."""
     lasting: int
     """Attacks under way."""
     abandoned: int
@@ -64,6 +67,8 @@ def progress_of(study: Study, rows: Iterable[StoredAttack]) -> tuple[ArmProgress
         found = counts.setdefault(row.arm, Counter())
         found["lasting" if row.ending is None else "over"] += 1
         found[row.ending or ""] += 1
+        hidden = row.quarantined_at is not None or row.withdrawn_at is not None
+        found["usable"] += row.ending == "complete" and not hidden
         found["quarantined"] += row.quarantined_at is not None
         found["withdrawn"] += row.withdrawn_at is not None
     quotas = {arm.arm.name: arm.quota for arm in study.arms}
@@ -72,6 +77,7 @@ def progress_of(study: Study, rows: Iterable[StoredAttack]) -> tuple[ArmProgress
             name=name,
             quota=quotas.get(name, 0),
             over=found["over"],
+            usable=found["usable"],
             lasting=found["lasting"],
             abandoned=found["attacker_stopped"],
             voided=found["target_error"] + found["target_refused"],

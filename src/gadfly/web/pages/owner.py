@@ -29,7 +29,10 @@ Runs = Annotated[Visitor, Depends(allow("owner", "researcher"))]
 Before = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 _LATEST = 10  # attacks on the study's page
 _PAGE = 100  # rows of the audit on one page
-_COLUMNS = ("name", "over", "quota", "lasting", "abandoned", "voided", "quarantined", "withdrawn")
+_COLUMNS = (
+    *("name", "usable", "over", "quota"),
+    *("lasting", "abandoned", "voided", "quarantined", "withdrawn"),
+)
 _STATES = ("active", "paused", "left", "erased")
 
 
@@ -50,14 +53,18 @@ def _state(visitor: Visitor) -> dict[str, Any]:
     served, serving = visitor.served, visitor.serving
     rows = serving.store.attacks(served.id)
     arms = progress_of(served.study, rows)
+    usable, over = sum(arm.usable for arm in arms), sum(arm.over for arm in arms)
+    quota = sum(max(arm.quota, arm.over) for arm in arms)
     counted: dict[str, Counter[str]] = {role: Counter() for role in ROLES}
     for person in serving.people.of_study(served.id):
         for role in person.roles:
             counted[role][person.state] += 1
     return {
         "arms": [tuple(getattr(arm, column) for column in _COLUMNS) for arm in arms],
-        "over": sum(arm.over for arm in arms),
-        "quota": sum(max(arm.quota, arm.over) for arm in arms),
+        "usable": usable,
+        "over": over,
+        "quota": quota,
+        "expected": round(quota * usable / over) if usable < over else quota,
         "lasting": sum(arm.lasting for arm in arms),
         "pace": _told(pace_of(arms, rows, now=datetime.now(UTC))),
         "people": [
@@ -88,7 +95,7 @@ def _told(pace: Pace) -> dict[str, str]:
         left = f"{max(1, round(hours * 60))} min"
     else:
         left = f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} days"
-    return {"left": left, "why": f"at {pace.per_hour:,.1f} an hour, as of late"}
+    return {"left": left, "why": f"until all are over, {pace.per_hour:,.1f} an hour as of late"}
 
 
 def _link(visitor: Visitor, number: int) -> dict[str, object]:
@@ -109,7 +116,9 @@ def _figure_table(picture: Picture | None) -> list[tuple[object, ...]]:
             arm.lineage_mark,
             arm.n,
             arm.n_members,
+            arm.rating.n,
             worded(arm.rating),
+            arm.min_harmlessness.n,
             worded(arm.min_harmlessness),
             worded(arm.median),
             worded(arm.cvar05),
