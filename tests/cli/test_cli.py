@@ -78,6 +78,10 @@ def test_the_database_may_stand_elsewhere(study: Path, tmp_path: Path) -> None:
         (["run", "mine/study.yaml", "--database", "sqlite:////nowhere/x.db"], 3, "does not exist"),
         (["nonsense"], 2, "No such command"),
         (["analyze", "fine.json", "--out", "r", "--level", "2"], 2, "level"),
+        (["analyze", "fine.json", "--out", "r", "--score", "mean"], 2, "score: got mean"),
+        (["reproduce", "fine.json", "--out", "r", "--score", "last"], 2, "score: got last"),
+        (["analyze", "fine.json", "--out", "r", "--tags-by", "all"], 2, "there are no reviews"),
+        (["analyze", "fine.json", "--out", "r", "--success-by", "reviewers"], 2, "no reviews"),
     ],
 )
 def test_a_mistake_ends_in_one_message(
