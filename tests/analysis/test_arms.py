@@ -6,12 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
+from statsmodels.regression.linear_model import OLS
 
-from gadfly.analysis.arms import default_mark
+from gadfly.analysis.analyze import analyze
+from gadfly.analysis.arms import BUSY, default_mark
 from gadfly.analysis.order import arms_in_order, size_value
 from gadfly.analysis.results import ESTIMATES, Results, Scorer
+from gadfly.analysis.simulate import Settings, simulate
+from gadfly.analysis.statistics.activity import activity
 from gadfly.errors import PersonError, ProgrammerError
 from gadfly.records.reading import read_attack_frame
 from gadfly.records.values import Arm
@@ -144,3 +150,57 @@ def test_a_frame_that_no_reader_makes_is_a_bug() -> None:
     ):
         with pytest.raises(ProgrammerError):
             results(broken)
+
+
+def busy_members(related: float, seed: int = 3) -> pl.DataFrame:
+    """Simulated attacks; ``related``: correlation of members' activity and efficacy."""
+    settings = Settings(
+        members=80, attacks=1600, activity_sd=1, activity_efficacy=related, effects=(0, 0.5)
+    )
+    return simulate(settings, seed)
+
+
+def test_where_the_busy_succeed_more_intervals_that_assume_otherwise_say_so() -> None:
+    for related in (0.0, 0.6):
+        found = analyze(busy_members(related), source=SOURCE, topics=False, resamples=100)
+        for arm in found.arms:
+            reasons = (arm.rating.reason, arm.success_rate.reason, arm.min_harmlessness.reason)
+            assert all((BUSY in str(reason)) is (related > 0) for reason in reasons)
+            assert BUSY not in str(arm.turns.reason)
+        assert any("those marked may be too narrow" in note for note in found.notes) is (
+            related > 0
+        )
+    assert "higher values" in str(found.arms[0].rating.reason)
+    assert "lower values" in str(found.arms[0].min_harmlessness.reason)
+    by_member = analyze(
+        busy_members(0.6), source=SOURCE, topics=False, resamples=100, weighting="member"
+    )
+    assert BUSY not in str(by_member.arms[0].rating.reason)
+
+
+def test_unrelated_activity_is_doubted_no_more_often_than_its_level() -> None:
+    """Also where few members attack often, whose means spread less."""
+    doubted, related = 0, 0
+    for seed in range(100):
+        for correlation in (0.0, 0.6):
+            frame = busy_members(correlation, seed)
+            member = frame["member"].rank("dense").cast(pl.Int64).to_numpy() - 1
+            arm = (frame["model_type"] == "arm1").cast(pl.Int64).to_numpy()
+            found = activity(frame["rating"].to_numpy(), member, arm)
+            doubted += correlation == 0 and found.p < 0.05
+            related += correlation > 0 and found.p < 0.05
+    assert doubted <= 11
+    assert related >= 90
+
+
+def test_activity_is_the_robust_slope_of_levels_on_ranks() -> None:
+    rng = np.random.default_rng(1)
+    member, arm = rng.integers(0, 12, 90), rng.integers(0, 2, 90)
+    values = rng.normal(size=90) + arm
+    found = activity(values, member, arm)
+    rest = values - np.array([values[arm == a].mean() for a in (0, 1)])[arm]
+    level = np.array([rest[member == m].mean() for m in range(12)])
+    rank = stats.rankdata(np.bincount(member))
+    fit = OLS(level, np.column_stack([np.ones(12), rank])).fit(cov_type="HC3", use_t=True)
+    assert found.p == pytest.approx(fit.pvalues[1])
+    assert found.correlation == pytest.approx(stats.pearsonr(rank, level).statistic)

@@ -21,7 +21,7 @@ from pydantic import JsonValue
 from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.aggregation import Aggregation, aggregated
-from gadfly.analysis.arms import arm_result, default_mark, outcomes_of
+from gadfly.analysis.arms import arm_result, default_mark, doubted, outcomes_of
 from gadfly.analysis.bootstrap import CI, Bootstrap, Weighting, refuse_level
 from gadfly.analysis.findings import findings
 from gadfly.analysis.findings import notes as all_notes
@@ -212,7 +212,7 @@ def _arms(
             seeds += new
         arms.append(result)
         steps.next()
-    return tuple(arms), tuple(seeds)
+    return doubted(tuple(arms), frame, how), tuple(seeds)
 
 
 def _marks(frame: pl.DataFrame, marks: Mapping[Arm, Mark], source: SourceInfo) -> dict[Arm, Mark]:

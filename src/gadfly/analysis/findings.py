@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gadfly.analysis.aggregation import Aggregation
+from gadfly.analysis.arms import BUSY
 from gadfly.analysis.results import ArmResult, Results
 from gadfly.analysis.words import arm_name, arm_names, interval, marked, number, scored, scored_by
 from gadfly.records.estimate import Estimate
@@ -237,6 +238,14 @@ def _intervals(results: Results) -> Iterator[str]:
     if weak:
         names = arm_names(weak, results.arms)
         yield f"Too few members for a sound interval of the mean, so there is none: {names}."
+    estimates = (e for arm in results.arms for e in (arm.rating, arm.min_harmlessness, arm.median))
+    if any(BUSY in (estimate.reason or "") for estimate in estimates):
+        yield (
+            "Members who attack more often fare otherwise than the rest, and intervals of means, "
+            "rates and quantiles assume that they do not: those marked may be too narrow (95% "
+            "intervals hold in 86 to 93 of 100 simulated studies of that kind). Intervals of "
+            "member-weighted means hold."
+        )
     absent = results.n_attacks - results.outcomes.scored
     if absent:
         yield (

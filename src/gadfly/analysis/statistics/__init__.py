@@ -4,6 +4,7 @@ Import from the defining modules.
 """
 
 __all__ = [
+    "activity",
     "agreement",
     "auc",
     "calibration_curve",
