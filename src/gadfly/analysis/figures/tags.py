@@ -32,7 +32,9 @@ def tags_svg(result: TagsResult) -> str:
     data = [
         {
             "row": row,
-            "tag": "\n".join(wrap(safe(tag.tag, longest=_LABEL), _LINE)),
+            "tag": "\n".join(
+                wrap(safe(tag.tag, longest=_LABEL), _LINE, max_lines=2, placeholder="…")
+            ),
             "all": tag.total,
             "successful": tag.successful,
             "counts": f"{tag.total:,} / {tag.successful:,}",
@@ -49,8 +51,13 @@ def tags_svg(result: TagsResult) -> str:
     )
     scale = alt.Scale(domain=list(_NAMES), range=list(_COLOURS))
     legend = alt.Legend(title=None, orient="top", labelColor=INK, labelFontSize=12)
-    names = base.mark_text(
-        align="right", fontSize=12, color=INK, limit=width, lineBreak="\n", lineHeight=13
+    names = alt.layer(
+        *(
+            base.transform_filter(f"{'' if two else '!'}test(/\\n/, datum.tag)")
+            .mark_text(align="right", fontSize=12, color=INK, limit=width, lineBreak="\n", dy=dy)
+            .encode(x=alt.value(width), text="tag:N")
+            for two, dy in ((False, 0), (True, -7))
+        )
     )
     all_bars = base.mark_bar(opacity=1).encode(
         x=alt.X("all:Q", axis=alt.Axis(title="attacks", tickCount=5)),
@@ -61,7 +68,7 @@ def tags_svg(result: TagsResult) -> str:
     )
     counts = base.mark_text(align="left", dx=5, fontSize=12, color=INK)
     chart = alt.hconcat(
-        names.encode(x=alt.value(width), text="tag:N").properties(width=width, height=height),
+        names.properties(width=width, height=height),
         alt.layer(all_bars, successes, counts.encode(x=alt.X("all:Q"), text="counts:N")).properties(
             width=_WIDTH, height=height
         ),

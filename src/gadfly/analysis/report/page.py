@@ -26,7 +26,7 @@ from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["Document", "Written", "page_html", "page_markdown", "section_html", "write_document"]
 
-_BRACKETS = re.compile(r"\S+ \[[^\[\]]{1,40}\]")
+_BRACKETS = re.compile(r"(\S+ )?\[[^\[\]]{1,40}\]")
 _FIGURE = re.compile(r"^!\[.*\]\(([\w-]+\.svg)\)$", re.MULTILINE)
 _TITLE = 120  # characters of a title
 

@@ -91,15 +91,18 @@ class Table:
     folded: bool = False
     """A page folds it away where it is long."""
 
+    whole: bool = False
+    """A page shows all of its rows, however many: they come from us, not from a study."""
+
     @property
     def shown(self) -> tuple[tuple[Cell, ...], ...]:
         """The rows that a page shows; its data hold all."""
-        return self.rows[:MOST_ROWS]
+        return self.rows if self.whole else self.rows[:MOST_ROWS]
 
     @property
     def more(self) -> str:
         """How many it does not show."""
-        if len(self.rows) <= MOST_ROWS:
+        if len(self.shown) == len(self.rows):
             return ""
         return f"Shown are the first {MOST_ROWS:,} of {len(self.rows):,} rows; the data hold all."
 

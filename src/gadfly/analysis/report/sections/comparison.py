@@ -109,6 +109,7 @@ def _every(comparisons: Sequence[Comparison]) -> Table:
             "attacks and resampling can make of it."
         ),
         folded=True,
+        whole=True,
     )
 
 
