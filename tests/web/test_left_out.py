@@ -61,7 +61,7 @@ def test_where_no_brief_suits_the_ways_out_are_told(tmp_path: Path) -> None:
         for said in (page.text, browser.get("/task").text):
             assert NONE in said
             assert 'href="/town/topics">Change' in said
-            assert "Stop here and be paid" in said
+            assert "End my part here and be paid" in said
             assert "grim" not in said
         assert given(site) is None
         browser.post("/topics")
@@ -82,7 +82,7 @@ def test_a_study_that_needs_no_more_says_so(tmp_path: Path) -> None:
         begin(first)
         page = late.post("/begin", expects=number)
         assert FULL in page.text
-        assert "Stop here and be paid" in page.text
+        assert "End my part here and be paid" in page.text
         assert FULL in late.post("/begin", expects=expects(late.get("/task"))).text
         assert "Thank you" in late.post("/stop").text
         number = expects(first.get(act(first, _open(first), "leave").url.path[5:]))

@@ -49,7 +49,7 @@ def test_a_limit_at_the_last_dialogue_stands_before_no_debrief(
             worked(site, person, **more)
         out_of_the_task(browser)
         page = browser.post("/feel", act="skip")
-        assert "Finish and be paid" in page.text
+        assert "Finish my part and be paid" in page.text
         browser.post("/go", place="between", expects=expects(page))
         browser.post("/feel", act="skip")
         assert "A pause" in browser.get("/task").text  # the next task does wait
@@ -109,3 +109,18 @@ def test_a_pause_is_seen_at_once_with_help_and_a_letter(site: Site, place: str) 
         assert f'href="/town{open_one}"' in page.text
         assert "Your work is paused" in browser.get(open_one).text
         assert WHY in act(browser, open_one, "leave").text
+
+
+def test_stopping_for_today_is_told_apart_from_ending_ones_part(site: Site) -> None:
+    _, browser = at_the_brief(site)
+    for place in ("/break", "/help"):
+        page = browser.get(place).text
+        assert "End my part and be paid</button>" in page
+        assert "close the page" in page
+        assert "your link brings you back" in page.replace("\n", " ")
+    for _ in range(2):
+        dialogue(browser)
+    out_of_the_task(browser)
+    page = browser.post("/feel", act="skip")
+    assert "closing the page: your link brings you back" in page.text
+    assert "To end your part in the study for good, finish here" in page.text

@@ -123,7 +123,7 @@ def test_text_comes_through_to_the_letter() -> None:
 def test_paid_exit_stands_on_every_page_of_a_member(page: str) -> None:
     read = Page(render(page))
     exits = [text for attrs, text in read.all("form") if attrs.get("action") == "/s/stop"]
-    assert exits == ([] if page == "parts" else ["Stop and be paid"])
+    assert exits == ([] if page == "parts" else ["End my part and be paid"])
 
 
 def test_strength_has_eight_named_steps_that_mirror() -> None:

@@ -86,7 +86,7 @@ def test_a_spent_budget_ends_a_dialogue_kindly_and_begins_no_other(
             c.execute(update(attacks).values(tokens_out=5000))
         page = second.get("/task")
         assert "has spent what it may" in page.text
-        assert "Stop here and be paid" in page.text
+        assert "End my part here and be paid" in page.text
         assert len(stub.asked) == asked
         assert len(reasons(site)) == 1
 

@@ -25,7 +25,7 @@ def database(folder: Path) -> Iterator[sqlite3.Connection]:
 
 def leads_out(page: httpx2.Response, status: int) -> None:
     assert page.status_code == status, page.text
-    for part in ("Stop and be paid", 'href="/town/help"', "ada@example.org"):
+    for part in ("End my part and be paid", 'href="/town/help"', "ada@example.org"):
         assert part in page.text
     assert "data-beat" not in page.text
 
@@ -66,11 +66,11 @@ def test_a_fault_of_ours_leads_out_as_long_as_somebody_is_known(site: Site, tmp_
     page = browser.get("/task")
     assert page.status_code == 503
     assert "Something of ours is not working" in page.text
-    assert "Stop and be paid" not in page.text  # nobody knows who this is
+    assert "End my part and be paid" not in page.text  # nobody knows who this is
 
 
 def test_an_error_page_knows_nobody_without_a_session(site: Site) -> None:
     page = site.browser().get("/task")
     assert page.status_code == 401
-    assert "Stop and be paid" not in page.text
+    assert "End my part and be paid" not in page.text
     assert site.browser(study="elsewhere").get().status_code == 404

@@ -44,14 +44,14 @@ def test_one_click_ends_it_paid(site: Site, tab: Opener, place: str) -> None:
     person = site.person() if early else ready(site)
     page = tab(site, person)
     at(page, place)
-    send(page, "Stop and be paid")
+    send(page, "End my part and be paid")
     expect(page).to_have_url(f"{site.url}/town/done")
     expect(page.get_by_role("heading", name="Thank you", exact=True)).to_be_visible()
     paid = page.get_by_text("You are paid", exact=True)
     expect(paid).to_have_count(0 if place == "consent" else 1)  # nobody agreed yet
     page.goto("/town/task")
     expect(page).to_have_url(f"{site.url}/town/done")
-    expect(page.get_by_role("button", name="Stop and be paid")).to_have_count(0)
+    expect(page.get_by_role("button", name="End my part and be paid")).to_have_count(0)
     kept = page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('gadfly|'))")
     assert kept == []  # nothing of a dialogue stays behind in this browser
 

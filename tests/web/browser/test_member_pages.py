@@ -106,7 +106,7 @@ def test_the_rest_of_the_way(site: Site, tab: Opener, eyes: Eyes) -> None:
     send(page, "Skip this")
     expect(page.get_by_role("heading", name="Task 1 is done")).to_be_visible()
     eyes.look(page, "between")
-    send(page, "Finish and be paid")
+    send(page, "Finish my part and be paid")
     eyes.look(page, "done")
 
 
