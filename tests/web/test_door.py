@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ def test_a_wrong_link_and_a_closed_study_let_nobody_in(site: Site) -> None:
     assert browser.post("/come/nonsense").status_code == 403
     assert browser.post("/join").status_code == 403
     assert browser.get("/task").status_code == 401
+
+
+def test_a_class_comes_in_from_one_address_within_a_minute(
+    tmp_path: Path, socket_enabled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr("gadfly.store.work.Work.now", staticmethod(lambda: now))
+    with serve(write_study(tmp_path, more="arrival: {open: true}\n")) as site:
+        people, study = site.serving.people, site.serving.studies["town"].id
+        links = people.invite_many(study, "member", 40, by="owner")
+        assert {site.browser().post(f"/come/{link}").status_code for link in links} == {200}
+        assert {site.browser().post("/join").status_code for _ in range(40)} == {200}
+        guesses = [site.browser().post("/come/nonsense").status_code for _ in range(31)]
+        assert guesses == [403] * 30 + [429]
 
 
 def test_whoever_joins_is_shown_their_own_link_once(tmp_path: Path, socket_enabled: None) -> None:
