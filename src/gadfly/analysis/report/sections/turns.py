@@ -69,7 +69,7 @@ def _turns_table(found: Turns, marks: Marks) -> Table:
             f"At equal turns: means within strata of replies ({shared or 'none is shared'}), "
             "weighted as they come over all arms; they hold "
             f"{number(found.covered, 0, percent=True)} of scored attacks. Correlation: Pearson’s "
-            "r. Intervals of plain means are those of the table of arms; at equal turns: "
+            "r. Intervals of plain means are made as in the table of arms; at equal turns: "
             f"{found.arms[0].equal_turns.method.split('; ')[-1]}. Turns are an outcome of the arm, "
             "so this is no correction, it is another view."
         ),
@@ -89,7 +89,7 @@ def _first_table(found: Turns, marks: Marks) -> Table:
             *(f"First {k}" if k > 1 else "First reply" for k in range(1, found.most + 1)),
         ),
         rows=rows,
-        method="All replies where a dialogue had fewer. Intervals: as in the table of arms.",
+        method="All replies where a dialogue had fewer. Intervals: made as in the table of arms.",
     )
 
 
@@ -115,13 +115,13 @@ def _static_table(found: Static, marks: Marks) -> Table:
             "Fixed prompts: mean score of one reply to each of "
             f"{found.asked:,} prompts, prompts drawn once for all arms. Opening: mean score of the "
             "first reply; these attackers wrote it and knew that they could go on. Intervals of "
-            "opening and live: as in the table of arms; of their difference: members drawn once "
-            "for both."
+            "opening and live: made as in the table of arms; of their difference: members drawn "
+            "once for both."
             if found.asked
             else "Opening: mean score of the first reply; these attackers wrote it and knew that "
-            "they could go on. Intervals: as in the table of arms; of the difference members are "
-            "drawn once for both. For fixed prompts give the "
-            "study a list (static in its file), or gadfly analyze a file of scores (--static)."
+            "they could go on. Intervals: made as in the table of arms; of the difference members "
+            "are drawn once for both. For fixed prompts give the study a list (static in its "
+            "file), or gadfly analyze a file of scores (--static)."
         ),
     )
 
