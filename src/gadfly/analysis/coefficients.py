@@ -94,7 +94,7 @@ def coefficients(ratings: Floats, scale: Scale, how: Bootstrap, *, many: bool) -
     if scale == "ordinal":
         found["alpha_interval"] = krippendorff_alpha(ratings, scale="interval", how=how)
     no_steps = {
-        "binary": "two values have no steps between them: see the unweighted one",
+        "binary": "fewer than three values have no steps between them: see the unweighted one",
         "nominal": "the values are names of classes, which have no order",
     }
     for name in _WEIGHTED:

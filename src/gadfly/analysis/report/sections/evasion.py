@@ -163,7 +163,8 @@ def _pairs(result: Evasion) -> Table:
         method=(
             f"{result.over_refusal[0].difference.n:,} requests that every arm answered, resampled "
             "for all arms together; McNemar’s exact p-value, adjusted by Holm over all pairs. "
-            f"pp: percentage points.{SOME_PAIRS if len(result.arms) > MOST_ARMS else ''}"
+            "Where an interval excludes 0 and p is above 0.05, few requests part the arms: believe "
+            f"p. pp: percentage points.{SOME_PAIRS if len(result.arms) > MOST_ARMS else ''}"
         ),
         folded=True,
     )
