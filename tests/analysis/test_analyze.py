@@ -50,7 +50,7 @@ def test_a_replica_gives_what_is_expected(replica: Path, expected: dict[str, Any
         "rlhf",
     }
     told = [sentence for section in sections_of(results) for sentence in section.findings]
-    assert any("rlhf 13B to rlhf 52B" in sentence for sentence in told)
+    assert any("rlhf 13B † to rlhf 52B †" in sentence for sentence in told)
 
 
 def test_each_statistic_has_its_own_denominator() -> None:
