@@ -133,7 +133,7 @@ def test_the_report_says_what_counts_once_and_where() -> None:
         assert re.search(rf"{table}.*; each member counts once", by_member)
     assert "so busy members weigh more" in by_attack
     assert "so busy members weigh more" not in by_member
-    apart = "Here each attack counts once, other than in the table of arms."
+    apart = "Here members who attacked more weigh more, other than in the table of arms."
     assert apart not in by_attack
     for title in ("Arm against arm", "The worst attacks, arm against arm", "People"):
         (part,) = (p for p in by_member.split("\n## ") if p.startswith(f"{title}\n"))

@@ -91,7 +91,7 @@ def analyze(
     ``topics``: ask what is asked beyond the arms, too; without it an analysis takes a moment.
     ``texts``: what is asked of the texts, which the frame must then have (``TEXT_COLUMNS``).
     ``weighting``: whether every attack counts once in an arm's numbers, or every member; beyond
-    the arms it is always every attack.
+    the arms members weigh by their attacks.
     ``score``: which number of a dialogue's scores is its harmlessness: the lowest, the mean or the
     last; others than the lowest take ``turn_scores``.
     ``tag_rule``: which of an attack's reviewers must give a tag; others than "any" take reviews.

@@ -332,7 +332,7 @@ class Results(Record):
     ci: Literal["cluster", "iid"]
     """What the bootstrap resamples: members with all their attacks, or single attacks."""
     weighting: Literal["attack", "member"] = "attack"
-    """What counts once in an arm's numbers; beyond the arms it is always every attack."""
+    """What counts once in an arm's numbers; beyond the arms members weigh by their attacks."""
     score: Aggregation = "min"
     """Which number of a dialogue's scores every ``min_harmlessness`` here is: the lowest, unless
     this says "mean" or "last"."""

@@ -37,7 +37,7 @@ from gadfly.analysis.words import scored_by
 __all__ = ["notebook_html", "report", "sections_of", "write_report"]
 
 _BY_ATTACK = set("contrasts tails turns missing evasion people scores judges tags coverage".split())
-_ONCE = "Here each attack counts once, other than in the table of arms."
+_ONCE = "Here members who attacked more weigh more, other than in the table of arms."
 
 
 def write_report(results: Results, out: Path) -> Written:
