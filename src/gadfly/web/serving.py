@@ -198,8 +198,8 @@ def open_serving(
 ) -> Serving:
     """Open the studies of a server.
 
-    :param loopback: it listens on this machine alone; elsewhere, or where a public address says that
-        others reach it, it needs a secret and keys.
+    :param loopback: it listens on this machine alone; elsewhere, or where a public address says
+        that others reach it, it needs a secret and keys.
     :raises StudyProblem: a study file is at fault, or two have one name.
     :raises OperatorError: secrets are missing, or the database cannot be opened.
     """
