@@ -303,6 +303,31 @@ def test_nobody_locks_away_what_is_not_theirs(site: Site) -> None:
     assert len(gather(served.open)) == 1
 
 
+def test_the_report_page_names_each_dialogue_and_chooses_none(site: Site) -> None:
+    browser = site.browser(site.person())
+    to_the_brief(browser)
+    for number in (1, 2):
+        place = begin(browser)
+        act(browser, place, "describe", text=f"aim {number} " + "and more of it " * 20)
+        act(browser, place, "leave")
+    for place, where in (("rest", "/begin"), ("between", "/feel")):
+        page = browser.post(where, act="skip", expects=expects(browser.get("/task")))
+        browser.post("/go", place=place, expects=expects(page))
+    browser.post("/feel", act="skip")
+    begin(browser)
+    page = browser.get("/report").text
+    told = re.findall(
+        r'<input type="radio"[^>]*(/town/attack/\d)" required>\s*<span><bdi>(.*?)<', page
+    )
+    assert [address[-1] for address, _ in told] == ["3", "2", "1"]
+    names = [name for _, name in told]
+    assert names[0] == "Dialogue 1 of 2: no aim yet"
+    assert names[1].startswith("Task 1, dialogue 2 of 2: “aim 2 and more")
+    assert max(map(len, names)) < 140
+    assert "checked" not in page  # nothing is locked away by a slip
+    assert browser.post("/report").status_code == 422
+
+
 def test_any_other_report_is_a_flag_for_the_owner(site: Site) -> None:
     person = site.person()
     browser = site.browser(person)

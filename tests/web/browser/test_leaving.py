@@ -88,7 +88,7 @@ def test_the_worst_is_locked_away_at_once(site: Site, tab: Opener, eyes: Eyes) -
     describe(page, "an aim to be locked away")
     say(page, "a message to be locked away")
     gone = page.url
-    send(page, "Report")
+    send(page, "Report this dialogue")
     expect(page.get_by_role("heading", name="Thank you for reporting it")).to_be_visible()
     eyes.look(page, "reported")
     answer = page.goto(gone)

@@ -19,6 +19,7 @@ from gadfly.records.canonical import canonical_json
 from gadfly.redteam.events import Abandoned
 from gadfly.store.quarantine import Quarantine
 from gadfly.store.reviews import Reviews
+from gadfly.store.rows import StoredAttack
 from gadfly.web.access import Refused, Visitor, allow
 from gadfly.web.page import go, show
 from gadfly.web.pages.door import often
@@ -29,7 +30,7 @@ __all__ = ["router"]
 router = APIRouter()
 Somebody = Annotated[Visitor, Depends(allow("member", "expert", "reviewer"))]
 _ABOUT = re.compile(r"/(attack|review/item)/([\w-]{1,64})")
-_LATELY = 5
+_LATELY, _AIM = 5, 100  # dialogues; letters of an aim
 _PAUSED = (
     "A dialogue of yours was reported, and your work is paused until somebody has spoken with you. "
     "Nobody blames you, and the time that you worked is paid."
@@ -101,7 +102,7 @@ async def _page(
     mine = await asyncio.to_thread(visitor.served.sitting.kept.of, visitor.somebody)
     latest = [one for one in mine if one.quarantined_at is None][-_LATELY:]
     offered = [
-        (f"{visitor.base}/attack/{one.number}", f"Your dialogue of {one.assigned_at[:16]}")
+        (f"{visitor.base}/attack/{one.number}", await _called(visitor, one, mine))
         for one in reversed(latest)
     ]
     return show(
@@ -113,6 +114,17 @@ async def _page(
         note=note,
         error=error,
     )
+
+
+async def _called(visitor: Visitor, one: StoredAttack, mine: list[StoredAttack]) -> str:
+    """A dialogue as its person knows it: "Dialogue 3 of 5: “I try to make it …”"."""
+    place = [attack.id for attack in mine if attack.task == one.task].index(one.id) + 1
+    aim = (await visitor.served.sitting.stand(one)).dialogue.description
+    words = " ".join((aim or "").split())
+    said = f"“{words[:_AIM]}{' …' * (len(words) > _AIM)}”" if words else "no aim yet"
+    lately = "" if one.task == mine[-1].task else f"Task {one.task}, "
+    name = f"{lately}dialogue {place} of {visitor.served.study.task_size}: {said}"
+    return name[:1].upper() + name[1:]
 
 
 async def _found(visitor: Visitor, about: str) -> int | None:
