@@ -4,4 +4,16 @@
 docs/calibration.md and docs/calibration.json. A method is entered in ``entries.py`` in a few lines.
 """
 
-__all__ = ["entries", "measure", "table"]
+__all__ = [
+    "arms",
+    "compared",
+    "entries",
+    "entry",
+    "judged",
+    "measure",
+    "models",
+    "people",
+    "raters",
+    "table",
+    "truths",
+]

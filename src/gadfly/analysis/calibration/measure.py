@@ -1,9 +1,10 @@
 """Coverage of an interval over many simulated studies.
 
 An entry names a method, what is claimed of it, the studies that it meets and the true value. Each
-study's seed is derived from the entry's name and the study's number, so a number in the table can
-be made again alone. An interval covers where it holds the truth, at every look where it is made at
-several; a study in which there is none counts as not estimable, and in no coverage.
+study's seed is derived from the entry's name (or the one it shares with others that come of the
+same estimates) and the study's number, so a number in the table can be made again alone. An
+interval covers where it holds the truth, at every look where it is made at several; a study in
+which there is none counts as not estimable, and in no coverage.
 
 The Monte Carlo error is the binomial one, √(c (1 - c) / studies). A claim is kept where coverage is
 within twice that error of what is claimed: 93-97% (approximate), at least 95% (conservative,
@@ -20,40 +21,19 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Literal
 
-import polars as pl
+from threadpoolctl import threadpool_limits
 
-from gadfly.analysis.simulate import Settings, simulate
+from gadfly.analysis.calibration.entry import Entry
+from gadfly.analysis.simulate import simulate
 from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
-__all__ = ["Entry", "Measured", "claimed_coverage", "measure", "measure_all"]
+__all__ = ["Measured", "claimed_coverage", "measure", "measure_all"]
 
 Verdict = Literal["kept", "broken", "no claim"]
 _PORTION = 50  # studies in one task of a process
 _SLACK = 2  # Monte Carlo errors
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A method, the studies that it meets, and what is claimed of it there."""
-
-    name: str
-    """Its own name; the seeds follow from it."""
-    method: str
-    """The method in words."""
-    estimand: str
-    """What is estimated."""
-    settings: Settings
-    """The studies."""
-    truth: Callable[[Settings], float]
-    """The true value, given the settings."""
-    estimates: Callable[[pl.DataFrame, int], Sequence[Estimate]]
-    """The estimate of one study (frame and seed), or one for every look."""
-    regime: Regime | None
-    """What is claimed, and where; ``None`` where the method is shown beside others, unclaimed."""
-    note: str = ""
-    """What the studies are like, in a few words."""
 
 
 class Measured(Record):
@@ -99,7 +79,7 @@ class _Count:
 def measure(entry: Entry, studies: int) -> Measured:
     """An entry in this process."""
     starts = range(0, studies, _PORTION)
-    counts = [_count(entry, start, min(start + _PORTION, studies)) for start in starts]
+    counts = [_count([entry], start, min(start + _PORTION, studies))[0] for start in starts]
     return _summed(entry, studies, counts)
 
 
@@ -111,25 +91,26 @@ def measure_all(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Measured]:
     """All entries over several processes; ``progress`` gets (studies done, studies)."""
-    counts: dict[tuple[str, int], _Count] = {}
-    starts = range(0, studies, _PORTION)
-    done, total = 0, studies * len(entries)
+    together: dict[str, list[Entry]] = {}
+    for entry in entries:
+        together.setdefault(entry.seeds, []).append(entry)
+    counts: dict[str, list[_Count]] = {entry.name: [] for entry in entries}
+    done, total = 0, studies * len(together)
     fresh = get_context("spawn")  # polars' threads do not survive a fork
     with ProcessPoolExecutor(max_workers=processes, mp_context=fresh) as pool:
         tasks = {
-            pool.submit(_count, entry, start, min(start + _PORTION, studies)): (
-                entry.name,
-                start,
-            )
-            for entry in entries
-            for start in starts
+            pool.submit(_count, group, start, min(start + _PORTION, studies)): (group, start)
+            for group in together.values()
+            for start in range(0, studies, _PORTION)
         }
         for task in as_completed(tasks):
-            counts[tasks[task]] = task.result()
-            done += min(_PORTION, studies - tasks[task][1])
+            group, start = tasks[task]
+            for entry, count in zip(group, task.result(), strict=True):
+                counts[entry.name].append(count)
+            done += min(_PORTION, studies - start)
             if progress:
                 progress(done, total)
-    return [_summed(e, studies, [counts[e.name, start] for start in starts]) for e in entries]
+    return [_summed(entry, studies, counts[entry.name]) for entry in entries]
 
 
 def seed_of_study(name: str, study: int) -> int:
@@ -138,20 +119,28 @@ def seed_of_study(name: str, study: int) -> int:
     return int.from_bytes(digest.digest()[:6], "big")
 
 
-def _count(entry: Entry, start: int, end: int) -> _Count:
-    truth = entry.truth(entry.settings)
-    made = held = 0
-    width = 0.0
-    for study in range(start, end):
-        seed = seed_of_study(entry.name, study)
-        looks = entry.estimates(simulate(entry.settings, seed), seed)
-        last = looks[-1]
-        if last.low is None or last.high is None:
-            continue
-        made += 1
-        held += all(_holds(look, truth) for look in looks)
-        width += last.high - last.low
-    return _Count(made, held, width)
+def _count(entries: Sequence[Entry], start: int, end: int) -> list[_Count]:
+    """Intervals of some studies, by entry; all entries are parts of the same estimates."""
+    first = entries[0]
+    found: list[list[Sequence[Estimate]]] = [[] for _ in entries]
+    with threadpool_limits(1):  # processes are as many as cores
+        for study in range(start, end):
+            seed = seed_of_study(first.seeds, study)
+            all_parts = first.of.estimates(simulate(first.on.settings, seed), seed)
+            for entry, studies in zip(entries, found, strict=True):
+                part = entry.of.part
+                studies.append(all_parts if part is None else all_parts[part : part + 1])
+    return [_counted(e.of.truth(e.on.settings), s) for e, s in zip(entries, found, strict=True)]
+
+
+def _counted(truth: float, studies: Sequence[Sequence[Estimate]]) -> _Count:
+    made = [
+        (looks, last.high - last.low)
+        for looks in studies
+        if (last := looks[-1]).low is not None and last.high is not None
+    ]
+    held = sum(all(_holds(look, truth) for look in looks) for looks, _ in made)
+    return _Count(len(made), held, math.fsum(width for _, width in made))
 
 
 def _holds(look: Estimate, truth: float) -> bool:
@@ -165,19 +154,19 @@ def _summed(entry: Entry, studies: int, counts: Sequence[_Count]) -> Measured:
     # a share of 0 or 1 has an error too: half a study more or less
     near = None if coverage is None else min(max(coverage, 0.5 / made), 1 - 0.5 / made)
     error = None if near is None else math.sqrt(near * (1 - near) / made)
-    regime = entry.regime
+    regime = entry.by.regime
     return Measured(
         name=entry.name,
-        method=entry.method,
-        estimand=entry.estimand,
-        studies_like=entry.note,
+        method=entry.by.words,
+        estimand=entry.of.words,
+        studies_like=entry.on.words,
         claim=regime.kind if regime else "",
         regime=regime.words if regime else "",
-        truth=entry.truth(entry.settings),
+        truth=entry.of.truth(entry.on.settings),
         studies=studies,
         coverage=coverage,
         error=error,
-        width=sum(count.width for count in counts) / made if made else None,
+        width=math.fsum(count.width for count in counts) / made if made else None,
         not_estimable=1 - made / studies,
         verdict=_verdict(regime, coverage, error),
     )

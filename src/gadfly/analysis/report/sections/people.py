@@ -54,7 +54,7 @@ def _concentration(found: People) -> Table:
         ),
         finding=f"{made.members_for_80:,} of {len(made.counts):,} members made 80% of "
         f"{sum(made.counts):,} attacks.",
-        method="They are of these members, and certain.",
+        method="Of these members, and certain.",
     )
 
 
