@@ -215,6 +215,7 @@ def legend() -> alt.Legend:
         labelFontSize=12,
         symbolFillColor=PAPER,
         columnPadding=36,
+        columns=4,
     )
 
 
