@@ -24,7 +24,7 @@ def section(comparisons: Sequence[Comparison], identity: Identity) -> Section:
             "file’s, and how far they may lie apart."
         ),
         parts=(summary(comparisons), _every(comparisons)),
-        findings=(headline(comparisons, identity),),
+        findings=() if identity.no_verdict else (headline(comparisons, identity),),
         notes=(
             "Figures of the paper show 39,877 attacks, the released file holds 38,961: a filter of "
             "personal data took out 916. So the figures’ numbers are reproduced within what that "
