@@ -97,6 +97,7 @@ def dialogue(word: str | None = None, **values: Any) -> dict[str, Any]:
         "may_finish": False,
         "turns_answered": 0,
         "turns_asked": 4,
+        "turns_least": 2,
         "turns_max": 12,
         "text_max": 10_000,
     }

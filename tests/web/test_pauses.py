@@ -44,7 +44,7 @@ def test_a_limit_at_the_last_dialogue_stands_before_no_debrief(
     with serve(write_study(tmp_path, more=f"  limits: {{{limit}}}\n")) as site:
         person, browser = at_the_brief(site)
         for _ in range(2):
-            dialogue(browser, success=5, harm=5)
+            dialogue(browser, turns=2, success=5, harm=5)
         if more:
             worked(site, person, **more)
         out_of_the_task(browser)

@@ -17,8 +17,8 @@ from sqlalchemy import delete, insert
 from gadfly.care.journey import Felt, Left, Passed, TopicsChosen
 from gadfly.records.canonical import canonical_json
 from gadfly.store.site_tables import payments, work
-from tests.web.journeys import begin, expects
-from tests.web.site import Site
+from tests.web.journeys import act, begin, dialogue, expects, to_the_brief, turn
+from tests.web.site import Browser, Site
 from tests.web.town import World, agree, finish, whole_task, world
 
 pytestmark = [pytest.mark.usefixtures("socket_enabled"), pytest.mark.allow_hosts(["127.0.0.1"])]
@@ -92,6 +92,62 @@ def test_work_that_was_not_done_is_not_paid(town: World) -> None:
         people.add_step(ben, number, canonical_json(step).decode())
     finish(second)
     assert town.owed[1][0] == "early_exit"
+
+
+def left_at_once(browser: Browser) -> None:
+    act(browser, begin(browser), "leave")
+
+
+def of_one_turn(browser: Browser) -> None:
+    dialogue(browser, turns=1)
+
+
+def stopped_after_one(browser: Browser) -> None:
+    place = begin(browser)
+    act(browser, place, "describe", text="I try to make it rude.")
+    turn(browser, place)
+    sitting = browser.site.serving.studies["town"].sitting
+    sitting._halted = True
+    act(browser, place, "say", text="again")
+    act(browser, place, "stop")
+    sitting._halted = False
+    act(browser, place, "finish")
+    act(browser, place, "rate", success=1, harm=1, actionability=1)
+
+
+def reported_at_once(browser: Browser) -> None:
+    browser.post("/report", about=f"/town{begin(browser)}")
+
+
+def whole(browser: Browser) -> None:
+    dialogue(browser, turns=2)
+
+
+@pytest.mark.parametrize(
+    ("last", "outcome"),
+    [
+        (left_at_once, "early_exit"),
+        (of_one_turn, "early_exit"),
+        (stopped_after_one, "early_exit"),
+        (reported_at_once, "complete"),
+        (whole, "complete"),
+    ],
+)
+def test_complete_needs_every_dialogue_of_a_task_with_the_turns_that_pages_state(
+    site: Site, last: Callable[[Browser], None], outcome: str
+) -> None:
+    person = site.person()
+    browser = site.browser(person)
+    assert "with at least 2 turns" in to_the_brief(browser).text
+    dialogue(browser, turns=2)
+    last(browser)
+    page = browser.post("/begin", expects=expects(browser.get("/task")))
+    browser.post("/go", place="rest", expects=expects(page))
+    page = browser.post("/feel", act="skip")
+    browser.post("/stop") if "A pause" in page.text else finish(browser)
+    paid = site.serving.payments.of(person)
+    assert paid is not None
+    assert (paid.outcome, paid.amount) == (outcome, 167)
 
 
 def test_two_tabs_that_finish_at_once_are_paid_once(

@@ -99,7 +99,7 @@ def agree(town: World, browser: Browser) -> None:
 def whole_task(town: World, browser: Browser) -> None:
     """One dialogue, and all that a task asks for after it."""
     agree(town, browser)
-    dialogue(browser)
+    dialogue(browser, turns=2)
     browser.post("/begin", expects=expects(browser.get("/task")))
     town.pass_on(Passed(place="rest"), Felt(moment="after", answered=False))
 

@@ -1,8 +1,9 @@
 """Ending a visit: what is owed is reckoned from the work, kept, and told to the platform.
 
 What somebody asks for decides nothing: without a consent the outcome is "no_consent" and pays
-nothing, and "complete" needs a whole task with a dialogue that came to its end; whoever asks for it
-without has left early, and is paid for the time. The amount is that of all their work in the study
+nothing, and "complete" needs a whole task: each of its dialogues came to its end with as many turns
+as the pages state (``Dialogue.whole``), or was reported. Whoever asks for it without has left
+early, and is paid for the time. The amount is that of all their work in the study
 (:func:`gadfly.care.pay.owed`), never less than the floor allows.
 
 First it is kept, then Prolific is told, by this request if it is quick and otherwise by whichever
@@ -29,6 +30,7 @@ from gadfly.records.values import VisitEnd
 from gadfly.redteam.events import Abandoned
 from gadfly.store.payments import Due, Payment
 from gadfly.store.people import Person
+from gadfly.store.rows import StoredAttack
 from gadfly.web.platforms.arrival import PlatformProblem, new_code
 from gadfly.web.platforms.prolific import NAME as PROLIFIC
 from gadfly.web.serving import Served, Serving
@@ -145,8 +147,17 @@ async def _outcome(serving: Serving, served: Served, person: Person, asked: Visi
     if asked != "complete":
         return "early_exit"
     mine = await asyncio.to_thread(served.sitting.kept.of, person)
-    whole = any(attack.ending == "complete" for attack in mine)
-    return "complete" if way.done and whole else "early_exit"
+    for task in range(1, way.done + 1):
+        if await _is_whole(served, [attack for attack in mine if attack.task == task]):
+            return "complete"
+    return "early_exit"
+
+
+async def _is_whole(served: Served, task: list[StoredAttack]) -> bool:
+    """Whether nothing of a task was left; it has fewer dialogues where the study needs no more."""
+    ended = [one for one in task if one.quarantined_at is None]
+    stands = [await served.sitting.stand(one) for one in ended]
+    return bool(task) and all(stand.dialogue.whole for stand in stands)
 
 
 async def _reckoned(

@@ -201,6 +201,7 @@ def _values(stand: Stand, place: int, of: int) -> dict[str, Any]:
         "may_finish": need.may_finish,
         "turns_answered": dialogue.answered,
         "turns_asked": dialogue.rules.turns_asked,
+        "turns_least": dialogue.rules.turns_least,
         "turns_max": dialogue.rules.turns_max,
         "text_max": dialogue.rules.text_max,
     }

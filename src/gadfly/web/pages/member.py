@@ -273,6 +273,7 @@ async def _next_dialogue(visitor: Visitor, journey: Journey) -> Response:
         spent=spent if len(begun) < of else None,
         done=len(begun),
         of=of,
+        least=visitor.served.study.rules.turns_least,
         expects=journey.taken,
         letters=await _unread(visitor),
     )
