@@ -22,6 +22,8 @@ from gadfly.analysis.statistics.calibration_curve import (
     folds_of,
     out_of_fold,
 )
+from gadfly.analysis.statistics.joint import side
+from gadfly.analysis.statistics.rogan_gladen import carried_error
 from gadfly.analysis.statistics.sensitivity import out_of_fold_threshold, youden
 from gadfly.analysis.topics.judges import Asked, Judges, judges
 from gadfly.analysis.topics.labels import by_attackers, by_items, by_reviewers
@@ -137,6 +139,48 @@ def test_where_the_judge_errs_otherwise_extrapolation_misleads_and_labels_do_not
     blind = asked(study(3, blind="rlhf"), "biased").judges[0].arms[2]
     assert blind.corrected.estimate in (None, 0)
     assert blind.corrected.reason is not None
+
+
+@pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0, 8), (0.15, 20, 60)])
+def test_that_errors_do_not_carry_over_is_seen_within_members(
+    shift: float, least: int, most: int
+) -> None:
+    """Sensitivity of 80% elsewhere and 80% or 65% here. Intervals of the two rates, which rest on
+    the same members and attacks, come apart in one study of 200.
+    """
+    off = 0
+    members, arm = np.repeat(np.arange(40), 20), np.tile([0, 1], 400) == 1
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        chance = 1 / (1 + np.exp(0.5 + 0.5 * arm - rng.normal(size=40)[members]))
+        true = rng.random(800) < chance
+        said = rng.random(800) < np.where(true, 0.8 - shift * arm, 0.15)
+        found = carried_error(
+            said[arm] * 1.0,
+            true[arm] * 1.0,
+            said[~arm] * 1.0,
+            true[~arm] * 1.0,
+            members=members[arm],
+            other_members=members[~arm],
+            level=0.95,
+        )
+        off += side(found) != 0
+    assert least <= off <= most
+
+
+def test_arms_to_which_errors_do_not_carry_over_are_counted() -> None:
+    found = asked(study(3), "min_harmlessness", "biased")
+    told = [part.finding for part in section(found).parts]
+    assert any("In 0 of 3 arms with labels, carrying over" in sentence for sentence in told)
+    assert side(found.judges[0].arms[2].carried_error) == 0
+    assert any("In 3 of 3 arms with labels, carrying over" in sentence for sentence in told)
+
+
+def test_where_the_judge_is_worth_nothing_the_rate_is_that_of_the_labels() -> None:
+    frame = study(3).with_columns(biased=pl.lit(2.0))
+    for arm in asked(frame, "biased").judges[0].arms:
+        assert (arm.tuning, arm.basis) == (0, "ppi")
+        assert arm.corrected == arm.people_rate
 
 
 def test_with_every_label_there_is_nothing_to_correct() -> None:

@@ -17,7 +17,9 @@ J = s + c − 1 member m adds
 to θ at first order, p_m = Σ (f − p)/n over its attacks in the arm, s_m = Σ (f − s)/n₁ over its
 labelled successes elsewhere, c_m = Σ (1 − f − c)/n₀ over its other labelled attacks elsewhere;
 V = M/(M − 1) Σ u_m², θ ± t √V with the effective number of members less one degrees of freedom; in
-studies with planted rates it held 94-97%. Below five effective members there is none.
+studies with planted rates it held 94-97%. Below five effective members there is none. Where the
+arm has labels of its own, how far θ is from their share ȳ has the interval of u_m − Σ (y − ȳ)/n,
+since the same members, and attacks, are in both.
 
 References: Rogan & Gladen 1978, "Estimating prevalence from the results of a screening test",
 *American Journal of Epidemiology* 107(1); Lang & Reiczigel 2014, "Confidence limits for prevalence
@@ -36,6 +38,8 @@ of disease adjusted for estimated sensitivity and specificity", *Preventive Vete
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import stats
 
@@ -46,10 +50,12 @@ from gadfly.analysis.statistics.ppi import cut
 from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
-__all__ = ["REGIME", "rogan_gladen"]
+__all__ = ["REGIME", "carried_error", "rogan_gladen"]
 
 REGIME = Regime("approximate", members=5, assumes="the judge errs in every arm alike")
 """Where intervals hold their level: as many effective members on either side."""
+_LEAST = REGIME.members
+_METHOD = "Rogan-Gladen correction by the judge's errors in other arms, delta method"
 
 
 def rogan_gladen(
@@ -69,37 +75,96 @@ def rogan_gladen(
     :param members: number of each attack's member in the arm; ``None``: each by itself.
     :param other_members: the same elsewhere, numbers of the same members.
     """
-    n = len(judged)
-    method = "Rogan-Gladen correction by the judge's errors in other arms, delta method" + (
-        " over members" if members is not None else ""
-    )
+    found = _found(judged, other_judged, other_people, members, other_members, level)
+    method = _METHOD + (" over members" if members is not None else "")
+    if isinstance(found, str):
+        return Estimate.of(None, None, level=level, n=len(judged), method=method, reason=found)
+    return cut(found.estimate(level, len(judged), method))
 
-    def missing(reason: str) -> Estimate:
-        return Estimate.of(None, None, level=level, n=n, method=method, reason=reason)
 
+def carried_error(
+    judged: Floats,
+    labels: Floats,
+    other_judged: Floats,
+    other_people: Floats,
+    *,
+    members: Ints | None,
+    other_members: Ints | None,
+    level: float,
+) -> Estimate:
+    """By how much such a rate (uncut) is above the share of the arm's own labels.
+
+    :param labels: of the arm's attacks, 0 or 1, NaN where nobody judged.
+    """
+    found = _found(judged, other_judged, other_people, members, other_members, level)
+    known = ~np.isnan(labels)
+    y = labels[known]
+    method = "corrected rate less share of labels, delta method"
+    if isinstance(found, str) or not len(y):
+        reason = found if isinstance(found, str) else "no attack of this arm has a label"
+        return Estimate.of(None, None, level=level, n=len(y), method=method, reason=reason)
+    who = found.mine[known]
+    own = np.bincount(who, y - y.mean(), len(found.u)) / len(y)
+    worth = min(found.worth, effective_members(np.unique(who, return_counts=True)[1]))
+    off = _Found(found.theta - float(y.mean()), found.u - own, found.mine, worth)
+    return off.estimate(level, len(y), method)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A rate, what each member adds to it at first order, whose each attack of the arm is, and
+    what the fewest members are worth.
+    """
+
+    theta: float
+    u: Floats
+    mine: Ints
+    worth: float
+
+    def estimate(self, level: float, n: int, method: str) -> Estimate:
+        """With its interval."""
+        few = f"interval not estimable: members count as {self.worth:.1f}, it takes {_LEAST:g}"
+        there = self.worth >= _LEAST
+        half = _reach(level, self.worth) * _error(self.u)
+        ends = (self.theta - half, self.theta + half) if there else None
+        reason = None if there else few
+        return Estimate.of(self.theta, ends, level=level, n=n, method=method, reason=reason)
+
+
+def _reach(level: float, worth: float) -> float:
+    return float(stats.t.ppf((1 + level) / 2, max(worth - 1, 1e-9)))
+
+
+def _error(u: Floats) -> float:
+    return float(np.sqrt(len(u) / max(len(u) - 1, 1) * (u**2).sum()))
+
+
+def _found(
+    judged: Floats,
+    other_judged: Floats,
+    other_people: Floats,
+    members: Ints | None,
+    other_members: Ints | None,
+    level: float,
+) -> _Found | str:
+    """The rate, or why there is none."""
     yes = other_people == 1
-    if not n:
-        return missing("no attack of this arm has a score")
+    if not len(judged):
+        return "no attack of this arm has a score"
     if yes.all() or not yes.any():
         kind = "labels" if not len(yes) else "labels of both kinds"
-        return missing(f"not estimable: the other arms have no {kind}")
-    u, worth = _parts(judged, other_judged, yes, members, other_members)
+        return f"not estimable: the other arms have no {kind}"
+    parts, mine, worth = _parts(judged, other_judged, yes, members, other_members)
     p = float(judged.mean())
     s, c = float(other_judged[yes].mean()), 1 - float(other_judged[~yes].mean())
     j = s + c - 1
-    reach = float(stats.t.ppf((1 + level) / 2, max(worth - 1, 1e-9)))
-    grow = len(u) / max(len(u) - 1, 1)
-    if j <= reach * np.sqrt(grow * ((u[:, 1] + u[:, 2]) ** 2).sum()):
-        return missing(
+    if j <= _reach(level, worth) * _error(parts[:, 1] + parts[:, 2]):
+        return (
             f"not estimable: sensitivity {s:.2f} and specificity {c:.2f} are not clearly better "
             "than a coin's"
         )
     theta = (p + c - 1) / j
-    half = reach * float(np.sqrt(grow * ((u @ [1.0, -theta, 1 - theta]) ** 2).sum())) / j
-    few = f"interval not estimable: members count as {worth:.1f}, it takes {REGIME.members:g}"
-    there = worth >= REGIME.members
-    ends, reason = ((theta - half, theta + half), None) if there else (None, few)
-    return cut(Estimate.of(theta, ends, level=level, n=n, method=method, reason=reason))
+    return _Found(theta, parts @ [1.0, -theta, 1 - theta] / j, mine, worth)
 
 
 def _parts(
@@ -108,8 +173,10 @@ def _parts(
     yes: Flags,
     members: Ints | None,
     other_members: Ints | None,
-) -> tuple[Floats, float]:
-    """p_m, s_m and c_m of each member, and what the fewest members of the three are worth."""
+) -> tuple[Floats, Ints, float]:
+    """p_m, s_m and c_m of each member, whose each attack of the arm is, and what the fewest members
+    of the three are worth.
+    """
     if members is None or other_members is None:
         members = np.arange(len(judged))
         other_members = np.arange(len(judged), len(judged) + len(yes))
@@ -123,4 +190,4 @@ def _parts(
     )
     columns = [np.bincount(who, x - x.mean(), count) / len(x) for x, who in groups]
     worth = min(effective_members(np.unique(who, return_counts=True)[1]) for _, who in groups)
-    return np.stack(columns, axis=1), worth
+    return np.stack(columns, axis=1), mine, worth

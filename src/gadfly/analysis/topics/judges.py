@@ -50,7 +50,7 @@ from gadfly.analysis.statistics.calibration_curve import (
 from gadfly.analysis.statistics.ordering import Flags
 from gadfly.analysis.statistics.ppi import cut, prediction_powered
 from gadfly.analysis.statistics.rank_stability import rank_stability
-from gadfly.analysis.statistics.rogan_gladen import rogan_gladen
+from gadfly.analysis.statistics.rogan_gladen import carried_error, rogan_gladen
 from gadfly.analysis.statistics.sensitivity import out_of_fold_threshold, youden
 from gadfly.analysis.statistics.success_rate import share
 from gadfly.analysis.topics.cells import Cells
@@ -136,6 +136,8 @@ class ArmJudged(Record):
     """λ of prediction-powered inference: 0 the judge told nothing, 1 all; null for other bases."""
     extrapolated: Estimate
     """The rate by the errors of the other arms alone."""
+    carried_error: Estimate
+    """It less the share of the arm's own labels: above or below 0 it would mislead."""
 
 
 class Judged(Record):
@@ -388,6 +390,15 @@ def _arm(
         other_members=_owners(cells, away, how),
         level=level,
     )
+    error = carried_error(
+        fair[reach],
+        labels[reach],
+        fair[away],
+        labels[away],
+        members=_owners(cells, reach, how),
+        other_members=_owners(cells, away, how),
+        level=level,
+    )
     people_rate = _share(labels == 1, known, cells, how, "share of successes by labels")
     corrected, basis, tuning = _corrected(
         labels[told], said[told], _owners(cells, told, how), people_rate, extrapolated, level
@@ -403,6 +414,7 @@ def _arm(
         basis=basis,
         tuning=tuning,
         extrapolated=extrapolated,
+        carried_error=error,
     )
 
 
@@ -426,6 +438,8 @@ def _corrected(
         reason = "; ".join(part for part in (said, people_rate.reason) if part)
         return people_rate.model_copy(update={"reason": reason}), "ppi", 0.0
     powered = prediction_powered(labels, verdicts, members=members, level=level)
+    if not powered.tuning:  # the labels alone, of which there is one interval
+        return people_rate, "ppi", 0.0
     return cut(powered.estimate), "ppi", powered.tuning
 
 

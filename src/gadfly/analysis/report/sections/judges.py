@@ -12,6 +12,7 @@ from gadfly.analysis.figures.judges import (
 )
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
+from gadfly.analysis.statistics.joint import side
 from gadfly.analysis.topics.judges import ArmJudged, Judged, Judges, Swap
 from gadfly.analysis.words import MARKS, arm_label, interval, number, safe
 from gadfly.records.estimate import Estimate
@@ -243,21 +244,14 @@ def _rates_sentence(judged: Judged) -> str:
 def _carried_sentence(judged: Judged) -> str:
     """Whether errors can be carried over, where it can be looked up."""
     both = [arm for arm in judged.arms if arm.basis in ("labelled", "ppi")]
-    apart = [arm for arm in both if _apart(arm.corrected, arm.extrapolated)]
+    off = [arm for arm in both if arm.extrapolated.estimate is None or side(arm.carried_error) != 0]
     if not both:
         return "No arm has labels of its own, so nothing shows whether errors can be carried over."
     return (
-        f"In {len(apart)} of {len(both)} arms with labels, carrying over the errors of the other "
-        "arms would mislead: there is no such rate, or its interval lies apart."
+        f"In {len(off)} of {len(both)} arms with labels, carrying over the errors of the other "
+        "arms would mislead: there is no such rate, or its difference from the share of labels is "
+        "clear of 0."
     )
-
-
-def _apart(one: Estimate, other: Estimate) -> bool:
-    if one.low is None or one.high is None:
-        return False
-    if other.low is None or other.high is None:
-        return other.estimate is None
-    return one.high < other.low or other.high < one.low
 
 
 def _calibration_sentence(judged: Judged) -> str:
