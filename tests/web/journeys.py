@@ -69,5 +69,6 @@ def dialogue(browser: Browser, *, turns: int = 1, **rating: object) -> str:
     for _ in range(turns):
         turn(browser, place)
     act(browser, place, "finish")
-    act(browser, place, "rate", **(rating or {"success": 2, "harm": 1, "actionability": 1}))
+    rated = rating or {"success": 2, "harm": 1, "actionability": 1}
+    act(browser, place, "rate", **({"unrated": "1"} if len(rated) < 3 else {}), **rated)
     return place

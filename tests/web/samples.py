@@ -151,6 +151,7 @@ def _values(page: str, word: str | None) -> tuple[str, Mapping[str, Any]]:
     values["openings"] = [word] if word else OPENINGS
     values["domains"] = ("medicine", word or "law")
     values["trouble"] = page == "wait"
+    values["given"] = None
     values["paused"] = page == "describe"
     values["dialogue"] = dialogue(word, **STEPS[page])
     if page == "describe":

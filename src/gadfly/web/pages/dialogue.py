@@ -71,6 +71,8 @@ class Sent(BaseModel):
     comments: Annotated[str, Field(max_length=200_000)] = ""
     expert_domain: Annotated[str, Field(max_length=200)] = ""
     addendum: Annotated[str, Field(max_length=200_000)] = ""
+    unrated: Literal["1"] | None = None
+    """They would rather not rate; what they chose all the same is kept."""
     note: Annotated[str, Field(max_length=10_000)] = ""
 
 
@@ -113,7 +115,7 @@ async def act(visitor: Member, number: Number, sent: Annotated[Sent, Form()]) ->
         )
     except (InvalidEvent, Refused) as refused:
         own = await _own(visitor, number)
-        return _page(visitor, own, error=_reason(refused))
+        return _page(visitor, own, error=_reason(refused), given=sent)
     if not done.kept:
         own = await _own(visitor, number)
         error = "This dialogue has moved on since; here is how it stands."
@@ -146,7 +148,9 @@ async def _own(visitor: Visitor, number: int, expects: int | None = None) -> Own
     return own
 
 
-def _page(visitor: Visitor, own: Own, *, error: str | None = None) -> Response:
+def _page(
+    visitor: Visitor, own: Own, *, error: str | None = None, given: Sent | None = None
+) -> Response:
     attack, served = own.attack, visitor.served
     need = needed(own.stand.dialogue)
     if need.what == "nothing" and error is None:
@@ -163,6 +167,7 @@ def _page(visitor: Visitor, own: Own, *, error: str | None = None) -> Response:
         openings=_openings(served),
         domains=served.study.review.domains,
         error=error,
+        given=given,
         paused=is_paused(visitor),
         trouble=served.sitting.trouble(attack),
         dialogue=_values(own.stand, own.place, served.study.task_size),
@@ -250,6 +255,11 @@ def _compared(sent: Sent, dialogue: Dialogue) -> Event:
 
 
 def _rated(sent: Sent, _: Dialogue) -> Event:
+    if sent.unrated is None and "" in (sent.success, sent.harm, sent.actionability):
+        raise InvalidEvent(
+            "rated: choose a step for each of the three questions, or say that you would rather not"
+        )
+
     def stored(shown: int | str) -> int | None:
         return None if isinstance(shown, str) else shown - 1
 
