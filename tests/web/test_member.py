@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -197,6 +198,15 @@ def test_limits_hold_a_person_back(site: Site) -> None:
     assert page.status_code == 409
     assert "20 or more dialogues" in page.text
     assert attacks(site) == []
+
+
+def test_a_page_of_text_has_one_title(site: Site) -> None:
+    browser = site.browser(site.person())
+    to_the_brief(browser)
+    for place, title in (("/help", "Help"), ("/instructions", "Instructions")):
+        page = browser.get(place).text
+        assert re.findall(r"<h1[^>]*>([^<]+)", page) == [title]
+        assert len(re.findall(rf"<h\d[^>]*>{title}<", page)) == 1
 
 
 def test_topics_can_be_changed_at_any_moment(site: Site) -> None:

@@ -107,7 +107,7 @@ def test_what_was_abandoned_is_over_and_told_as_of_no_use(town: Site) -> None:
     assert re.search(r"<dt>Usable attacks</dt> <dd>1 <", page)
     figure = page.partition("figure 1")[2]
     told = dict(re.findall(r'data-label="([^"]+)"[^>]*><bdi>([^<]+)', figure))
-    assert (told["Attacks"], told["Rated"], told["Scored"]) == ("4", "1", "4")
+    assert told["Attacks (rated, scored)"] == "4 (1, 4)"
 
 
 def test_a_transcript_is_noted_before_it_is_shown_and_not_without_a_reason(town: Site) -> None:

@@ -23,6 +23,13 @@ SIDEWAYS = """() => {
   return document.documentElement.scrollWidth > wide
     ? (out.map((e) => `${e.tagName}.${e.className}`).join(" ") || "the page") : "";
 }"""
+BROKEN = """() => [...document.querySelectorAll("[data-label]")].filter((e) => {
+  const label = getComputedStyle(e, "::before");
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = label.font;
+  const words = e.dataset.label.split(" ").map((word) => pen.measureText(word).width);
+  return parseFloat(label.width) < Math.max(...words) - 1;
+}).map((e) => e.dataset.label).join(", ")"""
 BACKGROUND = "() => getComputedStyle(document.documentElement).backgroundColor"
 AXE = """async () => (await axe.run()).violations.map((v) =>
   ({impact: v.impact, text: v.id + ": " + v.nodes.map((n) => n.html + " " + n.failureSummary)
@@ -44,6 +51,7 @@ class Eyes:
         for size, (width, height) in SIZES.items():
             page.set_viewport_size({"width": width, "height": height})
             assert page.evaluate(SIDEWAYS) == "", f"{name} scrolls sideways ({size})"
+            assert page.evaluate(BROKEN) == "", f"{name} breaks words of labels ({size})"
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)
                 self._picture(page, f"{name}-{size}-{scheme}")

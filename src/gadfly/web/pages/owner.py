@@ -114,11 +114,9 @@ def _figure_table(picture: Picture | None) -> list[tuple[object, ...]]:
         (
             arm.name,
             arm.lineage_mark,
-            arm.n,
+            f"{arm.n} ({arm.rating.n}, {arm.min_harmlessness.n})",
             arm.n_members,
-            arm.rating.n,
             worded(arm.rating),
-            arm.min_harmlessness.n,
             worded(arm.min_harmlessness),
             worded(arm.median),
             worded(arm.cvar05),
