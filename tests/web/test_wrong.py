@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -41,6 +42,14 @@ def test_an_error_page_leads_out_and_to_help(site: Site) -> None:
     leads_out(browser.post("/consent", answer="perhaps"), 422)
     leads_out(browser.post(place, act="say", expects=1, text="x" * 300_000), 413)
     leads_out(browser.client.patch("/town/stop"), 405)
+
+
+def test_an_address_with_control_characters_is_none(site: Site) -> None:
+    browser = site.browser(site.person("owner"))
+    for place in ("/come/%00", "/come/a%0Ab", "/study/members/%00", "/study/members/%1b"):
+        page = browser.get(place)
+        assert page.status_code == 404, place
+        assert not re.search(r"[\x00-\x09\x0b-\x1f]|a\nb", page.text)
 
 
 def test_trying_too_often_leads_out_too(site: Site) -> None:

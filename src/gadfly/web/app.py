@@ -46,6 +46,7 @@ _TITLES = {
     429: "Too often",
     503: "Not now",
 }
+_MISTYPED = "The address may be mistyped, or the page is gone."
 
 
 def create_app(serving: Serving) -> FastAPI:
@@ -70,7 +71,7 @@ def create_app(serving: Serving) -> FastAPI:
 
 
 class _Headers:
-    """Refuses what is too long, and gives every answer its headers."""
+    """Refuses what is too long, or asks for control characters; gives every answer its headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -95,6 +96,8 @@ class _Headers:
         if unbounded or not length.isdecimal() or int(length) > _LONGEST:
             told = f"At most {_LONGEST // 1024} kilobytes are taken at once."
             answer = await _said(Request(scope), 413, told)
+        if not scope["path"].isprintable():  # no address here has control characters
+            answer = await _said(Request(scope), 404, _MISTYPED)
         await answer(scope, receive, sent)
 
 
@@ -110,7 +113,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _unknown(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return await _said(request, status, "The address may be mistyped, or the page is gone.")
+    return await _said(request, status, _MISTYPED)
 
 
 async def _wrong_form(request: Request, error: Exception) -> Response:
