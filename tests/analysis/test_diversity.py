@@ -94,6 +94,13 @@ def test_chao2_equals_scikit_bios_chao1_where_members_are_many() -> None:
     assert (found.low, found.reason) == (None, "a lower bound, which has no interval")
 
 
+def test_chao2_is_no_more_than_there_is() -> None:
+    reached = np.array([3, 1, 1, 1, 1, 0])
+    assert chao2(reached, members=20).estimate == pytest.approx(5 + 0.95 * 6)
+    found = chao2(reached, members=20, most=6)
+    assert (found.estimate, found.reason) == (6, "no more than the 6 clusters that there are")
+
+
 def test_chao2_says_where_nothing_hints_at_more() -> None:
     found = chao2(np.array([5, 4, 3]), members=6)
     assert found.estimate == 3

@@ -92,3 +92,12 @@ def test_an_arm_without_ratings_is_bounded_by_everything() -> None:
     assert arm.success_rate.rated.reason == "no attack has a rating"
     assert (arm.success_rate.low, arm.success_rate.high) == (0, 1)
     assert (arm.rating.low, arm.rating.high) == (0, 4)
+
+
+def test_arms_alike_seldom_differ_among_many_pairs() -> None:
+    """Ten arms, 45 pairs: at 95% each, half of the studies show a difference that is not there."""
+    any_clear = 0
+    for seed in range(30):
+        frame = attacks([("plain lm", f"{k}B") for k in range(1, 11)], n=60, members=30, seed=seed)
+        any_clear += missing(frame, how=Bootstrap(resamples=400)).clear > 0
+    assert any_clear <= 5

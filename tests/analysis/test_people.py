@@ -10,6 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.simulate import Settings, simulate
+from gadfly.analysis.statistics.joint import side
 from gadfly.analysis.topics.people import People, by_brief, people
 from gadfly.records.estimate import Estimate
 from gadfly.records.frame import attack_frame
@@ -171,3 +174,22 @@ def test_published_concentration(shared: Path) -> None:
     assert made.counts == tuple(counts)
     assert [round(100 * top.share, 1) for top in made.top][:3] == [5.8, 30.4, 49.4]
     assert made.members_for_80 == 49
+
+
+def test_of_many_changes_and_differences_chance_makes_few_stand_out() -> None:
+    """Nothing is planted: half of such studies have an interval that excludes 0."""
+    some = firm = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        briefs = [f"brief {k}" for k in rng.integers(0, 6, 40)]
+        frame = simulate(Settings(members=40, attacks=320), seed).with_columns(
+            brief=pl.col("member").replace_strict({f"m{k}": b for k, b in enumerate(briefs)})
+        )
+        found = people(frame, success_threshold=3, how=Bootstrap(resamples=100))
+        tests = [(t.slope, t.firm) for t in found.learning]
+        tests += [(c.difference, c.firm) for c in found.contrasts]
+        assert all(side(estimate) for estimate, out in tests if out)
+        some += any(side(estimate) for estimate, _ in tests)
+        firm += any(out for _, out in tests)
+    assert some >= 15
+    assert firm <= 7

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import norm, t
 
 from gadfly.analysis.bootstrap import Bootstrap
+from gadfly.analysis.report.sections.tails import section
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.quantile import Quantile
 from gadfly.analysis.topics.tails import TailContrast, tails
@@ -24,12 +25,30 @@ def test_mean_and_tail_of_the_replica_part_ways_where_planted(replica_frame: pl.
         ("rlhf", "13B", "52B", "mean_better_tail_worse")
     ]
     (row,) = parted
+    assert row.firm
     assert row.mean.estimate == pytest.approx(1.703 - 1.426, abs=0.002)
     assert row.cvar05.estimate == pytest.approx(-0.643 + 0.175, abs=0.01)
     assert row.cvar05.high is not None
     assert row.cvar05.high < 0
     assert row.cvar05.n == 2292 + 3081
     assert len(found.contrasts) == 18 + 8
+
+
+def test_among_many_pairs_parting_ways_takes_more_to_be_told() -> None:
+    """The second arm parts from the first; six more are like the first, and ask for more."""
+    rng = np.random.default_rng(0)
+    arms = [("plain lm", f"{k}B") for k in range(1, 9)]
+    frame = attacks(arms, n=400, members=40, seed=2)
+    second = (frame["num_params"] == "2B").to_numpy()
+    score = rng.normal(size=frame.height)
+    worse = second & (rng.random(frame.height) < 0.05)
+    frame = frame.with_columns(pl.Series("min_harmlessness", score + 0.4 * second - 3 * worse))
+    pair = frame.filter(pl.col("num_params").is_in(["1B", "2B"]))
+    alone, among = (tails(f, how=HOW) for f in (pair, frame))
+    for found, told in ((alone, True), (among, False)):
+        assert found.contrasts[0].parted == "mean_better_tail_worse"
+        assert found.contrasts[0].firm is told
+        assert any("1B" in sentence for sentence in section(found).findings) is told
 
 
 def test_differences_are_those_of_the_statistics_of_each_arm() -> None:

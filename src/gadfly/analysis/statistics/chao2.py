@@ -26,17 +26,22 @@ __all__ = ["chao2"]
 _NAME = "Chao2 from clusters that one or two members reached"
 
 
-def chao2(reached_by: Ints, *, members: int, level: float = 0.95) -> Estimate:
+def chao2(
+    reached_by: Ints, *, members: int, most: int | None = None, level: float = 0.95
+) -> Estimate:
     """The number of clusters within reach.
 
     :param reached_by: how many members reached each cluster.
     :param members: how many members there are.
+    :param most: how many clusters there are, where that is known.
     """
     seen = int((reached_by > 0).sum())
     q1, q2 = float((reached_by == 1).sum()), float((reached_by == 2).sum())
     share = (members - 1) / members if members else 0.0
     unseen = share * q1 * (q1 - 1) / (2 * (q2 + 1))
     reason = "a lower bound, which has no interval"
+    if most is not None and seen + unseen > most:
+        unseen, reason = most - seen, f"no more than the {most:,} clusters that there are"
     if members < 2:
         reason = f"members are compared, there is {members}"
     elif unseen <= 0:

@@ -304,7 +304,12 @@ class _Study:
             vendi=self._drawn(worth, members, "Vendi score", self.drawn),
             clusters=self._drawn(reached, members, "clusters", self.space.n_clusters),
             clusters_reached=int((reached_by > 0).sum()),
-            clusters_within_reach=chao2(reached_by, members=n_members, level=self.how.level),
+            clusters_within_reach=chao2(
+                reached_by,
+                members=n_members,
+                most=self.space.n_clusters,
+                level=self.how.level,
+            ),
             tag_entropy=self.estimate(Entropy(), codes, self.tag_rows[marks], "tags"),
         )
 

@@ -84,7 +84,8 @@ class Missing(Record):
     pairs: int
     """Number of pairs of arms."""
     clear: int
-    """Those whose success rates, of rated attacks, differ with an interval clear of 0."""
+    """Those whose success rates, of rated attacks, differ with an interval clear of 0 for all pairs
+    at once."""
     settled: int
     """Those of which that holds however the missing ratings are filled."""
 
@@ -101,7 +102,7 @@ def missing(frame: pl.DataFrame, *, how: Bootstrap, success_threshold: float = 3
     (found,) = contrasted(
         [first.beside(*others)],
         _pairs(len(cells.arms), pairs),
-        how=how,
+        how=replace(how, level=1 - (1 - how.level) / max(len(pairs), 1)),  # Bonferroni's
         seed=cells.seed,
         what="mean, attack-weighted",
         missing=_UNRATED,

@@ -9,12 +9,16 @@
 * **Groups**: briefs are given to people by chance, so their difference is a randomised contrast in
   a study; team types and platforms are as they are, so theirs is observational, always.
 
+What stands out is said only of changes, and of differences, whose interval excludes 0 for all of
+them at once (Bonferroni's, Dunn 1961, doi 10.1080/01621459.1961.10482090).
+
 Where nobody knows the order of attacks, as in the released file, learning and fatigue are null.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, TypeVar
 
 import numpy as np
 import polars as pl
@@ -23,6 +27,7 @@ from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.gini import gini, members_for, top_share
 from gadfly.analysis.statistics.jackknife import difference, within_slope
+from gadfly.analysis.statistics.joint import side
 from gadfly.analysis.statistics.mean import Mean
 from gadfly.analysis.statistics.protocol import Statistic
 from gadfly.analysis.statistics.success_rate import SuccessRate
@@ -81,6 +86,8 @@ class Trend(Record):
     """What changes: the success rate, the rating (0-4) or min harmlessness."""
     slope: Estimate
     """Change for each doubling of the place (learning) or each attack later (fatigue)."""
+    firm: bool
+    """Whether its interval excludes 0 for all changes at once."""
 
 
 class Group(Record):
@@ -111,8 +118,13 @@ class GroupContrast(Record):
     """What is compared."""
     difference: Estimate
     """Second less first, over attacks, members as what was drawn."""
+    firm: bool
+    """Whether its interval excludes 0 for all differences of groups at once."""
     design: Design
     """randomised where chance gave people their group; observational otherwise."""
+
+
+Found = TypeVar("Found", Trend, GroupContrast)
 
 
 class People(Record):
@@ -150,14 +162,37 @@ def people(
         for column in _GROUPS
         if len(parts := _parts(frame, column)) > 1
     }
+
+    def going(level: float) -> list[Trend]:
+        ways = (_learning, _fatigue)
+        return [way(frame, name, unknown, level) for way in ways for name in _OUTCOMES]
+
+    def between(level: float) -> list[GroupContrast]:
+        return [c for column in groups for c in _contrasts(frame, column, design, level)]
+
+    trends = _firmly(going, lambda t: t.slope, how.level)
+    contrasts = _firmly(between, lambda c: c.difference, how.level)
     return People(
         concentration=_concentration(frame, how.level),
-        learning=tuple(_learning(frame, name, unknown, how.level) for name in _OUTCOMES),
-        fatigue=tuple(_fatigue(frame, name, unknown, how.level) for name in _OUTCOMES),
+        learning=trends[: len(_OUTCOMES)],
+        fatigue=trends[len(_OUTCOMES) :],
         groups=groups,
-        contrasts=tuple(
-            found for column in groups for found in _contrasts(frame, column, design, how.level)
-        ),
+        contrasts=contrasts,
+    )
+
+
+def _firmly(
+    make: Callable[[float], list[Found]], of: Callable[[Found], Estimate], level: float
+) -> tuple[Found, ...]:
+    """What ``make`` finds at a level, firm where it excludes 0 at that of all of them at once."""
+    found = make(level)
+    known = sum(of(one).low is not None for one in found)
+    if not any(side(of(one)) for one in found):
+        return tuple(found)
+    strict = make(1 - (1 - level) / known)
+    return tuple(
+        one.model_copy(update={"firm": side(of(other)) != 0})
+        for one, other in zip(found, strict, strict=True)
     )
 
 
@@ -239,12 +274,12 @@ def _trend(
         return _no_trend(outcome, what, "no attack has a value", level)
     y, members = rows[outcome].to_numpy(), _codes(rows, "member_code")
     slope = within_slope(y, x, controls, members, level=level, what=what)
-    return Trend(outcome=outcome, slope=slope)
+    return Trend(outcome=outcome, slope=slope, firm=False)
 
 
 def _no_trend(outcome: Outcome, what: str, reason: str, level: float) -> Trend:
     none = Estimate.of(None, None, level=level, n=0, method=what, reason=reason)
-    return Trend(outcome=outcome, slope=none)
+    return Trend(outcome=outcome, slope=none, firm=False)
 
 
 def _arms(rows: pl.DataFrame) -> Floats:
@@ -298,6 +333,7 @@ def _contrasts(
             second=_name(second, column),
             outcome=outcome,
             difference=_less(second, first, outcome, level),
+            firm=False,
             design=design if column == "brief" else "observational",
         )
         for second in others

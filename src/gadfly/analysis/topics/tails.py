@@ -13,7 +13,7 @@ members, and what they have in common cancels. Nothing is corrected for the numb
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -70,6 +70,8 @@ class TailContrast(Record):
     """Number of resamples in which an arm had no score; they are not in the intervals."""
     parted: Literal["mean_better_tail_worse", "mean_worse_tail_better"] | None
     """How mean and worst 5% part ways, both intervals clear of 0; null where they do not."""
+    firm: bool
+    """Whether they do with intervals for all pairs at once (Bonferroni's)."""
 
 
 class Tails(Record):
@@ -98,9 +100,14 @@ def tails(frame: pl.DataFrame, *, how: Bootstrap) -> Tails:
     samples = [_sample(scores, cells, arm) for arm in range(len(cells.arms))]
     pairs = list(_pairs(cells.arms))
     drawn = _drawn(samples, cells, how) if pairs and cells.n_members > 1 else {}
-    return Tails(
-        seed=cells.seed, contrasts=tuple(_contrast(pair, samples, drawn, how) for pair in pairs)
-    )
+    found = [_contrast(pair, samples, drawn, how) for pair in pairs]
+    known = sum(c.mean.low is not None and c.cvar05.low is not None for c in found)
+    strict = replace(how, level=1 - (1 - how.level) / max(known, 1))
+    for k, (pair, contrast) in enumerate(zip(pairs, found, strict=True)):
+        if contrast.parted:
+            firm = _contrast(pair, samples, drawn, strict).parted is not None
+            found[k] = contrast.model_copy(update={"firm": firm})
+    return Tails(seed=cells.seed, contrasts=tuple(found))
 
 
 def _pairs(arms: Sequence[Pair]) -> Iterator[_Two]:
@@ -163,6 +170,7 @@ def _contrast(
         within=pair.within,
         left_out=left_out,
         parted=_parted(found["mean"], found["cvar05"]),
+        firm=False,
         **found,
     )
 

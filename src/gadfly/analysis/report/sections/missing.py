@@ -19,7 +19,8 @@ def section(found: Missing) -> Section:
         return Section(name="missing", title="What is missing", lead=lead, parts=())
     sentence = (
         f"{gone:,} of {n:,} attacks have no rating. Of {found.pairs:,} pairs of arms "
-        f"{found.clear:,} differ in success rate with an interval clear of 0, and "
+        f"{found.clear:,} differ in success rate with an interval clear of 0 for all of them at "
+        "once (Bonferroni), and "
         f"{found.settled:,} would, whatever the missing ratings were."
         f"{SOME_PAIRS if len(found.arms) > MOST_ARMS else ''}"
     )

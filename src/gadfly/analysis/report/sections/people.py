@@ -9,7 +9,6 @@ from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.people import GAP_MINUTES, GroupContrast, People, Trend
 from gadfly.analysis.words import interval, number, safe, scored
-from gadfly.records.estimate import Estimate
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -87,7 +86,8 @@ def _figure(found: People, svg: str) -> Figure:
         finding=" ".join(_stands_out(found)) or "No change and no difference stands out.",
         method=(
             f"{going}{groups}Bars: {level * 100:g}% intervals by the member jackknife; "
-            "filled: the interval excludes 0. Nothing is corrected for several comparisons."
+            "filled: the interval excludes 0. What is said to stand out does so for all changes, "
+            "or all differences, at once (Bonferroni)."
         ),
         n=f"{sum(found.concentration.counts):,} attacks by "
         f"{len(found.concentration.counts):,} members",
@@ -141,15 +141,15 @@ def _groups(found: People) -> Table:
 
 
 def _stands_out(found: People) -> Iterator[str]:
-    """Changes and differences whose interval excludes 0, of success and of scores."""
+    """Changes, and differences, whose intervals exclude 0 for all of them at once."""
     for trend in found.learning:
-        if _clear(trend.slope):
+        if trend.firm:
             yield _went(trend, "for each doubling of the attacks that a member has made")
     for trend in found.fatigue:
-        if _clear(trend.slope):
+        if trend.firm:
             yield _went(trend, "with each attack later in a sitting")
     for contrast in found.contrasts:
-        if _clear(contrast.difference):
+        if contrast.firm:
             yield _differs(contrast)
 
 
@@ -167,12 +167,6 @@ def _differs(contrast: GroupContrast) -> str:
         f"{COLUMNS[contrast.column]} {safe(contrast.second)} less {safe(contrast.first)}: "
         f"{scored(_NAMES[contrast.outcome])} {shown} ({contrast.design})."
     )
-
-
-def _clear(estimate: Estimate) -> bool:
-    if estimate.low is None or estimate.high is None:
-        return False
-    return estimate.low > 0 or estimate.high < 0
 
 
 def _notes(found: People) -> Iterator[str]:

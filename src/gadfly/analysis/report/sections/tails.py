@@ -27,7 +27,7 @@ def section(found: Tails, *, marks: Marks | None = None) -> Section:
     :param marks: the arms' lineage marks, for their signs.
     """
     marks = marks or {}
-    sentences = tuple(_sentence(c, marks) for c in found.contrasts if c.parted)
+    sentences = tuple(_sentence(c, marks) for c in found.contrasts if c.firm)
     return Section(
         name="tails",
         title="The worst attacks, arm against arm",
@@ -46,14 +46,16 @@ def _parts(found: Tails, sentences: tuple[str, ...], marks: Marks) -> Iterator[F
         return
     known = sum(c.mean.low is not None and c.cvar05.low is not None for c in found.contrasts)
     said = " ".join(sentences) or (
-        f"In none of {known:,} pairs do mean and worst 5% part ways with intervals clear of 0."
+        f"In none of {known:,} pairs do mean and worst 5% part ways with intervals clear of 0 for "
+        "all of them at once."
         if known
         else "No pair of arms has intervals of both mean and worst 5%, so nothing can be said."
     )
     how = found.contrasts[0].mean.method.split("; ")[-1]
     method = (
-        f"Intervals: {how}, members drawn once for both arms. Not corrected for "
-        "the number of comparisons. A tail too thin in either arm has no difference."
+        f"Intervals: {how}, members drawn once for both arms, not corrected for the number of "
+        "comparisons; what is said of mean and tail holds for all pairs at once (Bonferroni). "
+        "A tail too thin in either arm has no difference."
         f" {legend(marks.values())}".rstrip()
     )
     svg = tails_svg(found, lambda c: _sign(c, marks))
