@@ -152,7 +152,7 @@ def _values(page: str, word: str | None) -> tuple[str, Mapping[str, Any]]:
     values["domains"] = ("medicine", word or "law")
     values["trouble"] = page == "wait"
     values["given"] = None
-    values["paused"] = page == "describe"
+    values["paused"] = False
     values["dialogue"] = dialogue(word, **STEPS[page])
     if page == "describe":
         values["dialogue"]["description"] = None

@@ -107,7 +107,10 @@ def test_a_pause_is_seen_at_once_with_help_and_a_letter(site: Site, place: str) 
     assert [x.text for x in Letters(site.serving.store).of(person, "care")] == ["I am well"]
     if open_one:
         assert f'href="/town{open_one}"' in page.text
-        assert "Your work is paused" in browser.get(open_one).text
+        page = browser.get(open_one)
+        assert "Your work is paused" in page.text
+        assert 'value="leave"' in page.text
+        assert 'value="describe"' not in page.text  # nothing is asked that would be refused
         assert WHY in act(browser, open_one, "leave").text
 
 

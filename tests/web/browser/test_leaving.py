@@ -76,7 +76,7 @@ def test_a_limit_holds_in_the_middle_of_a_dialogue(site: Site, tab: Opener) -> N
     expect(page.locator("#text")).to_have_value("one more")
     page.get_by_role("button", name="Finish and rate").click()
     expect(page.get_by_role("heading", name="How did it go?")).to_be_visible()
-    send(page, "Send and go on")
+    send(page, "I would rather not rate it")
     expect(page.get_by_role("heading", name="A pause")).to_be_visible()
 
 
