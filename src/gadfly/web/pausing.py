@@ -35,7 +35,7 @@ async def pause(
     :param ends: step of their way, where no dialogue of their task is left: the debrief is next.
     """
     paused = is_paused(visitor)
-    places = ["debrief"] * (stepping_out and ends is None) + ["help"] * paused
+    places = ["help"] * paused + ["debrief"] * (stepping_out and ends is None)
     kept = Letters(visitor.serving.store)
     written = await asyncio.to_thread(kept.of, visitor.somebody, "care") if paused else None
     return show(
