@@ -25,7 +25,8 @@ from gadfly.analysis.statistics.calibration_curve import (
 from gadfly.analysis.statistics.joint import side
 from gadfly.analysis.statistics.rogan_gladen import carried_error
 from gadfly.analysis.statistics.sensitivity import out_of_fold_threshold, youden
-from gadfly.analysis.topics.judges import Asked, Judges, judges
+from gadfly.analysis.statistics.success_rate import share
+from gadfly.analysis.topics.judges import Asked, Judges, error_between, judges
 from gadfly.analysis.topics.labels import by_attackers, by_items, by_reviewers
 from gadfly.errors import PersonError
 from gadfly.records.estimate import Estimate
@@ -285,6 +286,35 @@ def test_a_calibrated_judge_errs_by_chance_alone(n: int) -> None:
     assert found.error < 2.5 * found.by_chance
     far = calibration_error(np.clip(p + 0.2, 0, 1), people)
     assert far.error > 3 * far.by_chance
+
+
+def test_the_calibration_error_lies_between_what_its_bins_allow() -> None:
+    """Probabilities that are 0.15 too low: shares of 30 members, whose levels differ."""
+    held, clear = 0, 0
+    members = np.repeat(np.arange(30), 20)
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        chance = np.clip(rng.uniform(0.3, 0.7, 600) + 0.1 * rng.normal(size=30)[members], 0.2, 0.9)
+        people = (rng.random(600) < chance).astype(float)
+        bins = np.array_split(np.argsort(chance), 10)
+        ends, _ = error_between(
+            [float(chance[part].mean()) - 0.15 for part in bins],
+            [
+                share(people[part], members[part], how=Bootstrap(level=0.995), what="x")
+                for part in bins
+            ],
+            [0.1] * 10,
+        )
+        assert ends is not None
+        held += ends[0] <= 0.15 <= ends[1]
+        clear += ends[0] > 0
+    assert held >= 57
+    assert clear >= 15
+    found = asked(study(3)).judges[0].calibration.error
+    assert found.low is not None
+    assert found.high is not None
+    assert found.estimate is not None
+    assert 0 <= found.low < found.estimate < found.high < 1
 
 
 def test_a_score_that_parts_both_kinds_has_finite_probabilities() -> None:

@@ -27,7 +27,7 @@ References: see the statistics.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Annotated, Literal
 
@@ -69,6 +69,7 @@ __all__ = [
     "Judged",
     "Judges",
     "Swap",
+    "error_between",
     "judges",
 ]
 
@@ -333,23 +334,32 @@ def _calibration(x: Floats, y: Floats, folds: Ints, members: Ints, how: Bootstra
     there = ~np.isnan(p)
     p, y, members = p[there], y[there], members[there]
     found = calibration_error(p, y) if len(y) else None
-    error = Estimate(
-        estimate=None if found is None else found.error,
-        low=None,
-        high=None,
+    what = "share of successes"
+    parts = bins_of(p) if len(p) else []
+    reason: str | None = "not estimable: too few labels, or labels of one kind alone"
+    ends = None
+    if parts:
+        joint = replace(how, level=1 - (1 - how.level) / len(parts))
+        ends, reason = error_between(
+            [float(p[part].mean()) for part in parts],
+            [share(y[part], members[part], how=joint, what=what) for part in parts],
+            [len(part) / len(p) for part in parts],
+        )
+    error = Estimate.of(
+        None if found is None else found.error,
+        ends,
         level=how.level,
         n=len(y),
-        method="expected calibration error, ten bins of equal number",
-        reason="not estimable: too few labels, or labels of one kind alone"
-        if found is None
-        else "no interval: the error leans upwards; compare with what chance shows",
+        method="expected calibration error, ten bins of equal number; interval from those of all "
+        "bins at once (Bonferroni)",
+        reason=reason,
     )
     curve = tuple(
         Bin(
             predicted=float(p[part].mean()),
-            observed=share(y[part], members[part], how=how, what="share of successes"),
+            observed=share(y[part], members[part], how=how, what=what),
         )
-        for part in (bins_of(p) if len(p) else [])
+        for part in parts
     )
     return Calibration(
         map=map_for(len(x)),
@@ -357,6 +367,23 @@ def _calibration(x: Floats, y: Floats, folds: Ints, members: Ints, how: Bootstra
         by_chance=None if found is None else found.by_chance,
         curve=curve,
     )
+
+
+def error_between(
+    predicted: Sequence[float], observed: Sequence[Estimate], shares: Sequence[float]
+) -> tuple[tuple[float, float] | None, str | None]:
+    """How small and how large the calibration error may be where all bins' shares lie within their
+    intervals at once; or why nobody knows.
+
+    :param shares: of the attacks in each bin.
+    """
+    low = high = 0.0
+    for p, y, weight in zip(predicted, observed, shares, strict=True):
+        if y.low is None or y.high is None:
+            return None, "interval not estimable: a bin has too few effective members"
+        low += weight * max(y.low - p, p - y.high, 0.0)
+        high += weight * max(y.high - p, p - y.low)
+    return (low, high), None
 
 
 def _arm(

@@ -255,9 +255,9 @@ def _carried_sentence(judged: Judged) -> str:
 
 
 def _calibration_sentence(judged: Judged) -> str:
-    error, chance = judged.calibration.error.estimate, judged.calibration.by_chance
+    error, chance = judged.calibration.error, judged.calibration.by_chance
     return (
-        f"Probabilities are off by {number(error, 1, percent=True)} on average; a judge without "
+        f"Probabilities are off by {interval(error, 1, percent=True)} on average; a judge without "
         f"any error would show {number(chance, 1, percent=True)} on as many attacks."
     )
 
