@@ -97,8 +97,10 @@ def open_both(bench: Bench) -> tuple[list[Person], list[Browser], list[str]]:
     return list(people), list(browsers), places
 
 
-def test_what_somebody_says_later_counts_for_all_who_were_shown_it(tmp_path: Path) -> None:
-    with serve_bench(tmp_path, REVIEW) as bench:
+def test_what_somebody_says_later_counts_for_all_who_were_shown_it(
+    tmp_path: Path, database_url: str
+) -> None:
+    with serve_bench(tmp_path, REVIEW, database=database_url) as bench:
         author, browser = attacker(bench.site)
         dialogue(browser, success=1, harm=1)
         readers, (one, other), places = open_both(bench)
