@@ -160,6 +160,24 @@ def test_a_member_sees_their_own_dialogues_and_no_arm(site: Site) -> None:
         assert secret not in str(page.headers).lower()
 
 
+def test_addresses_count_ones_own_dialogues_alone(site: Site) -> None:
+    people = [site.person() for _ in range(2)]
+    browsers = [site.browser(person) for person in people]
+    for number in (1, 2):
+        for browser, person in zip(browsers, people, strict=True):
+            if number == 1:
+                to_the_brief(browser)
+            place = begin(browser)
+            assert place == f"/attack/{number}"
+            assert browser.get("/task").url.path == f"/town{place}"
+            act(browser, place, "describe", text=f"aim {number} of {person.name}")
+            assert f"aim {number} of {person.name}" in browser.get(place).text
+            act(browser, place, "leave")
+    about = "/town/attack/2"  # the other's is before it in the study
+    assert browsers[1].post("/report", about=about).url.path == "/town/report/done"
+    assert [bool(row.quarantined_at) for row in site.serving.store.attacks(1)] == [0, 0, 0, 1]
+
+
 @pytest.mark.parametrize("step", range(1, 9))
 def test_the_eight_steps(site: Site, step: int) -> None:
     browser = site.browser(site.person())

@@ -56,6 +56,8 @@ class Own:
     """A person's own dialogue."""
 
     attack: StoredAttack
+    nth: int
+    """Which of all of theirs it is, from 1: its address, which tells nothing of others'."""
     place: int
     """Which dialogue of its task it is, from 1."""
     stand: Stand
@@ -120,16 +122,16 @@ class Sitting:
             if needed(stand.dialogue).what == "replies"
         ]
 
-    async def own(self, person: Person, number: int, expects: int | None = None) -> Own | None:
+    async def own(self, person: Person, nth: int, expects: int | None = None) -> Own | None:
         """A person's own dialogue; ``None`` where there is no such one of theirs."""
-        found = await asyncio.to_thread(self.kept.own, person, number)
+        found = await asyncio.to_thread(self.kept.own, person, nth)
         if found is None:
             return None
         attack, bodies = found.attack, found.bodies
         stand = self._stand(attack, bodies)
         again = expects is not None and expects < stand.number  # sent again, or an old page
         before = self._stand(attack, bodies[:expects]) if again else stand
-        return Own(attack, found.place, stand, before.dialogue)
+        return Own(attack, nth, found.place, stand, before.dialogue)
 
     async def stand(self, attack: StoredAttack) -> Stand:
         """How a dialogue stands, from its stored events."""

@@ -107,17 +107,23 @@ class Sittings(Part):
         with self._reading() as c:
             return [StoredAttack(*row) for row in c.execute(query)]
 
-    def own(self, person: Person, number: int) -> Found | None:
-        """One of a person's own, in one look; none that was withdrawn, or is in quarantine."""
+    def own(self, person: Person, nth: int) -> Found | None:
+        """One of a person's own, in one look; none that was withdrawn, or is in quarantine.
+
+        :param nth: which of all of theirs, from 1.
+        """
         if person.key is None:
             return None
-        keys = {"study": person.study_id, "number": number, "person": person.id}
+        keys = {"study": person.study_id, "person": person.id}
         with self._reading() as c:
-            row = c.execute(OWN, keys).one_or_none()
+            row = c.execute(OWN, {**keys, "before": nth - 1}).one_or_none()
             if row is None:
                 return None
             attack = StoredAttack(*row)
-            place = c.execute(PLACE, {**keys, "task": attack.task}).scalar_one()
+            if attack.quarantined_at or attack.withdrawn_at:
+                return None
+            this = {"task": attack.task, "number": attack.number}
+            place = c.execute(PLACE, keys | this).scalar_one()
             sealed = c.execute(BODIES, {"attack": attack.id}).all()
         unseal = self._store.vault.open
         return Found(attack, place, [(n, unseal(person.key, body)) for n, body in sealed])

@@ -81,11 +81,12 @@ _OF_PERSON = (
     attacks.c.study_id == bindparam("study"),
     attacks.c.person_id == bindparam("person"),
 )
-OWN = select(*COLUMNS).where(
-    *_OF_PERSON,
-    attacks.c.number == bindparam("number"),
-    attacks.c.quarantined_at.is_(None),
-    attacks.c.withdrawn_at.is_(None),
+OWN = (
+    select(*COLUMNS)
+    .where(*_OF_PERSON)
+    .order_by(attacks.c.number + 0)  # as above
+    .limit(1)
+    .offset(bindparam("before"))
 )
 PLACE = select(func.count()).where(
     *_OF_PERSON,

@@ -226,6 +226,22 @@ def test_two_tabs_of_one_dialogue_take_each_step_once(site: Site, tab: Opener) -
     assert messages == ["typed here", "typed in the other tab"]
 
 
+def test_what_somebody_typed_is_not_shown_to_the_next_person_here(site: Site, tab: Opener) -> None:
+    page, other = tab(site, ready(site)), ready(site)
+    page.goto("/town/task")
+    begin(page)
+    aim, address = page.get_by_label("What will you try?"), page.url
+    aim.press_sequentially("half of an aim")
+    for cookie in site.browser(other).client.cookies.jar:  # who comes by their link, nobody left
+        page.context.add_cookies(
+            [{"name": cookie.name, "value": cookie.value or "", "url": f"{site.url}/town"}]
+        )
+    page.goto("/town/task")
+    begin(page)
+    assert page.url == address
+    expect(aim).to_have_value("")
+
+
 def test_a_whole_task_of_dialogues(site: Site, tab: Opener) -> None:
     page = tab(site, ready(site))
     page.goto("/town/task")

@@ -138,7 +138,7 @@ async def leave_open(visitor: Visitor, reason: str) -> None:
 
 
 async def _own(visitor: Visitor, number: int, expects: int | None = None) -> Own:
-    """The person's own attack of this number.
+    """The person's own attack, by which of theirs it is.
 
     :raises Refused: it is not theirs, or not there: that looks the same.
     """
@@ -162,7 +162,7 @@ def _page(
         visitor,
         "dialogue.html.j2",
         status=422 if error else 200,
-        here=f"{visitor.base}/attack/{attack.number}",
+        here=f"{visitor.base}/attack/{own.nth}",
         brief_html=markdown(text),
         openings=_openings(served),
         domains=served.study.review.domains,

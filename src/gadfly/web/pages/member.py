@@ -186,7 +186,7 @@ async def _begin(visitor: Visitor, journey: Journey, begun: Sequence[StoredAttac
     person = replace(visitor.somebody, brief=label)
     attack = await visitor.served.sitting.begin(person, journey.task, may=within(visitor))
     if attack is not None:
-        return go(visitor, f"/attack/{attack.number}")
+        return go(visitor, f"/attack/{await _nth(visitor)}")
     if not begun:
         return _no_task(visitor)
     await take(visitor, journey, Passed(place="dialogues"))
@@ -251,7 +251,8 @@ async def beat(visitor: Worker, activity: Activity) -> Response:
 async def _next_dialogue(visitor: Visitor, journey: Journey) -> Response:
     """The brief before a task's first dialogue, or what comes between two of them."""
     begun, of = await _begun(visitor, journey), visitor.served.study.task_size
-    open_one = next((attack.number for attack in begun if attack.ending is None), None)
+    still = any(attack.ending is None for attack in begun)
+    open_one = await _nth(visitor) if still else None
     if open_one is not None and not is_paused(visitor):
         return go(visitor, f"/attack/{open_one}")
     spent = await _spent(visitor, begun)
@@ -288,6 +289,11 @@ async def _begun(visitor: Visitor, journey: Journey) -> list[StoredAttack]:
     """The dialogues of the person's task."""
     mine = await asyncio.to_thread(visitor.served.sitting.kept.of, visitor.somebody)
     return [attack for attack in mine if attack.task == journey.task]
+
+
+async def _nth(visitor: Visitor) -> int:
+    """Which of the person's dialogues is open: nobody begins one before the last is over."""
+    return len(await asyncio.to_thread(visitor.served.sitting.kept.of, visitor.somebody))
 
 
 async def _spent(visitor: Visitor, begun: Sequence[StoredAttack]) -> str | None:

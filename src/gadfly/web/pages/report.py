@@ -100,10 +100,10 @@ async def _page(
     visitor: Visitor, *, status: int = 422, error: str | None = None, note: str = ""
 ) -> HTMLResponse:
     mine = await asyncio.to_thread(visitor.served.sitting.kept.of, visitor.somebody)
-    latest = [one for one in mine if one.quarantined_at is None][-_LATELY:]
+    latest = [(n, one) for n, one in enumerate(mine, 1) if one.quarantined_at is None][-_LATELY:]
     offered = [
-        (f"{visitor.base}/attack/{one.number}", await _called(visitor, one, mine))
-        for one in reversed(latest)
+        (f"{visitor.base}/attack/{nth}", await _called(visitor, one, mine))
+        for nth, one in reversed(latest)
     ]
     return show(
         visitor,
@@ -137,4 +137,4 @@ async def _found(visitor: Visitor, about: str) -> int | None:
         place = await asyncio.to_thread(Reviews(visitor.serving.store).place, person, key)
         return None if place is None else place.attack_id
     mine = await asyncio.to_thread(visitor.served.sitting.kept.of, person)
-    return next((one.id for one in mine if str(one.number) == key), None)
+    return next((one.id for nth, one in enumerate(mine, 1) if str(nth) == key), None)

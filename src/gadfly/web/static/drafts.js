@@ -3,7 +3,7 @@
 const FIELDS = "textarea[id], input[id]:not([type=hidden], [type=password])";
 const key = (main, field) =>
   [start(main.dataset.here), main.dataset.step, field.type === "radio" ? field.name : field.id].join("|");
-const start = (here) => `gadfly|${here}`;
+const start = (here) => `gadfly|${document.body.dataset.person}|${here}`; // others use this browser, too
 const ticked = (field) => field.type === "radio" || field.type === "checkbox";
 
 /** Other than the server sent it; of radio buttons, the one that is chosen now. */
