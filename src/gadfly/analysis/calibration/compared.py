@@ -150,6 +150,7 @@ PLAIN = Studies(_EACH.words, replace(_PAIRED, interaction_sd=0.0))
 """No member differs from arm to arm."""
 _BETWEEN = replace(_PAIRED, assignment="between", interaction_sd=0.0)
 _ONE = Studies("30 members, one arm each", _BETWEEN)
+_ONE_FEW = Studies("12 members, one arm each", replace(_BETWEEN, members=12, attacks=240))
 _RARE = Studies(
     "30 members, every arm each, few successes",
     replace(_PAIRED, intercept=-1.0, interaction_sd=0.0),
@@ -188,6 +189,7 @@ LINES = [
     Entry("difference of rates, randomised, few successes", _RATES_DRAWN, _JOINT, _RARE),
     Entry("difference of rates, randomised", _RATES_DRAWN, _JOINT, _EACH),
     Entry("contrast between members", _RATINGS, _JOINT, _ONE),
+    Entry("contrast between few members", _RATINGS, _JOINT, _ONE_FEW),
     Entry("contrast within members, six", _RATINGS, _JOINT, _SIX),
     *(Entry(f"{_RATES.words}, {on.words}", _RATES, _JOINT, on) for on in (_EACH, _ONE)),
     *(Entry(f"{_RATES.words}, {on.words}", _RATES, _MOVER, on) for on in (_SIX, _RARE)),

@@ -33,7 +33,9 @@ lines, so it comes out the same again.
 - What is not in the table was not measured. Intervals that rest on a line above, but in studies of
   their own: calibration bins, repeats and novelty (Korn-Graubard), means at equal turns, first
   turns and static prompts (joint bootstrap), bounds for missing ratings, surveys (Student's t,
-  rounded outward), differences at every look (running sequence).
+  rounded outward), differences at every look (running sequence), a judge's calibration error and
+  what carrying its errors over misleads by. Arms drawn by the coin of `redteam.assignment`, uneven
+  quotas and arms that came late are in the tests (`tests/analysis/test_contrasts.py`), not here.
 - Methods and regimes were chosen by earlier runs of this same simulation, in part with the same
   seeds, and with efficacy of one spread. It shows that they work in studies like these, not in all.
   What was changed after its numbers were seen:
@@ -56,6 +58,8 @@ _CHANGED = (
     "rates by a judge's errors elsewhere: its threshold is chosen by other members' labels",
     "differences of rare rates where arms were drawn at random: claimed approximate, no longer "
     "conservative (92.9%)",
+    "differences of few members (below 12 effective): wild bootstrap instead of percentiles; of "
+    "rare rates: MOVER instead of percentiles (85-92%); coefficients of mixed models: t by member",
     "Gini's coefficient (78-87% where members are uneven) and Chao2, a lower bound (12%): no "
     "interval any more",
 )
