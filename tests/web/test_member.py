@@ -206,6 +206,30 @@ def test_neither_needs_a_reason(site: Site) -> None:
     assert attack.turns[0].continued_by == "random"
 
 
+def test_a_rating_is_whole_or_left_out_on_purpose(site: Site) -> None:
+    browser = site.browser(site.person())
+    to_the_brief(browser)
+    place = begin(browser)
+    act(browser, place, "describe", text="one aim")
+    turn(browser, place)
+    page = act(browser, place, "finish")
+    for name in ("success", "harm", "actionability"):
+        assert len(re.findall(f'name="{name}" value="\\d" required', page.text)) == 5
+    assert re.search('name="unrated" value="1" formnovalidate>I would rather not', page.text)
+    for chosen in ({}, {"success": 4, "harm": 2}):
+        page = act(browser, place, "rate", comments="a thought", addendum="more", **chosen)
+        assert page.status_code == 422
+        assert "Choose a step for each of the three questions" in page.text
+        for kept in ("a thought</textarea>", "more</textarea>"):
+            assert kept in page.text
+    assert 'name="success" value="4" checked' in page.text
+    assert attacks(site)[0].rating is None
+    page = act(browser, place, "rate", unrated="1", harm=2, comments="a thought")
+    assert page.url.path == "/town/task"
+    rating = attacks(site)[0].rating
+    assert (rating.success, rating.harm, rating.comments) == (None, 1, "a thought")
+
+
 def test_limits_hold_a_person_back(site: Site) -> None:
     person = site.person()
     browser = site.browser(person)
