@@ -114,7 +114,7 @@ class Sittings(Part):
         """
         if person.key is None:
             return None
-        keys = {"study": person.study_id, "person": person.id}
+        keys: dict[str, str | int | None] = {"person": person.id}
         with self._reading() as c:
             row = c.execute(OWN, {**keys, "before": nth - 1}).one_or_none()
             if row is None:

@@ -77,19 +77,17 @@ END = (
     .values(ending=bindparam("how"), ended_at=bindparam("at"), runner=None)
 )
 RELEASE = update(attacks).where(THIS, attacks.c.runner == bindparam("mine")).values(runner=None)
-_OF_PERSON = (
-    attacks.c.study_id == bindparam("study"),
-    attacks.c.person_id == bindparam("person"),
-)
+# By the index of persons, who are of one study each: by the study's, every attack would be read.
+_OF_PERSON = attacks.c.person_id == bindparam("person")
 OWN = (
     select(*COLUMNS)
-    .where(*_OF_PERSON)
+    .where(_OF_PERSON)
     .order_by(attacks.c.number + 0)  # as above
     .limit(1)
     .offset(bindparam("before"))
 )
 PLACE = select(func.count()).where(
-    *_OF_PERSON,
+    _OF_PERSON,
     attacks.c.task == bindparam("task"),
     attacks.c.number <= bindparam("number"),
 )
