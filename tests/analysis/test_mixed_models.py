@@ -273,3 +273,11 @@ def test_members_who_meet_an_arm_with_more_success_than_another_do_not_make_it_s
         robust += abs(fit.coefficients[1]) <= reach
         wald += abs(fit.coefficients[1]) <= 1.96 * fit.se[1]
     assert wald < 85 < 91 <= robust
+
+
+def test_a_cell_that_rates_at_one_end_alone_has_no_finite_interaction() -> None:
+    y, x, owners = drawn(3, members=20)
+    kind, size = x[:, 1], (np.arange(len(y)) % 3 == 0).astype(np.float64)
+    y = np.where((kind == 1) & (size == 0), 3, y)  # other attacks of that type inform both columns
+    with pytest.raises(NotFitted, match="one end alone"):
+        fit_ordinal(y, np.column_stack((kind, size, kind * size)), owners)

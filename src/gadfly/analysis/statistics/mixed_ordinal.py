@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, eigvalsh
 from scipy.special import logit
 
 from gadfly.analysis.sample import Floats, Ints
@@ -50,7 +50,7 @@ _CLOSE = 1e-10  # expected gain in log likelihood at which the climb ends
 _LEAST = 1e-8  # variance of the intercepts below which it counts as 0
 _MOST = 10.0  # logits; with larger intercepts members hardly vary, and quadrature does not hold
 _STEP = 1e-4  # of a standard error: the step of differences
-_SEPARATED = 1e-5  # of the information at the start that a coefficient must keep
+_SEPARATED = 1e-5  # of the information at the start that every combination of them must keep
 
 
 @dataclass(frozen=True)
@@ -255,10 +255,10 @@ def _expit(values: Floats) -> Floats:
 def _climb(terms: _Terms, start: Floats) -> _Point:
     """The maximum."""
     point = terms.at(start)
-    first = np.diag(terms.information(point)[0])
+    first = terms.information(point)[0]
     for _ in range(_ROUNDS):
         info, of_variance = terms.information(point)
-        if (np.diag(info) < _SEPARATED * first).any():
+        if eigvalsh(info, first)[0] < _SEPARATED:  # also of b + c where b and c have some
             raise NotFitted("a coefficient has no finite value: a group rates at one end alone")
         t = float(point.place[-1])
         if t > _MOST:
