@@ -13,7 +13,7 @@ from gadfly.assistants.local.embedding import embed
 from gadfly.errors import PersonError
 from gadfly.models.loading import load_causal
 from gadfly.records.transcript import parse
-from gadfly.run.report import Analysable
+from gadfly.run.analysable import Analysable
 from gadfly.run.reproduce import vectors_of
 from tests.analysis.studies import attacks
 from tests.tiny import tiny_causal

@@ -16,10 +16,11 @@ from gadfly.assistants.scripted import planted_harm
 from gadfly.preference.protocol import attack_scores
 from gadfly.records.truth import Reading
 from gadfly.records.values import Attack, Message
+from gadfly.run.analysable import Analysable
 from gadfly.run.assemble import open_study
 from gadfly.run.collect import collect
 from gadfly.run.gather import gather
-from gadfly.run.report import Analysable, read
+from gadfly.run.report import read
 from gadfly.run.truth import Sight, read_harms, read_truth, sight_of
 from gadfly.store.store import Store
 from gadfly.study.protocol import load_study

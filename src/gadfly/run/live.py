@@ -28,7 +28,7 @@ from gadfly.records.estimate import Estimate
 from gadfly.records.values import Attack
 from gadfly.run.assemble import OpenStudy, make_scorer
 from gadfly.run.gather import gather
-from gadfly.run.report import analysable_attacks
+from gadfly.run.studied import analysable_attacks
 from gadfly.store.rows import StoredScores
 
 __all__ = ["Live", "Picture"]

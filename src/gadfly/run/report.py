@@ -1,112 +1,29 @@
 """From a study or a file to its report: what ``gadfly analyze`` calls.
 
-A study is scored first where scores are missing. A file is analysed as it is: its scores came with
-it. To analyse a study opens the texts in it, which its audit notes. What a reader must know beyond
-the numbers (simulated members, scripted assistants, dialogues that still last, records that were
-skipped) goes into the report as notes.
+A file is analysed as it is: its scores came with it. What a reader must know beyond the numbers
+(records that were skipped, fields that are none) goes into the report as notes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
-from html import escape
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gadfly.analysis.analyze import analyze
 from gadfly.analysis.questions import Beside
-from gadfly.analysis.results import Design, Mark, Results, SourceInfo
 from gadfly.analysis.results import Scorer as ScorerInfo
-from gadfly.analysis.topics.tags import Rule
-from gadfly.analysis.truth import Truth
-from gadfly.analysis.words import safe
+from gadfly.analysis.results import SourceInfo
 from gadfly.errors import FileProblem
-from gadfly.preference.constant import untrained
-from gadfly.preference.lineage import Lineage, lineage_hash, mark
-from gadfly.records.frame import attack_frame
 from gadfly.records.reading import read_attack_frame
 from gadfly.records.static_scores import read_static_scores
-from gadfly.records.values import Arm, Attack
 from gadfly.review.tags import read_taxonomy
-from gadfly.run.assemble import OpenStudy, make_scorer, open_filter, open_study
-from gadfly.run.gather import gather, left_out
-from gadfly.run.models import lineage_of
-from gadfly.run.notes import study_notes
-from gadfly.run.scoring import score_study
-from gadfly.run.surveys import study_surveys
-from gadfly.run.truth import read_harms, read_truth, sight_of, static_scores
-from gadfly.store.audit import Audit
-from gadfly.store.feelings import Feelings
-from gadfly.store.people import People
-from gadfly.store.reviews import Reviews
-from gadfly.store.sealing import Vault
-from gadfly.store.store import Store
-from gadfly.study.arms import LocalSpec, ScriptedSpec, StudyArm
-from gadfly.study.protocol import load_study
+from gadfly.run.analysable import Analysable
 
-if TYPE_CHECKING:
-    from gadfly.preference.protocol import Scorer
+__all__ = ["descriptions", "read"]
 
-__all__ = ["Analysable", "analysable_attacks", "descriptions", "read"]
-
-_READER = "operator"  # whoever holds the server, as in the audit of other commands
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, repr=False)
-class Analysable:
-    """What an analysis starts from."""
-
-    frame: pl.DataFrame
-    source: SourceInfo
-    marks: Mapping[Arm, Mark] | None
-    """Lineage mark of each arm; ``None`` leaves it to the analysis."""
-    design: Design
-    notes: tuple[str, ...]
-    success_threshold: float
-    tag_rule: Rule = "any"
-    """Which of an attack's reviewers must give a tag, where the caller does not say."""
-    truth: Truth | None = None
-    """What is known beyond ratings and scores; ``None`` where nothing is."""
-    beside: Beside | None = None
-    """Reviews and surveys of a study; ``None`` where there are none."""
-
-    def __repr__(self) -> str:
-        """What it is in a line; the frame shows attacks."""
-        attacks, arms = self.frame.height, self.frame.n_unique(("model_type", "num_params"))
-        title = safe(self.source.title)
-        return f"{title}: {attacks:,} attacks on {arms:,} arms; results() analyses them"
-
-    def _repr_html_(self) -> str:
-        """The same for a notebook."""
-        return f"<p>{escape(repr(self))}</p>"
-
-    def results(
-        self,
-        *,
-        success_threshold: float | None = None,
-        tag_rule: Rule | None = None,
-        **options: Any,
-    ) -> Results:
-        """Its analysis, with the options of :func:`gadfly.analysis.analyze.analyze`."""
-        return analyze(
-            self.frame,
-            source=self.source,
-            success_threshold=(
-                self.success_threshold if success_threshold is None else success_threshold
-            ),
-            tag_rule=tag_rule or self.tag_rule,
-            marks=self.marks,
-            design=self.design,
-            notes=self.notes,
-            truth=self.truth,
-            beside=self.beside,
-            **options,
-        )
 
 
 def read(
@@ -130,8 +47,12 @@ def read(
     :raises PersonError: it cannot be read, or holds no attack that is over.
     """
     path = Path(path)
-    study = path.suffix in (".yaml", ".yml")
-    found = _study(path, database, keys, progress) if study else _file(path, lenient, texts)
+    if path.suffix in (".yaml", ".yml"):
+        from gadfly.run.studied import read_study  # a file's reader waits for no database
+
+        found = read_study(path, database, keys, progress)
+    else:
+        found = _file(path, lenient, texts)
     return found if static is None else _beside_static(found, static)
 
 
@@ -195,100 +116,3 @@ def _scorer_of(path: Path, frame: pl.DataFrame) -> ScorerInfo | None:
         return None
     name, version, lineage = found[0]
     return ScorerInfo(name=name, version=version, lineage=lineage)
-
-
-def _study(
-    path: Path, database: str | None, keys: Sequence[str], progress: Progress | None
-) -> Analysable:
-    file = load_study(path)
-    scorer = make_scorer(file)
-    with closing(Store(database or file.database_url, Vault(keys))) as store:
-        study = open_study(file, store, create=False)
-        score_study(study, scorer, progress=progress)
-        attacks = list(gather(study, scorer=scorer).values())
-        Audit(store.database).add(study.id, _READER, "analysed", "attacks", records=len(attacks))
-        prompts = static_scores(study, scorer, progress=progress)
-        return analysable_attacks(study, scorer, attacks, static=prompts)
-
-
-def analysable_attacks(
-    study: OpenStudy,
-    scorer: Scorer,
-    attacks: Sequence[Attack],
-    *,
-    quick: bool = False,
-    static: pl.DataFrame | None = None,
-) -> Analysable:
-    """Attacks of a study, as they are scored by now.
-
-    :param quick: without what is known to be true, which takes long to find out.
-    :param static: scores of replies to static prompts.
-    """
-    file = study.file
-    arms = [(arm, v.study) for v in study.versions.values() for arm in v.study.arms]
-    # Results show arms as the study lists them, those of earlier versions last.
-    order = list(dict.fromkeys([a.arm for a in file.study.arms] + [arm.arm for arm, _ in arms]))
-    attacks = sorted(attacks, key=lambda attack: order.index(attack.arm))
-    frame, truth = attack_frame(attacks, text=not quick), None
-    if not quick:
-        sights = {arm.arm: sight_of(arm, protocol, file.path) for arm, protocol in arms}
-        truth = read_truth(study, attacks, scorer, sights)
-        frame = frame.with_columns(read_harms(attacks, sights))
-    lineage = None if scorer.lineage is None else lineage_hash(scorer.lineage)
-    source = SourceInfo(
-        title=file.study.title,
-        name=file.path.name,
-        protocol_hash=file.protocol_hash,
-        scorer=ScorerInfo(name=scorer.name, version=scorer.version, lineage=lineage),
-    )
-    return Analysable(
-        frame=frame,
-        source=source,
-        marks=_marks(study, scorer),
-        design="randomised",
-        notes=tuple(study_notes(study, attacks, left_out(study), truth)),
-        success_threshold=file.study.success_threshold,
-        tag_rule=file.study.review.tag_rule,
-        truth=truth,
-        beside=None if quick else replace(_beside(study, attacks), static=static),
-    )
-
-
-def _beside(study: OpenStudy, attacks: Sequence[Attack]) -> Beside:
-    """Reviews of the attacks that are analysed, and surveys as they may be shown."""
-    shown = {attack.number for attack in attacks}
-    reviews = Reviews(study.store).of_study(study.id)
-    everybody = People(study.store).of_study(study.id)
-    return Beside(
-        reviews=tuple(review for review in reviews if review.attack in shown),
-        taxonomy=study.file.materials.taxonomy.label,
-        tags=study.file.materials.taxonomy.names,
-        surveys=study_surveys(Feelings(study.store), everybody, study.file.forms),
-    )
-
-
-def _marks(study: OpenStudy, scorer: Scorer) -> dict[Arm, Mark]:
-    """The worst mark against whatever shaped each arm's assistant."""
-    arms = {arm.arm: arm for version in study.versions.values() for arm in version.study.arms}
-    return {
-        arm: min(
-            (mark(scorer.lineage, lineage) for lineage in _shaped_by(study, spec)),
-            key=("circular", "unverified", "independent").index,
-        )
-        for arm, spec in arms.items()
-    }
-
-
-def _shaped_by(study: OpenStudy, arm: StudyArm) -> list[Lineage | None]:
-    """A scripted assistant was shaped by nothing, a local model by what is written beside it; of a
-    served model nothing is known. The preference model that filters it or that it was trained
-    against comes on top.
-    """
-    shaped: list[Lineage | None] = [None]
-    if isinstance(arm.assistant, ScriptedSpec):
-        shaped = [untrained("scripted", {})]
-    elif isinstance(arm.assistant, LocalSpec):
-        shaped = [lineage_of(study.file.path, arm.assistant)]
-    if arm.preference_model is not None:
-        shaped.append(open_filter(study.file.path, arm.preference_model).lineage)
-    return shaped

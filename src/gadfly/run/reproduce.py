@@ -17,7 +17,8 @@ from gadfly.errors import PersonError
 from gadfly.records.output import beside
 from gadfly.records.reading import read_attack_frame
 from gadfly.records.transcript import parse
-from gadfly.run.report import Analysable, read
+from gadfly.run.analysable import Analysable
+from gadfly.run.report import read
 
 __all__ = ["reproducible", "said_in", "vectors_of"]
 

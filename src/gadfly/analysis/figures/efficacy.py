@@ -74,11 +74,13 @@ def _intercepts(members: tuple[MemberEfficacy, ...]) -> Any:
     clear = [row for row in rows if row["colour"] != MUTED]
     y = alt.Y("low:Q", axis=axis)
     layers = alt.layer(
-        base.mark_rule(strokeWidth=1, opacity=0.45).encode(x=x, y=y, y2="high:Q", color=colour),
+        base.mark_rule(strokeWidth=1, opacity=0.45).encode(
+            x=x, y=y, y2=alt.Y2("high:Q"), color=colour
+        ),
         alt.Chart(inline(clear))
         .mark_rule(strokeWidth=1.5)
-        .encode(x=x, y=y, y2="high:Q", color=colour),
-        alt.Chart(inline([{"y": 0}])).mark_rule(color=INK).encode(y="y:Q"),
+        .encode(x=x, y=y, y2=alt.Y2("high:Q"), color=colour),
+        alt.Chart(inline([{"y": 0}])).mark_rule(color=INK).encode(y=alt.Y("y:Q")),
         base.mark_point(size=8, filled=True, opacity=1).encode(
             x=x, y=alt.Y("intercept:Q"), color=colour
         ),

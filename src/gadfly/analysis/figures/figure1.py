@@ -97,12 +97,12 @@ def _violins(rows: Layout) -> Any:
         .encode(
             x=x,
             y=y_rows(rows),
-            y2="y2:Q",
-            detail="row:N",
+            y2=alt.Y2("y2:Q"),
+            detail=alt.Detail("row:N"),
             fill=alt.Fill("colour:N", scale=None),
             stroke=alt.Stroke("colour:N", scale=None),
         ),
-        base.mark_rule(strokeWidth=4, color=INK).encode(x=alt.X("q25:Q"), x2="q75:Q"),
+        base.mark_rule(strokeWidth=4, color=INK).encode(x=alt.X("q25:Q"), x2=alt.X2("q75:Q")),
         base.transform_filter("datum.cvar05 != null")
         .mark_tick(orient="vertical", thickness=2, size=12, color=INK)
         .encode(x=alt.X("cvar05:Q")),

@@ -129,7 +129,7 @@ def _panel(
         rules(rows),
         zero.encode(x=x),
         ranges.mark_rule(strokeWidth=2, color=INK).encode(
-            y=y_rows(rows), x=alt.X("low:Q"), x2="high:Q"
+            y=y_rows(rows), x=alt.X("low:Q"), x2=alt.X2("high:Q")
         ),
         alt.Chart(inline(there))
         .mark_point(shape="circle", size=56, opacity=1, strokeWidth=1.5, stroke=_COLOUR)

@@ -63,13 +63,13 @@ def frontier_svg(result: Evasion) -> str:
     chart = alt.layer(
         alt.Chart(inline(best))
         .mark_line(color=MUTED, strokeDash=[4, 3])
-        .encode(x=x, y=y, order="x:Q"),
+        .encode(x=x, y=y, order=alt.Order("x:Q")),
         base.transform_filter("datum.left != null")
         .mark_rule(strokeWidth=1.5)
-        .encode(x=alt.X("left:Q"), x2="right:Q", y=y, color=colour),
+        .encode(x=alt.X("left:Q"), x2=alt.X2("right:Q"), y=y, color=colour),
         base.transform_filter("datum.low != null")
         .mark_rule(strokeWidth=1.5)
-        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
+        .encode(x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), color=colour),
         base.mark_point(size=70, opacity=1, strokeWidth=1.5).encode(
             x=x,
             y=y,

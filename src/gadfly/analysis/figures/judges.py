@@ -71,7 +71,7 @@ def rates_svg(judged: Judged) -> str:
     layers = [
         base.transform_filter("datum.low != null")
         .mark_rule(strokeWidth=1.5)
-        .encode(x=alt.X("low:Q"), x2="high:Q", color=alt.Color("colour:N", scale=None)),
+        .encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"), color=alt.Color("colour:N", scale=None)),
         base.mark_point(size=52, opacity=1, strokeWidth=1.5).encode(
             x=x,
             stroke=alt.Stroke("by:N", scale=colours, legend=legend()),
@@ -103,7 +103,7 @@ def calibration_svg(judged: Judged) -> str:
         diagonal.mark_line(color=MUTED, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=y),
         base.transform_filter("datum.low != null")
         .mark_rule(strokeWidth=1.5, color=TYPE_COLOURS[2])
-        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q"),
+        .encode(x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
         base.mark_point(size=52, opacity=1, fill=TYPE_COLOURS[2], stroke=PAPER).encode(x=x, y=y),
     ).properties(width=_SQUARE, height=_SQUARE)
     return svg_of(specification(chart))

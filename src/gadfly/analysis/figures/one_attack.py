@@ -29,13 +29,13 @@ def one_attack_svg(attack: OneAttack) -> str:
     hidden = (
         base.transform_filter("datum.end != null")
         .mark_rule(color=GRID, strokeWidth=_ROW * 0.6, strokeCap="round")
-        .encode(x=alt.X("start:Q", axis=None, scale=across), x2="end:Q")
+        .encode(x=alt.X("start:Q", axis=None, scale=across), x2=alt.X2("end:Q"))
     )
 
     def words(field: str, x: int, **style: Any) -> Any:
         mark = base.mark_text(align="left", baseline="middle", fontSize=13, **style)
         colour = alt.Color("colour:N", scale=None)
-        return mark.encode(x=alt.value(x), text=f"{field}:N", color=colour)
+        return mark.encode(x=alt.value(x), text=alt.Text(f"{field}:N"), color=colour)
 
     chart = alt.layer(hidden, words("who", 0), words("value", 180, fontWeight=600))
     return svg_of(specification(chart.properties(width=_WIDTH, height=_ROW * len(rows))))

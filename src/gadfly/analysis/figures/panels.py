@@ -59,9 +59,17 @@ def svg_of(specified: dict[str, Any]) -> str:
     return _TAG.sub(lambda tag: _ROLE.sub("", tag[0]), svg)
 
 
+class _Shared(alt.InlineData):
+    """Data that copies of a chart share: Altair copies a chart each time it is layered or joined,
+    value by value otherwise."""
+
+    def __deepcopy__(self, memo: Any) -> _Shared:
+        return self
+
+
 def inline(values: list[dict[str, Any]]) -> alt.InlineData:
-    """Values as data of a chart."""
-    return alt.InlineData(values=values)
+    """Values as data of a chart; not to be changed afterwards."""
+    return _Shared(values=values)
 
 
 def y_rows(rows: Layout) -> alt.Y:
@@ -78,7 +86,7 @@ def labels(rows: Layout) -> Any:
     def text(heading: bool, **style: Any) -> Any:
         data = [{"y": r.y, "label": r.label} for r in rows.rows if r.heading is heading]
         mark = alt.Chart(inline(data)).mark_text(align="left", baseline="middle", **style)
-        return mark.encode(y=y_rows(rows), x=x, text="label:N")
+        return mark.encode(y=y_rows(rows), x=x, text=alt.Text("label:N"))
 
     sizes_under = any(row.heading for row in rows.rows)
     return alt.layer(
@@ -132,11 +140,11 @@ def points(
     layers = [
         rules(rows),
         base.mark_line(strokeWidth=1, opacity=0.45).encode(
-            x=x, order="y:Q", detail="group:N", color=colour
+            x=x, order=alt.Order("y:Q"), detail=alt.Detail("group:N"), color=colour
         ),
         alt.Chart(inline([p for p in there if p["low"] is not None]))
         .mark_rule(strokeWidth=2)
-        .encode(y=y_rows(rows), x=alt.X("low:Q"), x2="high:Q", color=colour),
+        .encode(y=y_rows(rows), x=alt.X("low:Q"), x2=alt.X2("high:Q"), color=colour),
         base.mark_point(size=64, opacity=1, strokeWidth=1.5).encode(
             x=x,
             shape=alt.Shape("shape:N", scale=None),
@@ -182,7 +190,7 @@ def names(places: list[dict[str, Any]], x: alt.X, y: alt.Y, size: tuple[int, int
                 break
     layers = []
     for (across, down), those in chosen.items():
-        base = alt.Chart(inline(those)).encode(x=x, y=y, text="label:N")
+        base = alt.Chart(inline(those)).encode(x=x, y=y, text=alt.Text("label:N"))
         style: dict[str, Any] = {
             "align": "right" if across < 0 else "left",
             "dx": across,
@@ -238,7 +246,7 @@ def missing(rows: Layout, places: list[float]) -> Any:
     """The word that stands where an estimate is missing."""
     data = inline([{"y": y, "label": "not estimable"} for y in places])
     mark = alt.Chart(data).mark_text(align="left", fontSize=12, fontStyle="italic", color=MUTED)
-    return mark.encode(y=y_rows(rows), x=alt.value(4), text="label:N")
+    return mark.encode(y=y_rows(rows), x=alt.value(4), text=alt.Text("label:N"))
 
 
 def panel(layers: list[Any], rows: Layout, title: str, width: int) -> Any:

@@ -78,8 +78,10 @@ def _panel(
     wanted = alt.Chart(inline([{"y": target}])).mark_rule(strokeDash=[4, 3], color=MUTED)
     layers = [
         wanted.encode(y=y),
-        base.mark_line(strokeWidth=1.5).encode(y=y, detail="line:N", order="x:Q"),
-        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_line(strokeWidth=1.5).encode(
+            y=y, detail=alt.Detail("line:N"), order=alt.Order("x:Q")
+        ),
+        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
         base.mark_point(size=64, opacity=1, strokeWidth=1.5).encode(
             y=y,
             shape=alt.Shape("shape:N", scale=None),
@@ -108,4 +110,4 @@ def _named(points: list[dict[str, Any]], names: list[dict[str, Any]], x: Any, y:
         stroke=alt.Stroke("colour:N", scale=None),
     )
     words = base.mark_text(align="left", baseline="middle", color=INK, fontSize=12)
-    return [sign, words.encode(x=alt.value(_SIZE[0] + 24), text="label:N")]
+    return [sign, words.encode(x=alt.value(_SIZE[0] + 24), text=alt.Text("label:N"))]

@@ -42,10 +42,10 @@ def by_rating_svg(scores: Scores) -> str:
     scale = alt.Scale(zero=False)
     y = alt.Y("bottom:Q", title=scored("Min harmlessness score"), scale=scale)
     chart = alt.layer(
-        base.mark_rule(strokeWidth=1, color=MUTED).encode(y=y, y2="top:Q"),
+        base.mark_rule(strokeWidth=1, color=MUTED).encode(y=y, y2=alt.Y2("top:Q")),
         base.transform_filter("datum.low != null")
         .mark_rule(strokeWidth=28, color=_BAR, opacity=0.6)
-        .encode(y=alt.Y("low:Q"), y2="high:Q"),
+        .encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
         base.mark_point(size=40, filled=True, color=INK, opacity=1).encode(y=alt.Y("mean:Q")),
     ).properties(width=3 * _WIDTH, height=_HEIGHT + 60)
     return svg_of(specification(chart))
@@ -63,8 +63,8 @@ def _histogram(found: Histogram, title: str, under: str) -> Any:
     chart = alt.Chart(inline(rows)).mark_bar(color=_BAR, stroke=PAPER, strokeWidth=0.5)
     bars = chart.encode(
         x=alt.X("from:Q", scale=scale, axis=axis),
-        x2="to:Q",
+        x2=alt.X2("to:Q"),
         y=alt.Y("attacks:Q", title="Attacks", axis=alt.Axis(tickCount=4)),
-        y2="none:Q",
+        y2=alt.Y2("none:Q"),
     )
     return titled(bars, title).properties(width=_WIDTH, height=_HEIGHT)

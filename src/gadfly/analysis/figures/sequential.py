@@ -37,7 +37,7 @@ def _panel(contrast: ContrastSequence, found: Sequential) -> Any:
     rows = [{"x": k.attacks, "y": k.estimate, "l": k.low, "h": k.high} for k in contrast.looks]
     base = alt.Chart(inline(rows)).encode(x=x)
     layers = [
-        base.mark_area(color=_COLOUR, opacity=0.25).encode(y=alt.Y("l:Q"), y2="h:Q"),
+        base.mark_area(color=_COLOUR, opacity=0.25).encode(y=alt.Y("l:Q"), y2=alt.Y2("h:Q")),
         base.mark_line(color=_COLOUR, strokeWidth=1.5).encode(y=y),
         alt.Chart(inline([{"y": 0}])).mark_rule(color=MUTED, strokeDash=[3, 3]).encode(y=y),
     ]

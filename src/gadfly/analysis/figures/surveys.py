@@ -45,10 +45,10 @@ def _panel(question: Question, answered: int) -> Any:
     words: dict[str, Any] = {"align": "left", "baseline": "middle", "dx": 4, "fontSize": 12}
     layers = [
         base.mark_bar(color=TYPE_COLOURS[2], size=12).encode(x=x),
-        base.mark_text(color=INK, **words).encode(x=x, text="label:N"),
+        base.mark_text(color=INK, **words).encode(x=x, text=alt.Text("label:N")),
         alt.Chart(inline(hidden))
         .mark_text(color=MUTED, fontStyle="italic", **words)
-        .encode(y=y, x=alt.value(0), text="label:N"),
+        .encode(y=y, x=alt.value(0), text=alt.Text("label:N")),
     ]
     return alt.layer(*layers).properties(
         width=_WIDTH, height=_ROW * len(names), title=safe(question.text, longest=_TITLE)

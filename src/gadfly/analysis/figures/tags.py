@@ -55,7 +55,7 @@ def tags_svg(result: TagsResult) -> str:
         *(
             base.transform_filter(f"{'' if two else '!'}test(/\\n/, datum.tag)")
             .mark_text(align="right", fontSize=12, color=INK, limit=width, lineBreak="\n", dy=dy)
-            .encode(x=alt.value(width), text="tag:N")
+            .encode(x=alt.value(width), text=alt.Text("tag:N"))
             for two, dy in ((False, 0), (True, -7))
         )
     )
@@ -69,9 +69,9 @@ def tags_svg(result: TagsResult) -> str:
     counts = base.mark_text(align="left", dx=5, fontSize=12, color=INK)
     chart = alt.hconcat(
         names.properties(width=width, height=height),
-        alt.layer(all_bars, successes, counts.encode(x=alt.X("all:Q"), text="counts:N")).properties(
-            width=_WIDTH, height=height
-        ),
+        alt.layer(
+            all_bars, successes, counts.encode(x=alt.X("all:Q"), text=alt.Text("counts:N"))
+        ).properties(width=_WIDTH, height=height),
         spacing=8,
     )
     return svg_of(specification(chart))

@@ -107,10 +107,10 @@ def _scatter(rows: Layout, places: list[dict[str, Any]]) -> Any:
     layers = [
         alt.Chart(inline(across))
         .mark_rule(strokeWidth=1.5, opacity=0.6)
-        .encode(x=alt.X("left:Q"), x2="right:Q", y=y, color=colour),
+        .encode(x=alt.X("left:Q"), x2=alt.X2("right:Q"), y=y, color=colour),
         alt.Chart(inline(along))
         .mark_rule(strokeWidth=1.5, opacity=0.6)
-        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=colour),
+        .encode(x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), color=colour),
         base.mark_point(size=64, opacity=1, strokeWidth=1.5).encode(
             shape=alt.Shape("shape:N", scale=None),
             stroke=alt.Stroke("colour:N", scale=None),
