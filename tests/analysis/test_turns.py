@@ -190,6 +190,9 @@ def test_static_prompts_that_live_attackers_contradict_are_found() -> None:
     assert plain.estimate == pytest.approx(wide["plain lm"].mean())
     assert (plain.high or 0) - (plain.low or 0) > 3 * (high - low)
     assert found.arms[0].prompts.method.startswith("mean over prompts")
+    alone = static(dialogues(5), how=HOW, prompts=prompts.filter(model_type="rlhf"))
+    assert alone.arms[0].prompts.reason == "no score of a static prompt that every arm answered"
+    assert alone.arms[1].prompts.estimate is not None
 
 
 def test_static_prompts_stand_beside_live_scores_that_were_not_kept_by_turn() -> None:
@@ -217,9 +220,12 @@ def test_a_file_of_static_scores_is_read_strictly(tmp_path: Path) -> None:
         "model_type,num_params,prompt,score\na,b,c,high\n": "no number",
         "model_type,num_params,prompt,score\na,b,c,inf\n": "not finite",
         "model_type,num_params,prompt,score\na,b,c,1\na,b,c,2\n": "prompt c twice",
+        "model_type,num_params,prompt,score\na,b,c,1\na,b,,2\n,b,c,1\n": "2 rows lack",
         "": "neither CSV nor Parquet",
     }
     for text, message in faults.items():
         path.write_text(text)
         with pytest.raises(FileProblem, match=message):
             read_static_scores(path)
+    path.write_text("model_type,num_params,prompt,score\nrlhf,,p1,0.5\n")  # an arm without a size
+    assert read_static_scores(path).rows() == [("rlhf", "", "p1", 0.5)]

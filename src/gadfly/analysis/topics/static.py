@@ -34,6 +34,7 @@ __all__ = ["ArmStatic", "Reading", "Reversal", "Static", "static"]
 
 _NO_SCORES = "scores by turn were not recorded"
 _NOT_ASKED = "no static prompts were asked"
+_NOT_SHARED = "no score of a static prompt that every arm answered"
 Reading = Literal["prompts", "opening"]
 Pair = tuple[int, int]
 Arms = Sequence[tuple[str, str]]
@@ -184,8 +185,9 @@ def _fixed(scores: Floats, ways: Floats, how: Bootstrap, seed: int) -> list[Esti
     units, groups = (places.ravel() for places in np.indices(same.shape))
     totals = Totals.of(same.ravel(), members=units, groups=groups, shape=shape)
     over = how.over("prompt")
+    missing = _NOT_SHARED if len(scores) else _NOT_ASKED
     (found,) = contrasted(
-        [totals], ways, how=over, seed=seed, what="mean over prompts", missing=_NOT_ASKED
+        [totals], ways, how=over, seed=seed, what="mean over prompts", missing=missing
     )
     return [one.estimate.model_copy(update={"n": len(same)}) for one in found]
 
