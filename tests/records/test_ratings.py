@@ -111,7 +111,8 @@ def test_every_fault_is_told_with_line_column_got_and_allowed(tmp_path: Path) ->
     [
         ("item,rater,value\ni,a,2\n", "has no column criterion"),
         ("item,item,rater,criterion,value\n", "has 2 times the column item"),
-        (HEAD, "holds no rating"),
+        (HEAD, "holds no rating: there is nothing"),
+        (HEAD + "i,a,harm,\nj,a,harm,\n", "holds no rating: every value is empty"),
         (HEAD + "i,a,harm\ni,a,harm,2,9\n", "line 2: got 3 cells; allowed: 4"),
         (HEAD + 'i,a,harm,"2\n', "line 2: cannot be read as CSV"),
         (HEAD.encode() + b"i,a,h\xff,2\n", "line 2: is not text in UTF-8"),
@@ -139,6 +140,17 @@ def test_a_parquet_column_of_lists_is_refused(tmp_path: Path) -> None:
     row: dict[str, list[Any]] = {"item": ["i"], "rater": ["a"], "criterion": ["h"], "value": [[1]]}
     pl.DataFrame(row).write_parquet(tmp_path / "r")
     with pytest.raises(FileProblem, match="column value: got List"):
+        read_ratings(tmp_path / "r")
+
+
+def test_parquet_whose_reader_panics_is_damaged(tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "r").write_bytes(b"PAR1 and so on")
+
+    def panic(*_: object) -> None:
+        raise pl.exceptions.PanicException("range end index 316965 out of range")
+
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(FileProblem, match="damaged Parquet"):
         read_ratings(tmp_path / "r")
 
 

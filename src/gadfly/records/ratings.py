@@ -90,8 +90,9 @@ def read_ratings(path: Path | str) -> RatingsFile:
     faults = list(_faults(frame, "row" if parquet else "line"))
     if faults:
         raise _problem(path, faults)
-    if not frame.height:
-        raise FileProblem(path, "holds no rating: there is nothing under its heading")
+    if not frame["value"].count():
+        why = "every value is empty" if frame.height else "there is nothing under its heading"
+        raise FileProblem(path, f"holds no rating: {why}")
     return RatingsFile(path.name, sha256(data), frame.height, ignored, criteria_of(frame))
 
 
@@ -219,7 +220,7 @@ def _parquet(path: Path, data: bytes) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The rows of a Parquet file, numbered, and the columns left out."""
     try:
         frame = pl.read_parquet(io.BytesIO(data))
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise FileProblem(path, f"is damaged Parquet: {show(str(error))}") from None
     ignored = _columns(path, frame.columns)
     texts = []
