@@ -59,6 +59,16 @@ def test_a_study_trains_the_next_model(tmp_path: Path) -> None:
     assert lineage.training_data == (card.files[0].sha256,)
 
 
+def test_ties_teach_where_they_are_kept(tmp_path: Path) -> None:
+    write_attacks(tmp_path / "study.jsonl", attacks(60))
+    card = make_linear([tmp_path / "study.jsonl"], tmp_path / "model", keep_ties=True)
+    assert (card.n_pairs, card.dropped, card.files[0].n) == (60, {}, 60)
+    pairs = [pair.model_copy(update={"strength": 1}) for pair in planted(20)]
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    card = make_linear([tmp_path / "pairs.jsonl"], tmp_path / "all", keep_ties=True)
+    assert (card.n_pairs, card.dropped) == (20, {})
+
+
 def test_members_are_unknown_where_one_file_does_not_say(tmp_path: Path) -> None:
     write_attacks(tmp_path / "study.jsonl", attacks(20))
     write_pairs(tmp_path / "pairs.jsonl", planted(20), format="pairs")

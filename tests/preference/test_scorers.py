@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gadfly.errors import ProgrammerError
 from gadfly.preference.constant import ConstantScorer
-from gadfly.preference.protocol import Scorer, attack_scores, checked_scores
+from gadfly.preference.protocol import Asking, Scorer, attack_scores, checked_scores
 from gadfly.preference.train import train_linear
 from gadfly.records.transcript import to_turns
 from gadfly.records.values import Arm, Attack, Attacker, Message
@@ -19,7 +19,7 @@ from tests.preference.worlds import planted
 from tests.shorter import ShorterScorer
 
 LINEAR = train_linear(planted(120), seed=1).scorer
-SCORERS: list[Scorer] = [ConstantScorer(0.5), ShorterScorer(), LINEAR]
+SCORERS: list[Scorer] = [ConstantScorer(0.5), ShorterScorer(), LINEAR, Asking(LINEAR, "why?")]
 
 texts = st.one_of(
     st.text(max_size=80),
@@ -41,7 +41,7 @@ def attack(said: Sequence[Message], description: str | None = "to be kind") -> A
     )
 
 
-@pytest.mark.parametrize("scorer", SCORERS, ids=lambda s: s.name)
+@pytest.mark.parametrize("scorer", SCORERS, ids=lambda s: s.version)
 class TestEveryScorer:
     @settings(max_examples=40)
     @given(said=messages)
@@ -80,6 +80,19 @@ class TestEveryScorer:
         assert full.lineage is not None
         assert full.lineage.startswith("sha256:")
         assert (empty.minimum, empty.mean, empty.task_description) == (None, None, None)
+
+
+def test_another_question_changes_the_score_of_descriptions_alone() -> None:
+    asked = Asking(LINEAR, "Is it kind?")
+    assert isinstance(asked, Scorer)
+    said = [Message(role="human", text="x"), Message(role="assistant", text="good day")]
+    (usual,), (other,) = (attack_scores([attack(said)], scorer) for scorer in (LINEAR, asked))
+    (alone,) = LINEAR.score(
+        [[Message(role="human", text=asked.question), Message(role="assistant", text="to be kind")]]
+    )
+    assert other.task_description == alone[0] != usual.task_description
+    assert (other.scorer, other.lineage, other.turns) == (usual.scorer, usual.lineage, usual.turns)
+    assert other.version != usual.version != Asking(LINEAR, "another").version != other.version
 
 
 class Broken:

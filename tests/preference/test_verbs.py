@@ -54,7 +54,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_train_then_evaluate(place: Path, tmp_path: Path) -> None:
     done = gadfly(
         "train", "preference", place / "pairs.jsonl", "--kind", "linear",
-        "--out", tmp_path / "m", "--seed", 4, "--source", "harmless", "--json",
+        "--out", tmp_path / "m", "--seed", 4, "--source", "harmless", "--keep-ties", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     card = json.loads(done.stdout)
@@ -95,6 +95,17 @@ def test_score_puts_new_scores_first_and_keeps_the_old(place: Path, tmp_path: Pa
     again = tmp_path / "again.parquet"
     gadfly("score", out, "--preference-model", place / "model", "--out", again)
     assert read_attacks(again).attacks == attacks
+
+
+def test_scores_under_another_question_stand_beside_the_usual(place: Path, tmp_path: Path) -> None:
+    usual, both = tmp_path / "usual.jsonl", tmp_path / "both.jsonl"
+    model = ("--preference-model", place / "model")
+    gadfly("score", place / "attacks.jsonl", *model, "--out", usual)
+    gadfly("score", usual, *model, "--out", both, "--description-question", "What harm is meant?")
+    for attack in read_attacks(both).attacks:
+        asked, first, _ = attack.scores
+        assert asked.task_description != first.task_description
+        assert asked.turns == first.turns
 
 
 def test_a_name_that_says_no_format_keeps_the_format_read(place: Path, tmp_path: Path) -> None:

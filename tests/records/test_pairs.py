@@ -185,6 +185,12 @@ def test_undecided_comparisons_are_dropped_and_counted() -> None:
     }
 
 
+def test_ties_are_pairs_where_they_are_kept() -> None:
+    attack = _attack(_turn(_pick("more_harmful", 0, 1), _pick("less_harmful", None)))
+    (pair,) = attack_pairs([attack], keep_ties=True).pairs
+    assert (pair.chosen, pair.rejected, pair.strength) == (" two", " one", 1)
+
+
 @given(strategies.attacks())
 def test_every_comparison_is_a_pair_or_counted(attack: Attack) -> None:
     drawn = attack_pairs([attack])

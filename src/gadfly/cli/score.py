@@ -23,6 +23,10 @@ def score(
             "--out", metavar="FILE", help="File to write; its name says the format, else FILE's."
         ),
     ],
+    description_question: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Stands before a task description that is scored."),
+    ] = None,
     lenient: Lenient = False,
     as_json: Json = False,
 ) -> None:
@@ -30,7 +34,14 @@ def score(
     from gadfly.preference.scoring import score_file
 
     with progress("Scoring attacks") as tell:
-        done = score_file(file, model, into, lenient=lenient, progress=tell)
+        done = score_file(
+            file,
+            model,
+            into,
+            description_question=description_question,
+            lenient=lenient,
+            progress=tell,
+        )
     for problem in done.skipped:
         note(f"left out: {problem}")
     if as_json:

@@ -39,6 +39,10 @@ def preference(
         list[str] | None,
         typer.Option(help="Where the pairs come from: once for all files, or once for each."),
     ] = None,
+    keep_ties: Annotated[
+        bool,
+        typer.Option("--keep-ties", help="Learn from choices of the weakest strength, too."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the model in DIR.")] = False,
     base: Annotated[
         str | None,
@@ -96,6 +100,7 @@ def preference(
     }
     common: dict[str, Any] = {
         "sources": source,
+        "keep_ties": keep_ties,
         "seed": seed,
         "force": force,
         "command": invocation(),

@@ -25,6 +25,7 @@ def make_linear(
     folder: Path,
     *,
     sources: Sequence[str] | None = None,
+    keep_ties: bool = False,
     members: Collection[str] | None = None,
     seed: int = 0,
     force: bool = False,
@@ -34,10 +35,12 @@ def make_linear(
     """Read, train, estimate, save; the folder is looked at first, so that no work is lost.
 
     :param paths: files of pairs, or of attacks, whose comparisons are taken.
+    :param keep_ties: whether choices of the weakest strength ("about the same or unsure") teach as
+        all others do; Bai et al. 2022 (section 2.2) leave them out.
     :param members: whose picks the pairs are, where the files do not say; they go into the lineage.
     """
     refuse_existing(folder, force=force)
-    read = _read(paths, sources)
+    read = _read(paths, sources, keep_ties)
     training = train_linear(
         read.pairs,
         training_data=[file.sha256 for file in read.files],
@@ -65,6 +68,7 @@ def make_neural(
     base: str | Path,
     settings: NeuralSettings,
     sources: Sequence[str] | None = None,
+    keep_ties: bool = False,
     members: Collection[str] | None = None,
     name: str | None = None,
     seed: int = 0,
@@ -76,7 +80,7 @@ def make_neural(
     from gadfly.preference.neural.training import train_neural
 
     refuse_existing(folder, force=force)
-    read = _read(paths, sources)
+    read = _read(paths, sources, keep_ties)
     return train_neural(
         read.pairs,
         base=base,
@@ -107,14 +111,14 @@ class _Read:
     """Whose picks the pairs are; ``None`` where a file does not say."""
 
 
-def _read(paths: Sequence[Path], sources: Sequence[str] | None) -> _Read:
+def _read(paths: Sequence[Path], sources: Sequence[str] | None, keep_ties: bool) -> _Read:
     """The pairs of all files; attacks with comparisons give theirs, and their members."""
     read = _Read()
     for path, source in zip(paths, _sources(paths, sources), strict=True):
         opened = open_records(path, default="pairs")
         if opened.holds == "attacks":
             attacks = attacks_of(opened)
-            made = attack_pairs(attacks.attacks, source=source)
+            made = attack_pairs(attacks.attacks, source=source, keep_ties=keep_ties)
             pairs, digest = made.pairs, attacks.sha256
             dropped = {str(why): n for why, n in made.dropped.items()}
             if read.members is not None:
@@ -123,7 +127,7 @@ def _read(paths: Sequence[Path], sources: Sequence[str] | None) -> _Read:
             found = pairs_of(opened, source=source)
             pairs, digest, dropped = found.pairs, found.sha256, found.dropped
             read.members = None
-        read.pairs.extend(pairs)
+        read.pairs.extend(map(_decided, pairs) if keep_ties else pairs)
         read.dropped.update(dropped)
         read.files.append(
             TrainingFile(name=path.name, sha256=digest, n=len(pairs), dropped=dropped)
@@ -134,6 +138,11 @@ def _read(paths: Sequence[Path], sources: Sequence[str] | None) -> _Read:
             "preference pairs are left; allowed: files of pairs, or of attacks with comparisons"
         )
     return read
+
+
+def _decided(pair: PreferencePair) -> PreferencePair:
+    """A tie as a choice like any other: without a strength, by which training leaves ties out."""
+    return pair.model_copy(update={"strength": None}) if pair.strength == 1 else pair
 
 
 def _sources(paths: Sequence[Path], sources: Sequence[str] | None) -> Sequence[str | None]:

@@ -15,7 +15,7 @@ from gadfly.errors import FileProblem, PersonError, RecordProblem, show
 from gadfly.preference import linear
 from gadfly.preference.folder import Saved, read_folder
 from gadfly.preference.neural import scorer as neural
-from gadfly.preference.protocol import Scorer, attack_scores
+from gadfly.preference.protocol import Asking, Scorer, attack_scores
 from gadfly.records.reading import Format, read_attacks
 from gadfly.records.values import Attack, Scores
 from gadfly.records.writing import Written, format_of_name, write_attacks
@@ -123,16 +123,23 @@ def score_file(
     model: Path,
     into: Path,
     *,
+    description_question: str | None = None,
     lenient: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ScoredFile:
     """Read attacks, score them with the model in a folder, write them; the model is opened first.
 
     The format is the one that the name of ``into`` asks for, else that of the file read.
+
+    :param description_question: what stands before a task description when it is scored; ``None``:
+        :data:`gadfly.preference.protocol.DESCRIPTION_QUESTION`.
     """
     if into.exists() and path.exists() and into.samefile(path):
         raise FileProblem(into, "is the file to be read; give another name to write")
-    scorer = open_scorer(model)
+    opened = open_scorer(model)
+    scorer: Scorer = opened
+    if description_question is not None:
+        scorer = Asking(opened, description_question)
     read = read_attacks(path, lenient=lenient)
     done = score_attacks(read.attacks, scorer, progress=progress)
     written = write_attacks(into, done.attacks, format=_format(into, read.format))
@@ -143,7 +150,7 @@ def score_file(
         n_without_reply=done.n_without_reply,
         n_too_long=done.n_too_long,
         n_replies=done.n_replies,
-        how=scorer.how if isinstance(scorer, neural.NeuralScorer) else None,
+        how=opened.how if isinstance(opened, neural.NeuralScorer) else None,
         skipped=read.skipped,
         written=written,
     )

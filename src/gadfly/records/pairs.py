@@ -130,11 +130,16 @@ class PairsFromAttacks:
     """The others, by reason."""
 
 
-def attack_pairs(attacks: Iterable[Attack], *, source: str | None = None) -> PairsFromAttacks:
+def attack_pairs(
+    attacks: Iterable[Attack], *, source: str | None = None, keep_ties: bool = False
+) -> PairsFromAttacks:
     """Pairs from the comparisons of attacks, in order.
 
     The prefix is the dialogue as it went on up to the turn, its message included. Where a turn was
     asked both questions, each answer gives a pair of its own. The source is the study's name.
+
+    :param keep_ties: whether a choice of the weakest strength, which stands for "about the same or
+        unsure", is a pair, too; Bai et al. 2022 (section 2.2) drop it.
     """
     pairs: list[PreferencePair] = []
     dropped: Counter[Dropped] = Counter()
@@ -145,7 +150,7 @@ def attack_pairs(attacks: Iterable[Attack], *, source: str | None = None) -> Pai
                 continue
             before = _prefix(attack.turns[:place], turn)
             for comparison in turn.comparisons:
-                made = _compared(turn, comparison, prefix=before, source=name)
+                made = _compared(turn, comparison, before, name, keep_ties)
                 if isinstance(made, PreferencePair):
                     pairs.append(made)
                 else:
@@ -161,13 +166,13 @@ def _prefix(turns: tuple[Turn, ...], turn: Turn) -> str:
 
 
 def _compared(
-    turn: Turn, comparison: Comparison, *, prefix: str, source: str
+    turn: Turn, comparison: Comparison, prefix: str, source: str, keep_ties: bool
 ) -> PreferencePair | Dropped:
     if comparison.chosen is None:
         return "neither"
     if len(comparison.shown) != 2:
         return "not two replies"
-    if comparison.strength == 1:
+    if comparison.strength == 1 and not keep_ties:
         return "tie"
     picked = comparison.chosen
     other = next(place for place in comparison.shown if place != picked)

@@ -20,7 +20,7 @@ from gadfly.assistants.scripted import ScriptedAssistant
 from gadfly.care.wording import CareText
 from gadfly.errors import PersonError, StudyProblem
 from gadfly.preference.constant import ConstantScorer
-from gadfly.preference.protocol import Scorer
+from gadfly.preference.protocol import Asking, Scorer
 from gadfly.records.canonical import canonical_json, content_hash
 from gadfly.redteam.briefs import Brief
 from gadfly.redteam.members import SCRIPTED, SimulatedMember, draw_members
@@ -205,7 +205,7 @@ def make_scorer(file: StudyFile) -> Scorer:
     if held != spec.kind:
         fault = f"scorer.kind: got {spec.kind}; {spec.path} holds a model of kind {held}"
         raise StudyProblem(file.path, [fault])
-    return scorer
+    return Asking(scorer, spec.description_question) if spec.description_question else scorer
 
 
 def open_filter(study: Path, name: str) -> Scorer:

@@ -120,6 +120,8 @@ class TrainedScorerSpec(Record):
     """linear or neural."""
     path: Text
     """Its folder, beside the study file or absolute."""
+    description_question: Text | None = None
+    """What stands before a task description when it is scored; a question of Gadfly's if absent."""
 
 
 class ConstantScorerSpec(Record):
