@@ -324,6 +324,51 @@ def test_where_no_arm_has_an_effect_few_differences_stand_out(like: str) -> None
     assert low <= stats.binom.ppf(0.999, 60, 0.05)
 
 
+def test_rare_rates_that_were_drawn_at_random_have_the_interval_of_rare_rates() -> None:
+    """Few members succeed, and often: percentiles held 90% of the time here (at 4.6 points)."""
+    skill = 2.0 * np.random.default_rng(1).normal(size=500_000)
+    rates = [float(np.mean(1 / (1 + np.exp(6.21 - skill - gain)))) for gain in (0.0, 2.0)]
+    held = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        member, second = np.repeat(np.arange(40), 14), rng.random(560) < 0.5
+        odds = 2.0 * rng.normal(size=40)[member] + 2.0 * second - 6.21
+        success = rng.random(560) < 1 / (1 + np.exp(-odds))
+        chances = [{"arm": f"{a} 1B", "probability": 0.5} for a in ("plain lm", "rlhf")]
+        frame = attacks([("plain lm", "1B")], n=560, seed=seed).with_columns(
+            pl.Series("member", [f"m{m}" for m in member]),
+            pl.Series("model_type", np.where(second, "rlhf", "plain lm")),
+            pl.Series("rating", 4.0 * success),
+            pl.Series("probabilities", [chances] * 560),
+        )
+        found = contrasts(frame, how=HOW, design="randomised", permutations=0)
+        row = one(found, "success_rate")
+        assert "MOVER" in row.difference.method
+        low, high = sorted((row.difference.low or 0, row.difference.high or 0))
+        truth = (rates[1] - rates[0]) * (1 if row.second == "rlhf" else -1)
+        held += low <= truth <= high
+    assert held >= stats.binom.ppf(0.01, 60, 0.95)
+
+
+@pytest.mark.parametrize("design", ["observational", "randomised"])
+def test_values_that_are_all_equal_differ_by_nothing_whatever_rounding_makes_of_them(
+    design: Any,
+) -> None:
+    rng, arms = np.random.default_rng(1), [(k, s) for k in ("a", "b") for s in ("1B", "2B", "3B")]
+    frame = attacks(arms, n=41, members=17, seed=3).with_columns(min_harmlessness=pl.lit(0.1))
+    each = [
+        [{"arm": f"{k} {s}", "probability": p} for (k, s), p in zip(arms, row, strict=True)]
+        for row in rng.dirichlet(np.ones(6), frame.height)
+    ]
+    frame = frame.with_columns(pl.Series("probabilities", each), pl.lit(1, pl.Int64).alias("round"))
+    found = contrasts(frame, how=HOW, design=design, permutations=19)
+    rows = [c for c in found.contrasts if c.outcome == "min_harmlessness"]
+    assert {c.difference.estimate for c in rows} == {0.0}
+    assert {c.difference.low for c in rows} == {None}
+    assert {c.p for c in rows} <= {None, 1.0}
+    assert not [trap for trap in found.traps if trap.outcome == "min_harmlessness"]
+
+
 def test_probabilities_that_were_not_kept_leave_plain_means() -> None:
     frame = coin(1, {"a": 40, "z": 40})
     bare = frame.with_columns(pl.lit(None, frame.schema["probabilities"]).alias("probabilities"))

@@ -12,6 +12,7 @@ from gadfly.analysis.bootstrap import Bootstrap, bootstrap
 from gadfly.analysis.sample import Sample
 from gadfly.analysis.statistics.korn_graubard import (
     clopper_pearson,
+    interval_of,
     quantile_interval,
     rate_interval,
 )
@@ -110,3 +111,13 @@ def test_a_quantile_at_the_edge_has_no_interval() -> None:
     sample = Sample.of(np.arange(100.0), np.arange(100) % 10)
     assert quantile_interval(sample, 0.01, level=0.95) is None
     assert quantile_interval(sample, 0.5, level=0.95) is not None
+
+
+def test_attacks_of_uneven_weight_are_worth_fewer_than_they_are() -> None:
+    """One attack each, ten of a hundred with nearly all the weight."""
+    weights = np.concatenate([np.ones(10), np.full(90, 0.01)])
+    hits = np.concatenate([np.arange(10) < 5, np.arange(90) < 45]).astype(float)
+    low, high = interval_of(weights, weights * hits, 100, 0.95)
+    one, other = clopper_pearson(5, 10, level=0.95)
+    assert (low, high) == pytest.approx((one, other), abs=0.06)
+    assert interval_of(weights, 0 * hits, 100, 0.95)[1] > 0.25  # 0 of about ten

@@ -39,6 +39,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from gadfly.analysis.bootstrap import Bootstrap, expanded_tail, resample
@@ -64,7 +65,9 @@ REGIME = Regime("approximate", members=5)
 """Where intervals and t hold their level."""
 _FEW = 12  # effective members below which means are the wild bootstrap's
 _EMPTY = 0.05  # share of resamples without a group from which there is no interval
+_ROUNDING = 1e-12  # of the means, below which a difference or an error is none
 _MISSING = "not estimable: a side of the difference has no value"
+_UNMOVED = "interval not estimable: all values of a side are equal, resampling moves none"
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,8 @@ class Totals:
     """Number of values, or sum of their weights, same shape."""
     n: Ints
     """Number of values in each group, [groups]."""
-    rates: bool = False
-    """Whether every value is 0 or 1, so that means are rates."""
+    rates: bool | NDArray[np.bool_] = False
+    """Whether every value is 0 or 1, so that means are rates; of all groups, or of each."""
 
     @classmethod
     def of(
@@ -106,12 +109,6 @@ class Totals:
             bool(((known == 0) | (known == 1)).all()),
         )
 
-    def merged(self, unions: Floats) -> Totals:
-        """The groups, then unions of them: one column of 0 and 1 for each union."""
-        every = np.hstack([np.eye(len(unions)), unions])
-        n = (self.n @ every).astype(np.int64)
-        return Totals(self.sums @ every, self.counts @ every, n, self.rates)
-
     def beside(self, *others: Totals) -> Totals:
         """Its groups and those of others of the same members, side by side."""
         every = (self, *others)
@@ -119,12 +116,17 @@ class Totals:
             np.hstack([each.sums for each in every]),
             np.hstack([each.counts for each in every]),
             np.concatenate([each.n for each in every]),
-            all(each.rates for each in every),
+            np.concatenate([np.broadcast_to(each.rates, len(each.n)) for each in every]),
         )
 
     def means(self) -> Floats:
         """Mean of each group, NaN where it is empty, [..., groups]."""
         return _ratio(self.sums.sum(axis=-2), self.counts.sum(axis=-2))
+
+    def rare(self) -> NDArray[np.bool_]:
+        """Groups that are rates whose successes, or failures, are worth too few members."""
+        worth = np.minimum(_kish(self.sums), _kish(self.counts - self.sums))
+        return np.asarray(~(worth >= REGIME.members) & self.rates)
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,10 @@ def robust(totals: Totals, coefficients: Floats) -> Robust:
     base = totals.counts.reshape(-1, *totals.counts.shape[-2:])[0]
     members = (base @ np.abs(coefficients) > 0).sum(axis=0)
     spread = ((u @ coefficients) ** 2).sum(axis=-2) * (members - 1) / np.maximum(members, 1)
-    return Robust(_apply(means, coefficients), np.sqrt(spread), effective(base, coefficients))
+    value, error = _apply(means, coefficients), np.sqrt(spread)
+    rounding = _ROUNDING * (np.abs(np.nan_to_num(means)) @ np.abs(coefficients))
+    value, error = (np.where(np.abs(x) <= rounding, 0.0, x) for x in (value, error))
+    return Robust(value, error, effective(base, coefficients))
 
 
 def effective(counts: Floats, coefficients: Floats) -> Floats:
@@ -272,10 +277,10 @@ def _own(
     """What gives the interval of a contrast that is not read off resamples of members, from its
     number, effective members and standard error.
     """
-    rare, ends = np.zeros(coefficients.shape[1], dtype=bool), np.empty((0, 0))
-    if totals.rates:
-        worth = np.minimum(_kish(totals.sums), _kish(totals.counts - totals.sums))
-        rare = ~(worth >= REGIME.members) @ (coefficients != 0) > 0
+    among = coefficients != 0
+    of_rates = ~(np.broadcast_to(~np.asarray(totals.rates), len(totals.n)) @ among)
+    rare, ends = of_rates & (totals.rare() @ among), np.empty((0, 0))
+    if rare.any():
         ends = np.stack(
             mover(totals.sums, totals.counts, totals.n, coefficients, level=how.level), axis=-1
         )
@@ -285,7 +290,9 @@ def _own(
             return Interval(
                 f"MOVER from exact intervals over {how.drawn}s", (ends[k, 0], ends[k, 1])
             )
-        if rare[k] or members >= _FEW or not error > 0:
+        if not error > 0:
+            return Interval(f"joint {how.method}", None, _UNMOVED)
+        if rare[k] or members >= _FEW:
             return None
         wild = of_contrast(
             totals.sums,
@@ -340,7 +347,7 @@ def percentile(
         reason = None
         if low == high and differs:
             low = high = None
-            reason = "interval not estimable: all values of a side are equal, resampling moves none"
+            reason = _UNMOVED
     ends = None if low is None or high is None else (low, high)
     return _estimate(value, n, Interval(method, ends, reason), how.level), empty
 

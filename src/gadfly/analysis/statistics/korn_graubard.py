@@ -38,7 +38,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import betaincinv, stdtrit
 
-from gadfly.analysis.sample import Floats, Sample
+from gadfly.analysis.sample import Floats, Sample, alike
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.protocol import Interval, Regime
 
@@ -117,7 +117,7 @@ def interval_of(sizes: Floats, sums: Floats, n: int, level: float) -> Ends:
 
     :param n: number of attacks.
     """
-    if len(sizes) == n:
+    if len(sizes) == n and alike(sizes):
         return clopper_pearson(float(sums.sum() / sizes.sum()) * n, n, level=level)
     if len(sizes) < 2:
         return 0.0, 1.0

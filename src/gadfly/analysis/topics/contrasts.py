@@ -11,7 +11,8 @@ Where arms were drawn at random with probabilities that were kept, only those at
 contrast to which every arm of it was open, with overlap weights and less their member's level
 (:mod:`gadfly.analysis.statistics.overlap`): a quota that filled early, an arm that was added late
 and a coin that differs between members then make no difference by themselves. So it need not be the
-difference of the two arms' means. The p-value permutes the arms that are compared within member and
+difference of the two arms' means. Of rates so rare that their interval is MOVER's levels are left
+in: it is made from counts. The p-value permutes the arms that are compared within member and
 round (and within size, for interventions); the others stay where they are. Where nothing was drawn
 at random differences are plain, p is Student's t over members, and nothing makes a difference an
 effect of the arm. p-values are corrected within a family: all contrasts of one outcome and one
@@ -22,7 +23,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -79,7 +81,7 @@ PERMUTATIONS = 999
 _PLAIN = "difference of means, attack-weighted"
 _OVERLAP = (
     "difference of means over attacks to which every arm compared was open, overlap-weighted by "
-    "their probabilities, less members' levels"
+    "their probabilities, less members' levels (left in where rates are rare)"
 )
 _SMALL = 0.0105  # p-values below are permuted again where their family is large
 
@@ -238,16 +240,15 @@ def overlapping(
         weights.append(weight)
     row, group, weight = (np.concatenate(parts) for parts in (rows, groups, weights))
     shape = (cells.n_members, sum(map(len, legs)))
-    totals = [
-        Totals.of(
-            less_level(column, cells.member, cells.arm)[row],
-            members=cells.member[row],
-            groups=group,
-            shape=shape,
-            weights=weight,
-        )
-        for column in values.T
-    ]
+    of = partial(Totals.of, members=cells.member[row], groups=group, shape=shape, weights=weight)
+    leg_of = np.repeat(np.arange(len(legs)), [len(leg) for leg in legs])
+    totals = []
+    for column in values.T:
+        whole = of(column[row])
+        kept = np.isin(leg_of, leg_of[whole.rare()])  # of rare rates the exact ends are worth more
+        less = less_level(column, cells.member, cells.arm)[row]
+        mixed = of(np.where(kept[group], column[row], less))
+        totals.append(replace(mixed, rates=kept | mixed.rates))
     coefficients = np.zeros((shape[1], len(plans)))
     for k, plan in enumerate(plans):
         for leg in _legs(plan, cells.arms):
