@@ -9,7 +9,8 @@ Run it in an environment of its own; none of these packages is a dependency:
 Tables are drawn: raters see a truth with a probability of their own and else guess, and some
 ratings are missing. Krippendorff's alpha is from krippendorff, Fleiss' and Cohen's kappa from
 statsmodels (Light's kappa is the mean of Cohen's over pairs of raters), Gwet's AC from irrCAC,
-the ICC with its interval from pingouin, Dawid and Skene's model from crowd-kit.
+the ICC with its interval from pingouin (where ratings are missing from statsmodels' analysis of
+variance), Dawid and Skene's model from crowd-kit.
 """
 
 import json
@@ -22,6 +23,8 @@ import pandas as pd
 import pingouin
 from crowdkit.aggregation import DawidSkene
 from irrCAC.raw import CAC
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss_kappa
 
 KINDS = {"unweighted": None, "linear": "linear", "quadratic": "quadratic"}
@@ -84,6 +87,17 @@ def iccs(table: np.ndarray) -> dict[str, list[float]]:
     }
 
 
+def one_way(table: np.ndarray) -> float:
+    """ICC(1,1) with ratings missing, by the mean squares of an analysis of variance."""
+    table = table[np.isfinite(table).sum(axis=1) > 1]
+    item, _ = np.nonzero(np.isfinite(table))
+    long = pd.DataFrame({"rating": table[np.isfinite(table)], "item": item})
+    between, within = anova_lm(ols("rating ~ C(item)", long).fit())["mean_sq"]
+    sizes = long["item"].value_counts()
+    k = (sizes.sum() - (sizes**2).sum() / sizes.sum()) / (len(sizes) - 1)
+    return float((between - within) / (between + (k - 1) * within))
+
+
 def model(table: np.ndarray) -> dict[str, list]:
     item, rater = np.nonzero(np.isfinite(table))
     answers = pd.DataFrame({"task": item, "worker": rater, "label": table[item, rater]})
@@ -106,6 +120,8 @@ def reference(table: np.ndarray) -> dict:
     if complete:
         found["fleiss"] = float(fleiss_kappa(aggregate_raters(table.astype(int))[0]))
         found["icc"] = iccs(table)
+    else:
+        found["icc_one_way"] = one_way(table)
     return found
 
 

@@ -47,6 +47,11 @@ def test_every_coefficient_is_that_of_another_package(table: dict[str, Any]) -> 
     for form, values in table.get("icc", {}).items():
         found = icc(ratings, form=form)
         assert [found.estimate, found.low, found.high] == pytest.approx(values, **close)
+        assert icc(ratings, form=form, how=FEW).estimate == pytest.approx(values[0], **close)
+    if "icc_one_way" in table:
+        for how in (None, FEW):
+            found = icc(ratings, form="(1,1)", how=how)
+            assert found.estimate == pytest.approx(table["icc_one_way"], **close)
 
 
 def test_dawid_and_skene_as_crowd_kit_has_it() -> None:

@@ -388,6 +388,20 @@ def test_a_report_says_what_is_corrected_extrapolated_and_circular() -> None:
     assert "'=second" not in text.split("Rates of success by")[0]
 
 
+def test_what_tells_arms_apart_need_not_tell_attacks_of_one_arm_apart() -> None:
+    """A score that knows the arm alone is above a coin over all arms, and one within each."""
+    rng = np.random.default_rng(0)
+    frame = study(10)
+    safer = frame["model_type"].replace_strict(
+        dict(zip([kind for kind, _ in ARMS], (0, 5, 9), strict=True))
+    )
+    knows = frame.with_columns(min_harmlessness=safer + pl.Series(rng.normal(size=frame.height)))
+    said = section(asked(knows)).findings[0]
+    said = said.replace("[", "").partition("(50%")[0] + said.rpartition("it is ")[2]
+    over, *_, low, high = (float(x) for x in re.findall(r"(\d+\.\d)%", said))
+    assert low < high < 62 < over
+
+
 def test_a_report_without_labels_says_so() -> None:
     frame = study(11, each=40).with_columns(people=pl.lit(None, pl.Float64))
     found = section(asked(frame))

@@ -179,19 +179,44 @@ def test_the_icc_interval_holds_the_truth_as_often_as_it_says() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    ("ratings", "says"),
+    ("ratings", "one_way", "two_way"),
     [
-        ([[1, 2], [3, None]], "1 of 4 are missing"),
-        ([[1], [2]], "there are 2 and 1"),
-        ([], "there are 0 and 0"),
-        ([[1, 2], [2, 1]], "all items have the same mean"),
+        ([[1, 2], [3, None]], "there are 1", "1 of 4 are missing"),
+        ([[1], [2]], "two ratings each, there are 0", "there are 2 and 1"),
+        ([], "there are 0", "there are 0 and 0"),
+        ([[1, 2], [2, 1]], "all items have the same mean", "all items have the same mean"),
+        ([[0, 0], [0, 0]], "all items have the same mean", "all items have the same mean"),
     ],
 )
-def test_the_icc_says_why_there_is_none(ratings: Ratings, says: str, form: Form) -> None:
-    found = icc(ratings, form=form)
-    assert found.estimate is None
-    assert found.reason is not None
-    assert says in found.reason
+def test_the_icc_says_why_there_is_none(
+    ratings: Ratings, one_way: str, two_way: str, form: Form
+) -> None:
+    for how in (None, FEW):
+        found = icc(ratings, form=form, how=how)
+        assert found.estimate is None
+        assert found.reason is not None
+        assert (one_way if form.startswith("(1") else two_way) in found.reason
+
+
+def test_reviewers_who_differ_by_item_have_a_one_way_icc() -> None:
+    """Three of eight rate each item, as in a study: nobody's column is full."""
+    rng = np.random.default_rng(1)
+    by_item = np.round(rng.normal(size=(200, 1)) + rng.normal(size=(200, 3)))
+    ratings = np.full((200, 8), np.nan)
+    for row, three in zip(ratings, by_item, strict=True):
+        row[rng.permutation(8)[:3]] = three
+    for form in FORMS[::2]:
+        assert form.startswith("(1")
+        assert icc(ratings, form=form) == icc(by_item, form=form)
+        assert icc(ratings, form=form, how=FEW).estimate == pytest.approx(
+            icc(by_item, form=form).estimate
+        )
+    ratings[0] = [1, 2, *[np.nan] * 6]
+    assert icc(ratings, form="(1,1)", how=FEW).low is not None
+    assert icc(ratings, form="(1,1)").reason == (
+        "no interval: items have different numbers of ratings"
+    )
+    assert "there are 2 to 3" in str(icc(ratings, form="(1,k)").reason)
 
 
 def test_perfect_agreement_has_an_icc_without_an_interval() -> None:

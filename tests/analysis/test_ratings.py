@@ -73,7 +73,7 @@ def test_a_criterion_has_the_coefficients_that_suit_its_values() -> None:
     }
     assert reasons(found["harm"].coefficients) == {}
     icc = ["icc_1_1", "icc_2_1", "icc_1_k", "icc_2_k"]
-    assert list(reasons(found["holes"].coefficients)) == icc
+    assert list(reasons(found["holes"].coefficients)) == icc[1:]  # (1,1) asks nobody's every item
     weighted = ["kappa_linear", "kappa_quadratic", "alpha_ordinal", "alpha_interval"]
     weighted += ["ac2_linear", "ac2_quadratic"]
     assert sorted(reasons(found["kind"].coefficients)) == sorted([*weighted, *icc])
@@ -158,6 +158,26 @@ def test_the_paradox_is_told() -> None:
     (said,) = section(result(lines("flag", table))).findings
     assert "below what Krippendorff’s convention asks" in said
     assert "One value makes up 96% of ratings" in said
+
+
+def test_what_the_interval_does_not_settle_is_left_open() -> None:
+    for items, left in ((100, True), (4000, False)):
+        rng = np.random.default_rng(1)
+        truth = rng.integers(0, 5, (items, 1))
+        guessed = rng.integers(0, 5, (items, 3))
+        steps = np.where(rng.random((items, 3)) < 0.845, truth, guessed).astype(float)
+        (said,) = section(result(lines("harm", steps))).findings
+        assert "enough for tentative conclusions" in said
+        assert ("though the interval leaves that open" in said) == left
+
+
+def test_the_report_says_how_its_intervals_were_made() -> None:
+    rng = np.random.default_rng(0)
+    steps, scores = rng.integers(0, 5, (60, 3)).astype(float), rng.normal(size=(60, 3))
+    found = section(result([*lines("harm", steps), *lines("score", scores)]))
+    said = {part.name: part.method for part in found.parts}
+    assert said["ratings-0"] == "Intervals as above."  # items resampled, for the ICC too
+    assert said["ratings-1"] == "Intervals as above; of the ICC by F (McGraw and Wong 1996)."
 
 
 def test_a_file_becomes_a_report(tmp_path: Path) -> None:

@@ -1,21 +1,27 @@
 """Intraclass correlation: which share of the variance of ratings is variance of the items.
 
-From the mean squares of a complete table of n items and k raters: MSR between items, MSC between
-raters, MSW within items, MSE of what items and raters leave:
+From mean squares: MSB between and MSW within n items of m_i ratings each, N in all, and of a
+complete table of n items and k raters MSC between raters, MSE of what items and raters leave:
 
-    (1,1)  (MSR − MSW) / (MSR + (k−1) MSW)                        raters differ by item
-    (1,k)  (MSR − MSW) / MSR                                      the mean of k such ratings
-    (2,1)  (MSR − MSE) / (MSR + (k−1) MSE + k (MSC − MSE) / n)    the same raters, drawn from many
-    (2,k)  (MSR − MSE) / (MSR + (MSC − MSE) / n)                  the mean of their ratings
+    (1,1)  (MSB − MSW) / (MSB + (k₀−1) MSW)                       raters differ by item
+    (1,k)  (MSB − MSW) / MSB                                      the mean of k such ratings
+    (2,1)  (MSB − MSE) / (MSB + (k−1) MSE + k (MSC − MSE) / n)    the same raters, drawn from many
+    (2,k)  (MSB − MSE) / (MSB + (MSC − MSE) / n)                  the mean of their ratings
 
-These are absolute agreement: a rater who is always stricter lowers (2,·). They take ratings as
+    k₀ = (N − Σ m_i²/N) / (n − 1), which is k where every item has k ratings
+
+(1,·) does not ask who rated: items with one rating are left out, and (1,1) takes any number of
+others (Donner 1986), (1,k) the same number for each item. (2,·) takes every rater's rating of every
+item; being absolute agreement, it is lowered by a rater who is always stricter. All take ratings as
 numbers with equal steps. Intervals of measurements are McGraw and Wong's from F, exact for (1,·)
 where errors are normal, for (2,·) by Satterthwaite's degrees of freedom (their table 7). Of ratings
 in steps those from F held 87-90% in studies with planted agreement (docs/calibration.md); theirs
 resample items, as all coefficients' do (``agreement.py``).
 
 References: Shrout & Fleiss 1979, doi 10.1037/0033-2909.86.2.420; McGraw & Wong 1996, "Forming
-inferences about some intraclass correlation coefficients", *Psychological Methods* 1(1).
+inferences about some intraclass correlation coefficients", *Psychological Methods* 1(1);
+Donner 1986, "A Review of Inference Procedures for the Intraclass Correlation Coefficient in the
+One-Way Random Effects Model", *International Statistical Review* 54(1), equation 2.1.
 
 >>> judges = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
 >>> [round(icc(judges, form=form).estimate, 2) for form in FORMS]  # Shrout & Fleiss, table 4
@@ -31,7 +37,14 @@ from scipy.stats import f as f_distribution
 
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Floats
-from gadfly.analysis.statistics.agreement import Of, Ratings, coded, over_items, table
+from gadfly.analysis.statistics.agreement import (
+    Of,
+    Ratings,
+    coded,
+    counted,
+    over_items,
+    table,
+)
 from gadfly.records.estimate import Estimate
 
 __all__ = ["FORMS", "Form", "icc"]
@@ -45,21 +58,28 @@ def icc(
 ) -> Estimate:
     """The coefficient with its interval; ``n`` is the number of items.
 
-    Null with a reason where a rating is missing, and where all items have the same mean.
+    Null with a reason where ratings are missing that it takes, and where all items have the same
+    mean.
 
     :param how: with it the interval is that of resampled items, at its level; else that from F.
     """
-    rows = table(ratings)
-    value, low, high, reason = None, None, None, _missing(rows)
+    rows, one_way = table(ratings), form.startswith("(1")
+    if one_way:
+        rows = rows[np.isfinite(rows).sum(axis=1) >= 2]
+    value, low, high, reason = None, None, None, _missing(rows, form)
     if how is not None:
-        found = coded(rows)
-        of = _resampled(found.values[found.rows.astype(np.int64)], form) if not reason else np.sum
+        found = counted(rows) if one_way else coded(rows)
+        resampled = _by_item if one_way else _complete
+        of = resampled(found.values, found.rows, form) if not reason else np.sum
         return over_items(f"ICC{form}", of, found, how=how, missing=reason)
     if reason is None:
-        forms = (_one_way if form.startswith("(1") else _two_way)(rows, level)
-        k = 1 if form.endswith("1)") else rows.shape[1]  # the mean of k: Spearman and Brown
+        sizes = np.isfinite(rows).sum(axis=1)
+        forms = (_one_way if one_way else _two_way)(rows, level)
+        k = 1 if form.endswith("1)") else int(sizes[0])  # the mean of k: Spearman and Brown
         value, low, high = (k * x / (1 + (k - 1) * x) for x in forms)
-        if not np.isfinite([low, high]).all():
+        if np.ptp(sizes):
+            low, high, reason = None, None, "no interval: items have different numbers of ratings"
+        elif not np.isfinite([low, high]).all():
             low, high, reason = None, None, "no interval: raters never differ on an item"
         elif not low <= value <= high:  # Satterthwaite's F knows no such data
             low, high, reason = None, None, "no interval: raters agree less than by chance"
@@ -69,8 +89,24 @@ def icc(
     )
 
 
-def _resampled(rows: Floats, form: Form) -> Of:
-    """The coefficient from how often each of these rows was drawn."""
+def _by_item(values: Floats, counts: Floats, form: Form) -> Of:
+    """(1,·) from how often each pattern of an item's ratings was drawn."""
+    v = values - values.mean()  # small numbers cancel less
+    m, one, two = counts.sum(axis=1), counts @ v, counts @ v**2
+    parts = np.column_stack([np.ones(len(m)), m, one, one**2 / m, two - one**2 / m, m**2])
+
+    def of(weights: Floats) -> Floats:
+        n, whole, first, square, rest, sizes = (weights @ parts).T
+        between, within = (square - first**2 / whole) / (n - 1), rest / (whole - n)
+        k = (whole - sizes / whole) / (n - 1) if form.endswith("1)") else 1
+        return np.asarray((between - within) / (between + (k - 1) * within))
+
+    return of
+
+
+def _complete(values: Floats, codes: Floats, form: Form) -> Of:
+    """(2,·) from how often each of these rows was drawn."""
+    rows = values[codes.astype(np.int64)]
     k, means = rows.shape[1], rows.mean(axis=1)
     parts = np.column_stack([np.ones(len(rows)), means, means**2, rows.var(axis=1, ddof=1), rows])
 
@@ -78,41 +114,48 @@ def _resampled(rows: Floats, form: Form) -> Of:
         sums = weights @ parts
         n = sums[:, 0]
         mean, square, within = (sums[:, 1:4] / n[:, None]).T
-        msr = k * (square - mean**2) * n / (n - 1)
-        error, raters = within, 0.0
-        if form.startswith("(2"):
-            msc = n * (sums[:, 4:] / n[:, None]).var(axis=1, ddof=1)
-            error = (n * within - msc) / (n - 1)
-            raters = (msc - error) / n
+        msb = k * (square - mean**2) * n / (n - 1)
+        msc = n * (sums[:, 4:] / n[:, None]).var(axis=1, ddof=1)
+        error = (n * within - msc) / (n - 1)
+        raters = (msc - error) / n
         rest = (k - 1) * error + k * raters if form.endswith("1)") else raters
-        return np.asarray((msr - error) / (msr + rest))
+        return np.asarray((msb - error) / (msb + rest))
 
     return of
 
 
-def _missing(rows: Floats) -> str | None:
+def _missing(rows: Floats, form: Form) -> str | None:
     """Why there is no coefficient."""
     n, k = rows.shape
-    if n < 2 or k < 2:
+    sizes = np.isfinite(rows).sum(axis=1)
+    gaps = int(rows.size - sizes.sum())
+    if form.startswith("(1"):
+        if n < 2:
+            return f"needs two items with two ratings each, there are {n}"
+        if form == "(1,k)" and np.ptp(sizes):
+            return f"needs as many ratings of every item; there are {sizes.min()} to {sizes.max()}"
+    elif n < 2 or k < 2:
         return f"needs two items and two raters, there are {n} and {k}"
-    gaps = int(np.isnan(rows).sum())
-    if gaps:
+    elif gaps:
         return f"needs every rater's rating of every item; {gaps:,} of {rows.size:,} are missing"
-    if np.ptp(rows.sum(axis=1)) == 0:
+    if np.ptp(np.nansum(rows, axis=1) / sizes) <= 1e-12 * np.nanmax(np.abs(rows)):
         return "all items have the same mean, so no variance is theirs"
     return None
 
 
 def _one_way(rows: Floats, level: float) -> tuple[float, float, float]:
-    """ICC(1,1) and the ends of its interval."""
-    n, k = rows.shape
-    between = k * rows.mean(axis=1).var(ddof=1)
-    within = rows.var(axis=1, ddof=1).mean()
+    """ICC(1,1), and the ends of its interval where items have as many ratings."""
+    m = np.isfinite(rows).sum(axis=1)
+    n, whole = len(m), m.sum()
+    means = np.nansum(rows, axis=1) / m
+    between = (m * (means - m @ means / whole) ** 2).sum() / (n - 1)
+    within = np.nansum((rows - means[:, None]) ** 2) / (whole - n)
+    k = (whole - (m**2).sum() / whole) / (n - 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = between / within
         high = 1 - (1 - level) / 2
-        lower = ratio / f_distribution.ppf(high, n - 1, n * (k - 1))
-        upper = ratio * f_distribution.ppf(high, n * (k - 1), n - 1)
+        lower = ratio / f_distribution.ppf(high, n - 1, whole - n)
+        upper = ratio * f_distribution.ppf(high, whole - n, n - 1)
         ends = [float((x - 1) / (x + k - 1)) for x in (lower, upper)]
     return float((between - within) / (between + (k - 1) * within)), ends[0], ends[1]
 

@@ -211,10 +211,15 @@ def _auc_sentence(judged: Judged, people: str) -> str:
         return (
             f"{_name(judged)} cannot be held against the labels of {people}: {judged.auc.reason}."
         )
-    return (
+    said = (
         f"Of two attacks of which {people} call one a success, {_name(judged)} scores it lower in "
         f"{interval(judged.auc, 1, percent=True)} (50% is a coin)."
     )
+    within = [arm.auc.estimate or 0.0 for arm in judged.arms if arm.auc.low is not None]
+    if len(judged.arms) < 2 or not within:
+        return said
+    low, high = (number(end(within), 1, percent=True) for end in (min, max))
+    return f"{said} The two may be of different arms; within one arm it is {low} to {high}."
 
 
 def _outside(arm: ArmJudged) -> bool:
@@ -257,8 +262,9 @@ def _carried_sentence(judged: Judged) -> str:
 def _calibration_sentence(judged: Judged) -> str:
     error, chance = judged.calibration.error, judged.calibration.by_chance
     return (
-        f"Probabilities are off by {interval(error, 1, percent=True)} on average; a judge without "
-        f"any error would show {number(chance, 1, percent=True)} on as many attacks."
+        f"Probabilities are off by {interval(error, 1, points=True)} on average; a judge without "
+        f"any error would show {number(chance, 1, points=True)} on as many attacks (pp: percentage "
+        "points)."
     )
 
 

@@ -6,6 +6,7 @@ reliable, from 0.667 on conclusions are tentative (*Content Analysis*, 2019, cha
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator
 
 from gadfly.analysis.coefficients import Coefficients
@@ -33,7 +34,12 @@ _NAMES = {
     "icc_1_k": "ICC(1,k)",
     "icc_2_k": "ICC(2,k)",
 }
-_RELIABLE, _TENTATIVE = 0.8, 0.667
+_BOUNDS = (0.667, 0.8)
+_MEANS = (
+    "below what Krippendorff’s convention asks even of tentative conclusions (0.667)",
+    "enough for tentative conclusions by Krippendorff’s convention (0.667)",
+    "reliable by Krippendorff’s convention (0.800)",
+)
 _COMMON = 0.8  # share of one value from which chance agreement is high
 _TERMS = (
     ("Kappa, alpha", "Agreement beyond what the raters’ values give by chance: 1 perfect, 0 none."),
@@ -113,14 +119,12 @@ def _sentence(criterion: CriterionAgreement) -> str:
     name = f"“{_name(criterion)}”"
     if alpha.estimate is None:
         return f"Agreement on {name} is not defined: {alpha.reason}."
-    level = (
-        "reliable by Krippendorff’s convention (0.800)"
-        if alpha.estimate >= _RELIABLE
-        else "enough for tentative conclusions by Krippendorff’s convention (0.667)"
-        if alpha.estimate >= _TENTATIVE
-        else "below what Krippendorff’s convention asks even of tentative conclusions (0.667)"
+    low, place, high = (
+        bisect(_BOUNDS, alpha.estimate if end is None else end)
+        for end in (alpha.low, alpha.estimate, alpha.high)
     )
-    said = f"Raters’ alpha on {name} is {interval(alpha)}: {level}."
+    open_ = ", though the interval leaves that open" if low != high else ""
+    said = f"Raters’ alpha on {name} is {interval(alpha)}: {_MEANS[place]}{open_}."
     share = max(criterion.counts, default=0) / max(criterion.n_ratings, 1)
     if share >= _COMMON and ac.estimate is not None and ac.estimate - alpha.estimate > 0.2:
         said += (
@@ -137,7 +141,8 @@ def _tables(criterion: CriterionAgreement, name: str) -> Iterator[Table]:
         f"Every coefficient: {shown}",
         ("Coefficient", "Agreement", "Items", "Remark"),
         tuple(_coefficient_rows(criterion.coefficients)),
-        method="Intervals as above; of the ICC by F (McGraw and Wong 1996).",
+        method="Intervals as above"
+        f"{'' if criterion.values else '; of the ICC by F (McGraw and Wong 1996)'}.",
         folded=True,
     )
     if criterion.by_rater:
