@@ -19,8 +19,12 @@ from tests.postgres import serve as serve_postgres
 from tests.stub import Stub
 from tests.stub import serve as serve_stub
 
-# Tests run side by side, and threads of one that wait for a core slow all of them down.
+# Tests run side by side, and threads of one that wait for a core slow all of them down. Numba, once
+# loaded, would tell torch's OpenMP to take every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has it
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+os.environ.setdefault("POLARS_MAX_THREADS", "2")  # one would hide what depends on their order
 
 settings.register_profile(
     "gadfly", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -28,6 +32,12 @@ settings.register_profile(
 settings.load_profile("gadfly")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: looking through it again and again for garbage is of no use."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

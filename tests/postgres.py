@@ -66,7 +66,9 @@ def serve() -> Iterator[Postgres]:
     data = folder / "data"
     setup = [binary("initdb"), "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run(setup, check=True, capture_output=True, cwd=folder, env=environment, **who)
-    server = [binary("postgres"), "-D", data, "-k", folder, "-h", "", "-c", "max_connections=200"]
+    # Tests kill processes, never the machine: what the server has written, its kernel keeps.
+    settings = ["-c", "max_connections=200", "-c", "fsync=off", "-c", "full_page_writes=off"]
+    server = [binary("postgres"), "-D", data, "-k", folder, "-h", "", *settings]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             server, stdout=log, stderr=log, cwd=folder, env=environment, **who
