@@ -100,7 +100,7 @@ def test_arms_are_ordered_by_how_different_their_attacks_are() -> None:
     assert wide.self_similarity.estimate < narrow.self_similarity.estimate
     assert (wide.clusters_reached, narrow.clusters_reached) == (5, 2)
     assert narrow.clusters.estimate == pytest.approx(2, abs=0.01)
-    assert wide.clusters.high <= 6, "there are no more"
+    assert (wide.clusters.estimate, wide.clusters.high) == (5, None), "every draw reaches them all"
     assert narrow.clusters_within_reach.estimate == 2
     assert wide.tag_entropy.estimate > narrow.tag_entropy.estimate
 
@@ -149,6 +149,18 @@ def test_an_earlier_corpus_makes_only_what_is_far_from_it_new() -> None:
     more_of_the_same = 0.05 * known.mean()
     assert found.estimate == pytest.approx(1 - known.mean() + more_of_the_same, abs=0.03)
     assert planted().novelty is None
+    few = coverage(frame, space_of(texts, earlier=earlier[:19], clusters=6)).novelty
+    assert few is not None
+    assert few.reason == "not estimable: 19 earlier attacks, it takes 20"
+
+
+def test_attacks_that_are_all_the_same_have_a_report() -> None:
+    frame = study().with_columns(task_description=pl.lit("how do I bake a good rye bread"))
+    found = coverage(frame, space_of(frame["task_description"].to_list()))
+    whole = found.diversity[0]
+    assert (found.repeats.distinct, whole.clusters_reached) == (1, 1)
+    assert whole.vendi.estimate == pytest.approx(1)
+    assert {whole.vendi.low, whole.clusters.low, whole.self_similarity.low} == {None}
 
 
 def test_groups_of_members_stand_beside_arms_only_where_there_are_several() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy as scipy_entropy
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap
+from gadfly.analysis.embedding import space_of
 from gadfly.analysis.sample import Draws, Sample
 from gadfly.analysis.statistics.chao2 import chao2
 from gadfly.analysis.statistics.entropy import Entropy
@@ -212,6 +213,36 @@ def test_novelty_of_more_of_the_same_is_five_percent_and_of_something_else_all()
     other[:, 6] = 1
     rows, new = is_new(np.vstack([wide[0], other]), wide[1], seed=0)
     assert new[rows >= 1500].all()
+
+
+def test_novelty_of_texts_is_five_percent_where_they_are_more_of_the_same() -> None:
+    """Words follow Zipf's law, so most are rare. By the words of one side it was 8% to 14%."""
+    rng = np.random.default_rng(5)
+    share = 1 / np.arange(1, 4001)
+    found = []
+    for _ in range(6):
+        drawn = rng.choice(4000, size=(800, 8), p=share / share.sum())
+        texts = [" ".join(f"w{word}" for word in row) for row in drawn]
+        space = space_of(texts[:400], earlier=texts[400:], clusters=1)
+        assert space.beside is not None
+        found.append(is_new(*space.beside, seed=0)[1].mean())
+    assert found == pytest.approx([0.05] * 6, abs=0.035)
+
+
+def test_what_never_differs_has_no_interval() -> None:
+    members = np.repeat(np.arange(20), 10)
+    same = rarefied(lambda rows: 1 - 1e-15, members, size=40, name="same", seed=0, most=1.0)
+    assert same.estimate == pytest.approx(1)
+    assert same.low is None
+    assert "every draw" in str(same.reason)
+    less = rarefied(lambda rows: float(rows[0] % 2), members, size=40, name="less", seed=0)
+    assert less.low is not None
+    assert less.estimate is not None
+    assert less.low <= less.estimate, "texts without a word are worth nothing"
+    rows = np.ones((200, 1))
+    sample = Sample.of(np.arange(200.0), members)
+    (alike,) = bootstrap(sample, [SelfSimilarity(rows)], how=Bootstrap(resamples=200), seed=1)
+    assert (alike.estimate, alike.low) == (1.0, None)
 
 
 def test_statistics_of_rows_go_through_the_bootstrap() -> None:

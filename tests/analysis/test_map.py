@@ -133,8 +133,9 @@ def test_texts_without_words_are_told_and_few_texts_are_no_error() -> None:
 def test_an_earlier_corpus_lies_in_the_same_space() -> None:
     texts, _ = texts_of()
     space = space_of(texts, earlier=texts[:20], clusters=5)
-    assert space.earlier is not None
-    assert np.allclose(space.earlier, space.vectors[:20], atol=1e-5)
+    assert space.beside is not None
+    assert np.allclose(space.beside[1], space.beside[0][:20], atol=1e-5)
+    assert np.array_equal(space.vectors, space_of(texts, clusters=5).vectors)
 
 
 def test_the_map_keeps_kinds_together_and_holds_no_text() -> None:

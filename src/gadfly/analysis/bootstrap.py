@@ -243,6 +243,8 @@ def _read(statistic: Statistic, sample: Sample, drawn: _Drawn, how: Bootstrap) -
         method = how.method.replace("percentile", "symmetric t")
         if not np.isfinite(reach):
             return Interval(method, None, "interval not estimable: it has no end")
+        if reach <= 1e-12 * max(abs(centre), 1):
+            return Interval(method, None, "interval not estimable: no member differs from another")
         return Interval(method, (centre - reach, centre + reach), reason)
     tail = expanded_tail(how.level, effective_members(sample.masses))
     low, high = np.quantile(drawn.values[kept], [tail, 1 - tail])

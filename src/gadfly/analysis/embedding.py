@@ -67,8 +67,9 @@ class Space:
     """Number of each text's cluster, from 0, the largest first."""
     method: str
     """How both were made, in a few words."""
-    earlier: Vectors | None = None
-    """Texts of an earlier corpus in the same space."""
+    beside: tuple[Vectors, Vectors] | None = None
+    """The texts and those of an earlier corpus in a space of both: words and axes of one of the two
+    would tell it from the other by themselves, and "new" would say no more than that."""
 
     @property
     def n_clusters(self) -> int:
@@ -104,21 +105,24 @@ def space_of(
     """Texts as vectors, with their clusters.
 
     :param embedding: [texts, any width] instead of TF-IDF.
-    :param earlier: texts of an earlier corpus, to be placed in the space of the others; not with
-        an embedding.
+    :param earlier: texts of an earlier corpus; not with an embedding.
     :param clusters: how many, at the most; fewer where there are under 10 texts for each.
     :raises PersonError: there is no text, or no word in any, or an embedding does not fit.
     """
     if not len(texts) or clusters < 1:
         raise PersonError(f"got {len(texts)} texts and {clusters} clusters; both are at least 1")
+    beside = None
     if embedding is None:
-        whole, old, name = _lsa(texts, earlier, seed)
+        whole, name = _lsa(texts, seed)
+        if len(earlier):
+            both = _lsa([*texts, *earlier], seed)[0]
+            beside = both[: len(texts)], both[len(texts) :]
     else:
-        whole, old = _reduced(checked(embedding, len(texts)), seed), None
+        whole = _reduced(checked(embedding, len(texts)), seed)
         name = f"embedding given, {embedding.shape[1]} dimensions reduced"
     count = max(1, min(clusters, len(np.unique(whole, axis=0)) // _PER_CLUSTER))
     method = f"{name} to {whole.shape[1]} by SVD; k-means, {count} clusters; seed {seed}"
-    return Space(whole, _clusters(whole, count, seed), method, old)
+    return Space(whole, _clusters(whole, count, seed), method, beside)
 
 
 def neighbours(vectors: NDArray[Any], queries: NDArray[Any], count: int) -> tuple[Any, Any]:
@@ -152,25 +156,21 @@ def terms_of(texts: Sequence[str], clusters: NDArray[np.int64], count: int = 4) 
     return [[str(words[w]) for w in row if weight[c, w] > 0] for c, row in enumerate(best)]
 
 
-def _lsa(texts: Sequence[str], earlier: Sequence[str], seed: int) -> tuple[Vectors, Any, str]:
-    """TF-IDF and truncated SVD of texts; earlier texts by the words and axes of the others."""
+def _lsa(texts: Sequence[str], seed: int) -> tuple[Vectors, str]:
+    """TF-IDF and truncated SVD of texts."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    weigh = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
     try:
-        weighed = weigh.fit_transform(texts)
+        weighed = TfidfVectorizer(sublinear_tf=True, dtype=np.float32).fit_transform(texts)
     except ValueError:
         raise PersonError("no text holds a word of two letters; give an embedding") from None
-    old = weigh.transform(earlier) if len(earlier) else None
     name = f"TF-IDF of {weighed.shape[1]:,} words reduced"
     size = min(_DIMENSIONS, min(weighed.shape) - 1)
     if size < 1:
-        return _unit(weighed.toarray()), None if old is None else _unit(old.toarray()), name
+        return _unit(weighed.toarray()), name
     with threadpool_limits(1), _without_spread():
-        axes = TruncatedSVD(size, random_state=seed).fit(weighed)
-        places = _unit(axes.transform(weighed))
-        return places, None if old is None else _unit(axes.transform(old)), name
+        return _unit(TruncatedSVD(size, random_state=seed).fit(weighed).transform(weighed)), name
 
 
 def _reduced(whole: Any, seed: int) -> Vectors:

@@ -3,7 +3,7 @@
 Definition: an attack is new where its nearest earlier attack is farther than 95% of the earlier
 attacks are from the nearest of the others. More of the same gives a share of 5%; the yardstick is
 the earlier corpus itself, so no distance need be chosen. Distances are between vectors of length 1
-(√(2 − 2·cosine)). Words that the attacks do not hold count for nothing in the earlier ones.
+(√(2 − 2·cosine)) in a space made of both. Of fewer than 20 earlier attacks none is beyond 95%.
 
 At most 5,000 attacks and 5,000 earlier ones are asked for their nearest, drawn with the seed.
 
@@ -27,8 +27,10 @@ from numpy.typing import NDArray
 from gadfly.analysis.embedding import neighbours
 from gadfly.analysis.sample import Ints
 
-__all__ = ["is_new"]
+__all__ = ["LEAST", "is_new"]
 
+LEAST = 20
+"""Fewest earlier attacks that are a yardstick."""
 _MOST = 5000
 _TOLERANCE = 0.95
 
@@ -38,7 +40,7 @@ def is_new(
 ) -> tuple[Ints, NDArray[np.bool_]]:
     """Rows of the attacks that were asked, and whether each is new.
 
-    :param earlier: at least 2 vectors of the same width.
+    :param earlier: at least :data:`LEAST` vectors of the same width.
     """
     rng = np.random.default_rng(seed)
     rows, known = (np.sort(rng.permutation(len(x))[:_MOST]) for x in (attacks, earlier))

@@ -25,7 +25,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtri
 
-from gadfly.analysis.sample import Ints
+from gadfly.analysis.sample import Ints, alike
 from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
@@ -70,13 +70,15 @@ def rarefied(
         spread = [
             measure(rng.choice(rows, size, replace=False)) for rows in halves if len(rows) >= size
         ]
-        if len(codes) < REGIME.members or len(spread) < 0.9 * _HALVES:
+        if len(codes) < REGIME.members:
+            reason = f"no interval: only {len(codes)} members"
+        elif len(spread) < 0.9 * _HALVES:
             reason = f"no interval: half of the {len(codes)} members may lack {size:,} attacks"
-            if len(codes) < REGIME.members:
-                reason = f"no interval: only {len(codes)} members"
+        elif alike(np.array([*drawn, *spread])):
+            reason = "no interval: every draw is worth the same, which says nothing of others"
         else:
             reach = float(ndtri((1 + level) / 2)) * float(np.std(spread, ddof=1))
-            low, high = max(estimate - reach, 1.0), min(estimate + reach, most)
+            low, high = max(estimate - reach, min(estimate, 1.0)), min(estimate + reach, most)
     return Estimate(
         estimate=estimate, low=low, high=high, level=level, n=n, method=method, reason=reason
     )

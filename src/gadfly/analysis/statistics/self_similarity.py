@@ -44,7 +44,8 @@ class SelfSimilarity(Statistic):
         """Of the vectors in these rows."""
         there = np.asarray(self.vectors[values.astype(np.int64)], dtype=np.float64)
         pairs = len(there) * (len(there) - 1)
-        return float((np.square(there.sum(axis=0)).sum() - np.square(there).sum()) / pairs)
+        found = (np.square(there.sum(axis=0)).sum() - np.square(there).sum()) / pairs
+        return float(min(max(found, -1.0), 1.0))  # rounding
 
     def resampler(self, sample: Sample) -> Resampler:
         """Of each resample, from sums over each cluster."""

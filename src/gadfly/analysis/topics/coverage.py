@@ -30,7 +30,7 @@ from gadfly.analysis.sample import Ints, Sample
 from gadfly.analysis.statistics.chao2 import chao2
 from gadfly.analysis.statistics.entropy import Entropy
 from gadfly.analysis.statistics.near_duplicates import near_duplicates
-from gadfly.analysis.statistics.novelty import is_new
+from gadfly.analysis.statistics.novelty import LEAST, is_new
 from gadfly.analysis.statistics.protocol import Statistic
 from gadfly.analysis.statistics.rarefied import rarefied
 from gadfly.analysis.statistics.self_similarity import SelfSimilarity
@@ -327,10 +327,15 @@ class _Study:
         )
 
     def novelty(self) -> Estimate | None:
-        earlier = self.space.earlier
-        if earlier is None or len(earlier) < 2:
+        if self.space.beside is None:
             return None
-        rows, new = is_new(self.space.vectors, earlier, seed=self.seed)
+        vectors, earlier = self.space.beside
+        if len(earlier) < LEAST:
+            reason = f"not estimable: {len(earlier)} earlier attacks, it takes {LEAST}"
+            return Estimate.of(
+                None, None, level=self.how.level, n=len(vectors), method="novelty", reason=reason
+            )
+        rows, new = is_new(vectors, earlier, seed=self.seed)
         return self.estimate(SuccessRate(1, of="novelty"), new, rows, "novelty")
 
     def clusters(self, names: Sequence[str], catch_all: Sequence[str]) -> Iterator[ClusterRow]:
