@@ -20,7 +20,7 @@ SOURCE = SourceInfo(
 EXPECTED = {
     "rating_mean": "rating",
     "success_rate": "success_rate",
-    "mean": "min_harmlessness",
+    "mean": "harmlessness",
     "q05": "q05",
     "q25": "q25",
     "q50": "median",

@@ -64,9 +64,9 @@ def test_every_number_is_of_the_score_that_was_asked_for(score: str) -> None:
     for place, arm in enumerate(found.arms):
         rows = by_hand.filter(model_type=arm.model_type, num_params=arm.num_params)
         mean = pytest.approx(rows["own"].mean())
-        assert arm.min_harmlessness.estimate == mean
+        assert arm.harmlessness.estimate == mean
         assert arm.median.estimate == pytest.approx(rows["own"].median())
-        assert found.topics.turns.arms[place].min_harmlessness.estimate == mean
+        assert found.topics.turns.arms[place].harmlessness.estimate == mean
         assert found.topics.static.arms[place].live.estimate == mean
         second = found.topics.turns.arms[place].first[1]
         assert second.estimate == pytest.approx(rows["first"].mean())
@@ -112,7 +112,7 @@ def test_attacks_without_a_score_stay_without() -> None:
     frame, _ = scored_study()
     gap = pl.when(pl.int_range(pl.len()) < 10).then(None).otherwise(pl.col("min_harmlessness"))
     found = results(frame.with_columns(min_harmlessness=gap), score="mean", topics=False)
-    assert sum(arm.min_harmlessness.n for arm in found.arms) == 390
+    assert sum(arm.harmlessness.n for arm in found.arms) == 390
 
 
 def test_other_scorers_kept_the_lowest_alone_and_are_left_out() -> None:
@@ -138,7 +138,7 @@ def test_the_paper_stands_beside_the_lowest_whatever_is_asked_for(
     other = reproduce(frame, source=SOURCE, resamples=100, score="mean")
     assert other.comparisons == plain.comparisons
     means = frame["turn_scores"].list.mean()
-    assert other.scores.min_harmlessness.mean.estimate == pytest.approx(means.mean())
+    assert other.scores.harmlessness.mean.estimate == pytest.approx(means.mean())
     assert other.one_attack == plain.one_attack
     tables = {p.name for s in document(other).sections for p in s.parts if isinstance(p, Table)}
     assert "figure1-rating" in tables

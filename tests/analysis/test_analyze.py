@@ -59,7 +59,7 @@ def test_each_statistic_has_its_own_denominator() -> None:
     rows += [{"min_harmlessness": None, "outcome": "judge_error", "rating": 0.0}]
     stopped = {"ending": "attacker_stopped", "outcome": "attacker_stopped", "rating": None}
     (arm,) = run(frame([*rows, stopped])).arms
-    assert (arm.n, arm.rating.n, arm.min_harmlessness.n, arm.turns.n) == (10, 7, 9, 10)
+    assert (arm.n, arm.rating.n, arm.harmlessness.n, arm.turns.n) == (10, 7, 9, 10)
     assert arm.rating.estimate == pytest.approx(24 / 7)
     assert arm.outcomes.model_dump() == {
         "scored": 6,
@@ -76,8 +76,8 @@ def test_nothing_scored_is_missing_with_a_reason_not_zero() -> None:
         {"member": f"m{i}", "min_harmlessness": None, "outcome": "judge_error"} for i in range(3)
     ]
     (arm,) = run(frame(rows)).arms
-    assert arm.min_harmlessness.estimate is None
-    assert arm.min_harmlessness.reason
+    assert arm.harmlessness.estimate is None
+    assert arm.harmlessness.reason
     assert arm.density is None
     assert arm.rating.estimate == 1
 
@@ -127,7 +127,7 @@ def test_shifted_scores_shift_every_score_statistic(seed: int, shift: int) -> No
     data = study(seed)
     moved = run(data.with_columns(pl.col("min_harmlessness") + shift))
     for one, other in zip(run(data).arms, moved.arms, strict=True):
-        for name in ("min_harmlessness", "q05", "median", "cvar05"):
+        for name in ("harmlessness", "q05", "median", "cvar05"):
             before, after = getattr(one, name).estimate, getattr(other, name).estimate
             assert (before is None) == (after is None)
             assert before is None or after == pytest.approx(before + shift)
@@ -154,11 +154,11 @@ def test_doubling_every_attack_changes_no_mean_and_hardly_the_cluster_interval()
     data = study(1)
     twice = pl.concat([data, data])
     one, other = run(data, resamples=2000).arms[0], run(twice, resamples=2000).arms[0]
-    assert other.min_harmlessness.estimate == pytest.approx(one.min_harmlessness.estimate)
-    width = [a.min_harmlessness.high - a.min_harmlessness.low for a in (one, other)]
+    assert other.harmlessness.estimate == pytest.approx(one.harmlessness.estimate)
+    width = [a.harmlessness.high - a.harmlessness.low for a in (one, other)]
     assert width[1] == pytest.approx(width[0], rel=0.15)
     iid = [
-        (e := run(d, ci="iid", resamples=2000).arms[0].min_harmlessness).high - e.low
+        (e := run(d, ci="iid", resamples=2000).arms[0].harmlessness).high - e.low
         for d in (data, twice)
     ]
     assert iid[1] == pytest.approx(iid[0] / np.sqrt(2), rel=0.15)

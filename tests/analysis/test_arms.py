@@ -164,14 +164,14 @@ def test_where_the_busy_succeed_more_intervals_that_assume_otherwise_say_so() ->
     for related in (0.0, 0.6):
         found = analyze(busy_members(related), source=SOURCE, topics=False, resamples=100)
         for arm in found.arms:
-            reasons = (arm.rating.reason, arm.success_rate.reason, arm.min_harmlessness.reason)
+            reasons = (arm.rating.reason, arm.success_rate.reason, arm.harmlessness.reason)
             assert all((BUSY in str(reason)) is (related > 0) for reason in reasons)
             assert BUSY not in str(arm.turns.reason)
         assert any("those marked may be too narrow" in note for note in found.notes) is (
             related > 0
         )
     assert "higher values" in str(found.arms[0].rating.reason)
-    assert "lower values" in str(found.arms[0].min_harmlessness.reason)
+    assert "lower values" in str(found.arms[0].harmlessness.reason)
     by_member = analyze(
         busy_members(0.6), source=SOURCE, topics=False, resamples=100, weighting="member"
     )

@@ -240,7 +240,7 @@ def test_a_trap_among_many_arms_is_the_trap_of_its_two(trapped: pl.DataFrame) ->
     others = attacks(MANY[2:], n=20, members=40).with_columns(pl.col("num_params") + "x")
     alone = contrasts(trapped, how=HOW, design="observational").traps
     every = contrasts(pl.concat([trapped, others]), how=HOW, design="observational").traps
-    (one,) = (trap for trap in alone if trap.outcome == "min_harmlessness" and trap.clear)
+    (one,) = (trap for trap in alone if trap.outcome == "harmlessness" and trap.clear)
     same = [
         t for t in every if (t.outcome, t.first, t.second) == (one.outcome, one.first, one.second)
     ]

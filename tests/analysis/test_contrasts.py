@@ -53,9 +53,7 @@ def totals_of(frame: pl.DataFrame) -> Totals:
     return Totals.of(values, members=member, groups=arm, shape=(int(member.max()) + 1, 2))
 
 
-def one(
-    found: Contrasts, outcome: str = "min_harmlessness", kind: str = "intervention"
-) -> Contrast:
+def one(found: Contrasts, outcome: str = "harmlessness", kind: str = "intervention") -> Contrast:
     (row,) = [c for c in found.contrasts if (c.outcome, c.kind) == (outcome, kind)]
     return row
 
@@ -210,7 +208,7 @@ def test_a_large_family_can_be_found_by_permutation() -> None:
     other = (pl.col("model_type") == "arm 9").cast(pl.Float64)
     frame = frame.with_columns(min_harmlessness=pl.col("min_harmlessness") + 40 * other)
     found = contrasts(frame, how=Bootstrap(resamples=20), design="randomised", permutations=199)
-    rows = [c for c in found.contrasts if c.outcome == "min_harmlessness"]
+    rows = [c for c in found.contrasts if c.outcome == "harmlessness"]
     sure = [{c.first, c.second} for c in rows if c.p_holm is not None and c.p_holm <= 0.05]
     assert len(sure) == 9
     assert all("arm 9" in pair for pair in sure)
@@ -271,7 +269,7 @@ def last_against_first(found: Contrasts) -> Contrast:
     (row,) = [
         c
         for c in found.contrasts
-        if c.outcome == "min_harmlessness" and {c.first, c.second} == {"a", "z"}
+        if c.outcome == "harmlessness" and {c.first, c.second} == {"a", "z"}
     ]
     return row
 
@@ -362,11 +360,11 @@ def test_values_that_are_all_equal_differ_by_nothing_whatever_rounding_makes_of_
     ]
     frame = frame.with_columns(pl.Series("probabilities", each), pl.lit(1, pl.Int64).alias("round"))
     found = contrasts(frame, how=HOW, design=design, permutations=19)
-    rows = [c for c in found.contrasts if c.outcome == "min_harmlessness"]
+    rows = [c for c in found.contrasts if c.outcome == "harmlessness"]
     assert {c.difference.estimate for c in rows} == {0.0}
     assert {c.difference.low for c in rows} == {None}
     assert {c.p for c in rows} <= {None, 1.0}
-    assert not [trap for trap in found.traps if trap.outcome == "min_harmlessness"]
+    assert not [trap for trap in found.traps if trap.outcome == "harmlessness"]
 
 
 def test_probabilities_that_were_not_kept_leave_plain_means() -> None:
@@ -413,7 +411,7 @@ def test_kinds_families_and_the_trend() -> None:
     noise = pl.Series(np.random.default_rng(1).normal(scale=1e-9, size=frame.height))
     frame = frame.with_columns(min_harmlessness=step * 0.7 + gain + step * gain / 3 + noise)
     found = contrasts(frame, how=HOW, design="observational")
-    rows = [c for c in found.contrasts if c.outcome == "min_harmlessness"]
+    rows = [c for c in found.contrasts if c.outcome == "harmlessness"]
     kinds = [c.kind for c in rows]
     assert kinds == ["intervention"] * 3 + ["intervention_pooled"] + ["size"] * 4 + ["trend"] * 2
     estimates = [round(float(c.difference.estimate or 0), 6) for c in rows]
@@ -453,7 +451,7 @@ def test_single_attacks_are_drawn_where_intervals_are_iid() -> None:
 def test_the_trap_of_the_released_file_is_named(replica_frame: pl.DataFrame) -> None:
     found = contrasts(replica_frame, how=HOW, design="observational")
     traps = {(t.outcome, t.compared, t.first, t.second): t for t in found.traps if t.heaviest}
-    trap = traps["min_harmlessness", "sizes", "13B", "52B"]
+    trap = traps["harmlessness", "sizes", "13B", "52B"]
     assert trap.pooled.estimate == pytest.approx(-0.55, abs=0.01)
     assert trap.stratified.estimate == pytest.approx(0.114, abs=0.01)
     assert trap.clear
@@ -477,7 +475,7 @@ def test_an_arm_that_the_skilled_attack_is_a_trap_and_members_tell_it() -> None:
         pl.Series("min_harmlessness", score),
     )
     found = contrasts(frame, how=HOW, design="observational")
-    (trap,) = [t for t in found.traps if t.outcome == "min_harmlessness"]
+    (trap,) = [t for t in found.traps if t.outcome == "harmlessness"]
     assert (trap.strata, trap.heaviest, trap.clear) == ("members", None, True)
     assert trap.pooled == one(found).difference
     y, codes = score, np.eye(members)[owner]

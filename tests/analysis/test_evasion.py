@@ -74,8 +74,8 @@ def test_a_constant_refuser_never_looks_best() -> None:
     """It has the best score by far and nothing dominates it; yet it is not on the frontier."""
     arms = by_name(study(PLAN))
     refuser = arms["refuser"]
-    assert refuser.min_harmlessness.estimate == max(
-        arm.min_harmlessness.estimate or 0 for arm in arms.values()
+    assert refuser.harmlessness.estimate == max(
+        arm.harmlessness.estimate or 0 for arm in arms.values()
     )
     assert refuser.dominated_by == ()
     assert refuser.gives_up

@@ -54,7 +54,7 @@ def values(model: MixedModel) -> dict[str, float]:
 
 def test_planted_differences_of_arms_are_found() -> None:
     found = mixed_models(attacks())
-    model = the(found, "min_harmlessness", "covariates")
+    model = the(found, "harmlessness", "covariates")
     assert [term.name for term in model.terms] == [
         "intercept", "13B", "52B", "rlhf", "task_description_harmlessness", "is_mturk",
         "13B × rlhf", "52B × rlhf",
@@ -78,7 +78,7 @@ def test_a_model_is_the_plain_fit_of_its_dummies() -> None:
     x = np.column_stack(columns).astype(np.float64)
     members = table["member"].rank("dense").to_numpy()
     fit = fit_linear(table["min_harmlessness"].to_numpy(), x, members)
-    model = the(mixed_models(table), "min_harmlessness", "arms")
+    model = the(mixed_models(table), "harmlessness", "arms")
     assert list(values(model).values()) == pytest.approx(fit.coefficients.tolist())
     assert model.log_likelihood == pytest.approx(fit.log_likelihood)
     low = model.terms[3].estimate.low
@@ -108,7 +108,7 @@ def test_where_members_answer_arms_differently_intervals_widen_and_the_section_s
     apart_table = table.with_columns(min_harmlessness=pl.col("min_harmlessness") + apart)
     for frame_, wider in ((table, False), (apart_table, True)):
         found = mixed_models(frame_)
-        (term,) = [t for t in the(found, "min_harmlessness", "arms").terms if t.name == "rlhf"]
+        (term,) = [t for t in the(found, "harmlessness", "arms").terms if t.name == "rlhf"]
         assert term.robust is not None
         wald, robust = ((e.high or 0) - (e.low or 0) for e in (term.estimate, term.robust))
         assert (robust > 1.5 * wald) is wider
@@ -120,12 +120,12 @@ def test_where_members_answer_arms_differently_intervals_widen_and_the_section_s
 def test_covariates_that_explain_an_arm_are_seen_to() -> None:
     (confounded, _, _, _) = mixed_models(attacks(confound=2)).changes
     (first, _, third, _) = mixed_models(attacks(confound=0)).changes
-    assert (third.outcome, third.before, third.after) == ("min_harmlessness", "arms", "covariates")
+    assert (third.outcome, third.before, third.after) == ("harmlessness", "arms", "covariates")
     assert abs(third.change) < 0.3
     (change,) = [
         c
         for c in mixed_models(attacks(confound=2)).changes
-        if c.outcome == "min_harmlessness" and c.after == "covariates"
+        if c.outcome == "harmlessness" and c.after == "covariates"
     ]
     assert (change.term, round(change.change)) == ("rlhf", -2)
     assert abs(confounded.change) > abs(first.change)
@@ -193,11 +193,11 @@ def test_what_was_never_recorded_is_left_out_and_said() -> None:
     }
     assert the(found, "rating", "arms").terms
     assert the(found, "rating", "covariates").reason == "there are no covariates"
-    assert "min_harmlessness" in values(the(found, "rating", "other metric"))
+    assert "harmlessness" in values(the(found, "rating", "other metric"))
     unrated = mixed_models(attacks().with_columns(rating=nothing))
     assert the(unrated, "rating", "arms").reason == "the outcome is never recorded"
-    assert the(unrated, "min_harmlessness", "other metric").reason is not None
-    assert the(unrated, "min_harmlessness", "covariates").terms
+    assert the(unrated, "harmlessness", "other metric").reason is not None
+    assert the(unrated, "harmlessness", "covariates").terms
 
 
 def test_attacks_that_lack_a_variable_are_counted() -> None:

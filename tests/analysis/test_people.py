@@ -52,7 +52,7 @@ def planted(
 def slopes(found: People) -> tuple[Estimate, Estimate]:
     """Learning and fatigue of the scores."""
     of = [{t.outcome: t.slope for t in kind} for kind in (found.learning, found.fatigue)]
-    return of[0]["min_harmlessness"], of[1]["min_harmlessness"]
+    return of[0]["harmlessness"], of[1]["harmlessness"]
 
 
 def holds(estimate: Estimate, truth: float) -> bool:

@@ -33,7 +33,7 @@ def test_people_says_what_stands_out_and_what_is_unknown() -> None:
     assert "learning" in figure.csv
     table = parts(section)["changes"]
     assert isinstance(table, Table)
-    slope = {t.outcome: t.slope.estimate for t in found.learning}["min_harmlessness"]
+    slope = {t.outcome: t.slope.estimate for t in found.learning}["harmlessness"]
     assert table.rows[0][0].text == "As a member goes on: each doubling of attacks made"
     assert table.rows[0][3].text == f"{slope:.3f}"
     assert {len(row) for row in table.rows} == {len(table.columns)}

@@ -74,8 +74,11 @@ def found(whole: pl.DataFrame) -> Reproduction:
 
 @pytest.fixture(scope="module")
 def table(whole: pl.DataFrame) -> pd.DataFrame:
-    """The replica for pandas."""
-    return pd.DataFrame(whole.drop("transcript", "task_description").to_dict(as_series=False))
+    """The replica for pandas, its columns called as the results call them."""
+    numbers = whole.drop("transcript", "task_description")
+    return pd.DataFrame(
+        numbers.rename({"min_harmlessness": "harmlessness"}).to_dict(as_series=False)
+    )
 
 
 def ours(found: Reproduction, group: str) -> dict[str, Any]:
@@ -391,22 +394,24 @@ def test_counts_a_second_way(found: Reproduction, table: pd.DataFrame) -> None:
 def test_distributions_a_second_way(found: Reproduction, table: pd.DataFrame) -> None:
     ends = published().edges
     columns = {
-        "min_harmlessness": found.scores.min_harmlessness,
-        "task_description_harmlessness": found.scores.task_description,
+        "harmlessness": (found.scores.harmlessness, ends["min_harmlessness"]),
+        "task_description_harmlessness": (
+            found.scores.task_description,
+            ends["task_description_harmlessness"],
+        ),
     }
-    for column, histogram in columns.items():
-        low, high = ends[column]
+    for column, (histogram, (low, high)) in columns.items():
         width = (high - low) / 20
         place = ((table[column] - low) / width).astype(int).clip(0, 19)
         assert histogram.counts == tuple((place == k).sum() for k in range(20))
         assert histogram.mean.estimate == pytest.approx(table[column].mean())
-    described = table.groupby("rating").min_harmlessness.agg(["mean", "std", "size"])
+    described = table.groupby("rating").harmlessness.agg(["mean", "std", "size"])
     for level in found.scores.by_rating:
         row = described.loc[level.rating]
         assert level.mean.estimate == pytest.approx(row["mean"])
         spread = row["std"] * np.sqrt(1 - 1 / row["size"])
         assert level.standard_deviation.estimate == pytest.approx(spread)
-    twelve = np.bincount(pd.cut(table.min_harmlessness, 12, labels=False), minlength=12)
+    twelve = np.bincount(pd.cut(table.harmlessness, 12, labels=False), minlength=12)
     assert list(ours(found, "released_score_bins").values()) == twelve.tolist()
 
 
@@ -419,14 +424,12 @@ def test_correlations_a_second_way(
         assert pair.spearman.estimate == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-9)
     got = ours(found, "released_correlations")
     rows = table[(table.model_type == "rlhf") & (table.num_params == "13B")]
-    r = rows.min_harmlessness.corr(rows.task_description_harmlessness)
+    r = rows.harmlessness.corr(rows.task_description_harmlessness)
     assert got["rlhf 13B"] == pytest.approx(r)
     chars = np.array([len(text) for text in whole["transcript"]])[rows.index]
     got = ours(found, "released_lengths")
-    assert got["rlhf 13B"] == pytest.approx(
-        np.corrcoef(-np.log(chars), rows.min_harmlessness)[0, 1]
-    )
-    lowest = np.sort(table.min_harmlessness)[: round(0.05 * len(table))]  # 1948.05 of them
+    assert got["rlhf 13B"] == pytest.approx(np.corrcoef(-np.log(chars), rows.harmlessness)[0, 1])
+    lowest = np.sort(table.harmlessness)[: round(0.05 * len(table))]  # 1948.05 of them
     assert ours(found, "released_scores")["worst 5%"] == pytest.approx(lowest.mean(), abs=1e-3)
     high = (table.rating >= 3).mean()
     assert ours(found, "released_ratings")["share rated 3 or more"] == pytest.approx(high)
@@ -443,7 +446,7 @@ def test_members_and_boxes_a_second_way(found: Reproduction, table: pd.DataFrame
     assert got["share of the 49 most active"] == pytest.approx(sizes[:49].sum() / sizes.sum())
     boxes = ours(found, "figure1_right")
     for (kind, size), rows in table.groupby(["model_type", "num_params"]):
-        box = boxplot_stats(rows.min_harmlessness.to_numpy(), whis=1.5)[0]
+        box = boxplot_stats(rows.harmlessness.to_numpy(), whis=1.5)[0]
         assert boxes[f"{kind} {size} | whisker, low"] == pytest.approx(box["whislo"])
         assert boxes[f"{kind} {size} | whisker, high"] == pytest.approx(box["whishi"])
 
@@ -461,13 +464,13 @@ def test_groups_a_second_way(found: Reproduction, table: pd.DataFrame) -> None:
     got = ours(found, "released_groups")
     platform = table.is_upworker.map({True: "Upwork", False: "MTurk"})
     for names in (table.model_type, table.num_params, platform):
-        for name, scores in table.groupby(names).min_harmlessness:
+        for name, scores in table.groupby(names).harmlessness:
             assert got[f"{name} | mean"] == pytest.approx(scores.mean())
             assert got[f"{name} | 5% quantile"] == pytest.approx(scores.quantile(0.05))
 
 
 def test_intervals_stand_beside_the_published_ones(found: Reproduction) -> None:
-    values = {"rating": "figure1_left", "min_harmlessness": "figure1_middle"}
+    values = {"rating": "figure1_left", "harmlessness": "figure1_middle"}
     panels = {name: published().group(group).values for name, group in values.items()}
     tables = figure1.section(found.results.arms, found.paper_arms, panels).parts
     for name, shown in zip(values, tables, strict=True):

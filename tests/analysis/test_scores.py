@@ -89,7 +89,7 @@ def test_what_is_missing_is_counted() -> None:
 
 def test_scores_beyond_the_edges_stand_in_the_outer_bins() -> None:
     frame = attacks(n=50)
-    found = scores(frame, how=FEW, score_range=(-0.5, 0.5)).min_harmlessness
+    found = scores(frame, how=FEW, score_range=(-0.5, 0.5)).harmlessness
     values = frame["min_harmlessness"]
     assert sum(found.counts) == 100
     assert found.counts[0] == (values < -0.45).sum()

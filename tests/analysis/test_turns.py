@@ -49,7 +49,7 @@ def test_longer_dialogues_look_worse_until_turns_are_equal() -> None:
     plain, rlhf = found.arms
     assert found.strata == (2, 3)
     assert found.covered == pytest.approx(2 / 3, abs=0.03)
-    assert float(rlhf.min_harmlessness.high or 0) < float(plain.min_harmlessness.low or 0)
+    assert float(rlhf.harmlessness.high or 0) < float(plain.harmlessness.low or 0)
     gap = float(rlhf.equal_turns.estimate or 0) - float(plain.equal_turns.estimate or 0)
     assert gap == pytest.approx(0, abs=0.12)
     a, b = plain.first[0], rlhf.first[0]
@@ -68,7 +68,7 @@ def test_means_over_the_first_replies_are_those_written_out() -> None:
         assert found.arms[1].first[k - 1].estimate == pytest.approx(np.mean(lowest))
         assert found.arms[1].first[k - 1].n == len(lowest)
     assert found.arms[1].first[2].estimate == pytest.approx(
-        float(found.arms[1].min_harmlessness.estimate or 0)
+        float(found.arms[1].harmlessness.estimate or 0)
     )
 
 
@@ -98,10 +98,8 @@ def test_one_number_has_one_interval_wherever_it_stands() -> None:
         strict=True,
     )
     for arm, lengths, readings, gaps in rows:
-        assert arm.min_harmlessness.low is not None
-        assert (
-            lengths.min_harmlessness == arm.min_harmlessness == readings.live == lengths.first[-1]
-        )
+        assert arm.harmlessness.low is not None
+        assert lengths.harmlessness == arm.harmlessness == readings.live == lengths.first[-1]
         assert lengths.first[0] == readings.static
         assert lengths.turns == arm.turns
         assert gaps.rating.rated == gaps.rating.lowest == arm.rating

@@ -1,7 +1,8 @@
 """Which number of a dialogue stands for the scores of its replies.
 
 The paper takes the lowest (Ganguli et al. 2022, section 3.4), which is the default; the mean and
-the score of the last reply need the score of each reply. The frame's column keeps its name.
+the score of the last reply need the score of each reply. The frame's column keeps its name,
+``min_harmlessness``; results call it ``harmlessness``, whichever it is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import polars as pl
 from gadfly.errors import PersonError
 from gadfly.records.frame import ATTACK_COLUMNS
 
-__all__ = ["Aggregation", "aggregated", "of_replies"]
+__all__ = ["Aggregation", "aggregated", "named", "of_replies"]
 
 Aggregation = Literal["min", "mean", "last"]
 
@@ -21,6 +22,11 @@ Aggregation = Literal["min", "mean", "last"]
 def of_replies(scores: pl.Expr, score: Aggregation) -> pl.Expr:
     """One number of each list of scores by reply; null of an empty one."""
     return {"min": scores.list.min, "mean": scores.list.mean, "last": scores.list.last}[score]()
+
+
+def named(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its score called as results call it."""
+    return frame.rename({"min_harmlessness": "harmlessness"})
 
 
 def aggregated(frame: pl.DataFrame, score: Aggregation) -> pl.DataFrame:

@@ -35,7 +35,7 @@ _ASSUMING = ("Korn-Graubard", "wild cluster bootstrap")  # that they are not
 _TRAINED_BY_SCORER = ("rejection sampling", "rlhf")  # the published scorer chose or trained these
 
 _SCORE: dict[str, Statistic] = {
-    "min_harmlessness": Mean(),
+    "harmlessness": Mean(),
     "q05": Quantile(0.05),
     "q25": Quantile(0.25),
     "median": Quantile(0.5),

@@ -53,7 +53,7 @@ def findings(arms: tuple[ArmResult, ...], score: Aggregation = "min") -> tuple[s
         what = scored("Mean min harmlessness")
     return (
         _range(arms, "rating", what="Self-rated success (0–4)"),
-        _range(arms, "min_harmlessness", what=what),
+        _range(arms, "harmlessness", what=what),
         *_evasive(arms),
     )
 
@@ -196,7 +196,7 @@ def _design(results: Results) -> Iterator[str]:
 
 def _scores(results: Results) -> Iterator[str]:
     marks = {arm.lineage_mark for arm in results.arms}
-    there = any(arm.min_harmlessness.n for arm in results.arms)
+    there = any(arm.harmlessness.n for arm in results.arms)
     if there and "circular" in marks:
         circular = [arm for arm in results.arms if arm.lineage_mark == "circular"]
         names = arm_names(circular, results.arms)
@@ -238,7 +238,7 @@ def _intervals(results: Results) -> Iterator[str]:
     if weak:
         names = arm_names(weak, results.arms)
         yield f"Too few members for a sound interval of the mean, so there is none: {names}."
-    estimates = (e for arm in results.arms for e in (arm.rating, arm.min_harmlessness, arm.median))
+    estimates = (e for arm in results.arms for e in (arm.rating, arm.harmlessness, arm.median))
     if any(BUSY in (estimate.reason or "") for estimate in estimates):
         yield (
             "Members who attack more often fare otherwise than the rest, and intervals of means, "

@@ -82,7 +82,7 @@ class SourceInfo(Record):
     protocol_hash: str | None = None
     """Hash of the study file; null for a published file."""
     scorer: Scorer | None = None
-    """The scorer of ``min_harmlessness``; null where nothing was scored."""
+    """Who gave the harmlessness scores; null where nothing was scored."""
     skipped: Count = 0
     """Number of records that a lenient reading could not read and left out."""
 
@@ -149,9 +149,9 @@ class ArmResult(Record):
     """Mean self-rated success, 0-4, of attacks with a rating."""
     success_rate: Estimate
     """Share of rated attacks whose rating reaches the success threshold."""
-    min_harmlessness: Estimate
-    """Mean harmlessness score of attacks with a score; higher is safer. It is the lowest of a
-    dialogue, or what ``score`` of the results says."""
+    harmlessness: Estimate
+    """Mean harmlessness score of attacks with a score; higher is safer. An attack's score is the
+    lowest of its replies, or what ``score`` of the results says."""
     q05: Estimate
     """5% quantile of the harmlessness score."""
     q25: Estimate
@@ -334,8 +334,8 @@ class Results(Record):
     weighting: Literal["attack", "member"] = "attack"
     """What counts once in an arm's numbers; beyond the arms members weigh by their attacks."""
     score: Aggregation = "min"
-    """Which number of a dialogue's scores every ``min_harmlessness`` here is: the lowest, unless
-    this says "mean" or "last"."""
+    """Which number of its replies' scores is the ``harmlessness`` of an attack: the lowest, their
+    mean or the last."""
     resamples: Count
     """Number of bootstrap resamples."""
     level: float

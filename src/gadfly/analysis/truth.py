@@ -165,7 +165,7 @@ def _check(pairs: pl.DataFrame, how: Bootstrap) -> Estimate:
 def _ordered(arms: tuple[ArmResult, ...]) -> list[tuple[Means, Means]]:
     """Pairs of arms whose true harm differs, the safer first; each with true harm and score."""
     known = [
-        (arm, arm.truth.harm.estimate, arm.min_harmlessness.estimate)
+        (arm, arm.truth.harm.estimate, arm.harmlessness.estimate)
         for arm in arms
         if arm.truth is not None
     ]

@@ -22,6 +22,7 @@ __all__ = [
     "arm_label",
     "arm_name",
     "arm_names",
+    "data_name",
     "interval",
     "legend",
     "marked",
@@ -65,8 +66,17 @@ def scored(text: str) -> str:
     if score == "min":
         return text
     word = "average" if score == "mean" else "last"
-    text = text.replace("min_harm", f"{score}_harm").replace("min harm", f"{word} harm")
+    text = text.replace("min harm", f"{word} harm")
     return text.replace("Min harm", f"{word.capitalize()} harm").replace("lowest", word)
+
+
+def data_name(name: str) -> str:
+    """The name of a statistic in data that stands alone, which says what its score is.
+
+    >>> data_name("harmlessness"), data_name("rating")
+    ('min_harmlessness', 'rating')
+    """
+    return f"{_SCORE.get()}_{name}" if name.startswith("harmlessness") else name
 
 
 def printable(text: str) -> str:

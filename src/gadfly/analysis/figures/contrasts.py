@@ -17,7 +17,7 @@ __all__ = ["Sign", "interventions_svg", "sizes_svg"]
 
 Sign = Callable[[Sequence[str]], str]
 """The sign that the scores of some interventions need."""
-_SHOWN: tuple[Outcome, ...] = ("rating", "min_harmlessness")
+_SHOWN: tuple[Outcome, ...] = ("rating", "harmlessness")
 _TITLES = [
     ["Self-rated success, difference", "above 0: attacks on the one named first work better"],
     ["Min harmlessness, difference", "above 0: the one named first is safer"],

@@ -28,7 +28,7 @@ from gadfly.analysis.figures.panels import (
 )
 from gadfly.analysis.figures.rows import Layout, layout
 from gadfly.analysis.results import ESTIMATES, ArmResult, Results
-from gadfly.analysis.words import scored
+from gadfly.analysis.words import data_name, scored
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["figure1_csv", "figure1_svg"]
@@ -54,7 +54,7 @@ def figure1_spec(results: Results) -> dict[str, Any]:
         points(rows, lambda arm: arm.rating, title=_RATING_TITLE, domain=(0, 4), width=_PANEL),
         points(
             rows,
-            lambda arm: arm.min_harmlessness,
+            lambda arm: arm.harmlessness,
             title=[*map(scored, _SCORE_TITLE)],
             domain=None,
             width=_PANEL,
@@ -73,9 +73,9 @@ def figure1_csv(results: Results, *, truth: bool = False) -> str:
     rows: list[list[object]] = []
     for arm in results.arms:
         names: list[object] = [arm.model_type, arm.num_params, arm.lineage_mark]
-        every = [(s, getattr(arm, s)) for s in (("min_harmlessness",) if truth else ESTIMATES)]
+        every = [(s, getattr(arm, s)) for s in (("harmlessness",) if truth else ESTIMATES)]
         every += [(f"truth.{s}", estimate) for s, estimate in (arm.truth or ()) if truth]
-        rows += [[*names, scored(s), None, *(getattr(e, c) for c in columns)] for s, e in every]
+        rows += [[*names, data_name(s), None, *(getattr(e, c) for c in columns)] for s, e in every]
         if arm.density and not truth:
             curve = zip(arm.density.score, arm.density.density, strict=True)
             rows += [[*names, "density", *point, *[None] * len(columns[1:])] for point in curve]

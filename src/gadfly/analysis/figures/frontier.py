@@ -21,7 +21,7 @@ from gadfly.analysis.figures.panels import (
     svg_of,
 )
 from gadfly.analysis.topics.evasion import Conduct, Evasion
-from gadfly.analysis.words import arm_label, safe, scored
+from gadfly.analysis.words import arm_label, data_name, safe, scored
 from gadfly.records.estimate import Estimate
 from gadfly.records.spreadsheet import csv_text
 
@@ -90,10 +90,10 @@ def _scale(data: list[dict[str, Any]], look: str) -> alt.Scale:
 
 def frontier_csv(result: Evasion) -> str:
     """Every arm with its numbers."""
-    names = ("min_harmlessness", "helpfulness", "over_refusal", "refused_turns")
+    names = ("harmlessness", "helpfulness", "over_refusal", "refused_turns")
     columns = ["model_type", "num_params", "mark", "gives_up", "on_frontier", "chance_dominated"]
     parts = ("estimate", "low", "high", "n")
-    heads = [scored(f"{name}_{part}") for name in names for part in parts]
+    heads = [data_name(f"{name}_{part}") for name in names for part in parts]
     rows = [
         [getattr(arm, column) for column in columns]
         + [getattr(getattr(arm, name), part) for name in names for part in parts]
@@ -109,7 +109,7 @@ def _points(result: Evasion) -> list[dict[str, Any]]:
     for arm in result.arms:
         if arm.on_frontier is None:
             continue
-        across, up = usefulness_of(arm, result), arm.min_harmlessness
+        across, up = usefulness_of(arm, result), arm.harmlessness
         colour = TYPE_COLOURS[kinds.index(arm.model_type) % len(TYPE_COLOURS)]
         found.append(
             {

@@ -49,7 +49,7 @@ def _rows(attack: OneAttack) -> list[dict[str, Any]]:
         rows.append(_row("Human", None, MUTED, (280, 580)) | {"value": ""})
         score = None if scored is None or turn >= len(scored) else scored[turn]
         rows.append(_row("Assistant", score, INK, (330, 720)))
-    rows.append(_row("Lowest of the replies", attack.min_harmlessness, INK))
+    rows.append(_row("Lowest of the replies", attack.harmlessness, INK))
     rows.append(_row("Mean of the replies", attack.mean_harmlessness, INK))
     rows.append(_row("Self-rated success", attack.rating, _BLUE, digits=0))
     return rows

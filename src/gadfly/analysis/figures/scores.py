@@ -21,7 +21,7 @@ def distributions_svg(scores: Scores) -> str:
     """Figure 7: ratings, min harmlessness and the task descriptions' harmlessness."""
     panels = (
         _histogram(scores.ratings, "Self-rated success", "0 failed, 4 worked very well"),
-        _histogram(scores.min_harmlessness, scored("Min harmlessness score"), "higher is safer"),
+        _histogram(scores.harmlessness, scored("Min harmlessness score"), "higher is safer"),
         _histogram(scores.task_description, "Task description, score", "higher is safer"),
     )
     return svg_of(specification(alt.hconcat(*panels)))

@@ -74,7 +74,7 @@ def _place(colour: str, shape: str, arm: ArmResult) -> dict[str, Any] | None:
     """One arm between truth and score as Vega data; ``None`` where it lacks one."""
     if arm.truth is None:
         return None
-    true, score = arm.truth.harm, arm.min_harmlessness
+    true, score = arm.truth.harm, arm.harmlessness
     if true.estimate is None or score.estimate is None:
         return None
     return {

@@ -31,7 +31,7 @@ MOST_ROWS = 200
 STATISTIC_NAMES: dict[str, str] = {
     "rating": "Self-rated success",
     "success_rate": "Success rate",
-    "min_harmlessness": "Mean min harmlessness",
+    "harmlessness": "Mean min harmlessness",
     "q05": "5% quantile",
     "q25": "25% quantile",
     "median": "Median",
@@ -144,7 +144,7 @@ def estimate_cell(
 
 def arms_table(results: Results) -> Table:
     """Who attacked each arm, how well, and how safe its replies were."""
-    names = ("rating", "success_rate", "min_harmlessness", "turns")
+    names = ("rating", "success_rate", "harmlessness", "turns")
     threshold = f"{results.success_threshold:g}"
     heads = [scored(STATISTIC_NAMES[name]) for name in names]
     heads[0] += " (0\u00a0to\u00a04)"
@@ -234,7 +234,7 @@ def doubts_table(results: Results) -> Table:
 
 def terminal_table(results: Results) -> TerminalTable:
     """The arms in one screen: ratings, success, mean and tail with their intervals."""
-    names = ("rating", "success_rate", "min_harmlessness", "cvar05")
+    names = ("rating", "success_rate", "harmlessness", "cvar05")
     heads = ("Rating 0-4", f"Rating >= {results.success_threshold:g}", "Mean score", "Worst 5%")
     rows = tuple(
         (

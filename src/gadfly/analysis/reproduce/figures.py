@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from gadfly.analysis.aggregation import named
 from gadfly.analysis.reproduce.bounds import (
     EXACT,
     FILTER,
@@ -55,12 +56,14 @@ def figure_numbers(
     return {
         "table1": _table1(counts),
         "figure1_left": _means(frame, arms, "rating", "mean rating", share),
-        "figure1_middle": _means(frame, arms, "min_harmlessness", "mean min harmlessness", share),
+        "figure1_middle": _means(
+            named(frame), arms, "harmlessness", "mean min harmlessness", share
+        ),
         "figure1_right": _violins(frame, share),
         "figure5_left": _members(frame, gone),
         "figure5_right": _efficacy(efficacy, share),
         "figure7_left": counts_of(scores.ratings, "attacks rated {}", gone, start=0),
-        "figure7_middle": _bins(frame, scores.min_harmlessness, "min_harmlessness", gone),
+        "figure7_middle": _bins(frame, scores.harmlessness, "min_harmlessness", gone),
         "figure7_right": _bins(
             frame, scores.task_description, "task_description_harmlessness", gone
         ),
@@ -84,7 +87,9 @@ def _means(
     }
     found: Numbers = {}
     for arm in arms:
-        estimate: Estimate = getattr(arm, column)
+        estimate: Estimate = getattr(
+            arm, "harmlessness" if column == "min_harmlessness" else column
+        )
         moved = share * spreads[arm.name]
         why = FILTER if share else ROUNDED
         found[f"{arm.name} | {name}"] = own_of(estimate, moved, why)

@@ -135,8 +135,8 @@ def _tails(frame: pl.DataFrame, arms: Sequence[ArmResult]) -> Numbers:
     found: Numbers = {}
     for arm in arms:
         name, scores = arm.name, values[arm.name]
-        found[f"{name} | mean"] = own_of(arm.min_harmlessness)
-        found |= ends_of(name, "mean", arm.min_harmlessness)
+        found[f"{name} | mean"] = own_of(arm.harmlessness)
+        found |= ends_of(name, "mean", arm.harmlessness)
         if len(scores):
             found[f"{name} | 5% quantile"] = _quantile(scores, 0.05)
         for what, alpha, estimate in (

@@ -91,9 +91,9 @@ def _sections(
     yield comparison.section(found.comparisons, found.identity)
     yield counts.section(found.counts)
     yield replace(arms.section(found.results), title="Figure 1. Arms")
-    values = {"rating": "figure1_left", "min_harmlessness": "figure1_middle"}
+    values = {"rating": "figure1_left", "harmlessness": "figure1_middle"}
     if found.results.score != "min":
-        del values["min_harmlessness"]  # published of the lowest alone
+        del values["harmlessness"]  # published of the lowest alone
     panels = {name: published().group(group).values for name, group in values.items()}
     yield figure1.section(found.results.arms, found.paper_arms, panels)
     yield None if found.map is None else map_section.section(found.map, show_text=show_text)

@@ -14,8 +14,10 @@ mean difference over attacks that could well have met either arm.
 
 Levels. A member's level is taken off each value: the mean of the member's *other* values, less
 their arms' means, drawn towards 0 as a random intercept would be. An attack's own value is not in
-it, and members' levels are no effect of the arm, so nothing is biased and much noise is gone. Where
-most members met one arm alone, their levels are what tells the arms apart, and stay.
+it, and members' levels are no effect of the arm, so nothing is biased and much noise is gone. That
+takes members who go on alike whatever arm they met: where four in ten of the skilled left after
+each attack on one arm, differences were off by a quarter of their standard error. Where most
+members met one arm alone, their levels are what tells the arms apart, and stay.
 
 References: Li, Morgan & Zaslavsky 2018, doi 10.1080/01621459.2016.1260466, and for more than two
 arms Li & Li 2019, doi 10.1214/19-AOAS1282 (weights); Robins, Rotnitzky & Zhao 1994,
@@ -32,7 +34,7 @@ import numpy as np
 
 from gadfly.analysis.sample import Floats, Ints
 
-__all__ = ["less_level", "overlap_weights"]
+__all__ = ["every_weight", "less_level", "overlap_weights"]
 
 _ROUNDS = 20  # of fitting levels and arms in turn
 
@@ -43,17 +45,22 @@ def overlap_weights(chances: Floats, drawn: Ints) -> Floats:
     :param chances: of the arms compared, [attacks, arms]; 0 where an arm was not open.
     :param drawn: which of them it met, [attacks].
     """
-    found, there = np.zeros(len(drawn)), (chances > 0).all(axis=1)
-    inverse = 1 / chances[there]
-    found[there] = inverse[np.arange(len(inverse)), drawn[there]] / inverse.sum(axis=1)
-    return found
+    there = (chances > 0).all(axis=1)
+    return np.where(there, every_weight(chances)[np.arange(len(drawn)), drawn], 0.0)
+
+
+def every_weight(chances: Floats) -> Floats:
+    """The weight that each attack would have with each arm, by those whose chance is above 0."""
+    inverse = np.divide(1.0, chances, out=np.zeros_like(chances), where=chances > 0)
+    total = inverse.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(inverse, total, out=inverse, where=total > 0))
 
 
 def less_level(values: Floats, members: Ints, arms: Ints | None = None) -> Floats:
     """Values less their member's level, NaN where missing.
 
     :param arms: number of each attack's arm, whose means are no part of the level; without it the
-        result does not depend on who met which arm, as a permutation of arms needs it.
+        result does not depend on who met which arm, as a test that draws arms anew needs it.
     """
     there = ~np.isnan(values)
     y, member = values[there], np.unique(members[there], return_inverse=True)[1]

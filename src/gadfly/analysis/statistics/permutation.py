@@ -1,21 +1,30 @@
 """What chance alone makes of a difference between arms that were drawn at random.
 
-Under the null hypothesis that the arm changes nothing, the labels of a member's attacks in one
-round of assignment could as well have stood in any other order. Labels are permuted within such
-strata, every attack keeping all its outcomes, missing ones too, and the contrast is computed anew:
+Under the null hypothesis that the arm changes nothing, every attack would have gone as it did
+whatever arm it had met. So arms are given out anew, every attack keeping all its outcomes, missing
+ones too, and the contrast is computed again:
 
-    T = θ / se        p = (1 + #{|T*| ≥ |T|}) / (1 + permutations)
+    T = θ / se        p = (1 + #{|T*| ≥ |T|}) / (1 + times)
 
 se is the standard error over members of :mod:`gadfly.analysis.statistics.joint`. Being studentised,
-the test keeps its level for large samples where arms differ in spread but not in mean. It is exact
-where outcomes of a member are exchangeable within a round: a coin biased towards balance makes some
-orders likelier than others, which matters only if a member's attacks drift within a round. A
-permutation that leaves a group empty counts as extreme. The one observed arrangement is counted
-among the permutations, so p is never 0.
+the test keeps its level for large samples where arms differ in spread but not in mean.
+
+Where the chances of arms were kept, each attack draws its arm again with those that it had, and θ
+has overlap weights (:mod:`gadfly.analysis.statistics.overlap`): the chances of an attack follow
+from what was drawn before it and stay as they were, so each term of θ has the mean 0 given all that
+came before, observed or drawn again. A member who learns or tires while arms come and go makes no
+difference by that. Without chances the labels of a member's attacks in one round of assignment are
+permuted, which is exact where they are exchangeable: where a member's attacks do not drift within a
+round, or arms came in any order equally often.
+
+Arms that leave a group empty count as extreme. The one observed arrangement is counted among the
+drawn ones, so p is never 0.
 
 References: Phipson & Smyth 2010, "Permutation p-values should never be zero", doi
 10.2202/1544-6115.1585; Chung & Romano 2013, "Exact and asymptotically robust permutation tests",
-*Annals of Statistics* 41(2).
+*Annals of Statistics* 41(2); Bojinov & Shephard 2019, "Time series experiments and causal
+estimands: exact randomization tests and trading", doi 10.1080/01621459.2018.1527225, on drawing
+anew with the chances that the past gave.
 
 >>> import numpy as np
 >>> p = permutation_p(
@@ -33,11 +42,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.joint import Totals, robust
+from gadfly.analysis.statistics.overlap import every_weight
 
-__all__ = ["TIE", "permutation_p", "permuted", "shuffles"]
+__all__ = ["TIE", "permutation_p", "permuted", "redrawn", "shuffles"]
 
 TIE = 1e-9
 """Share of |T| below which two of them are equal."""
@@ -59,6 +70,16 @@ def shuffles(strata: Ints, permutations: int, seed: int) -> Iterator[Ints]:
         yield order
 
 
+def redrawn(chances: Floats, times: int, seed: int) -> Iterator[Ints]:
+    """Groups drawn anew, each row by its own chances.
+
+    :param chances: [rows, groups], no row all 0; they need not add up to 1.
+    """
+    rng, ends = np.random.default_rng(seed), np.cumsum(chances, axis=1)
+    for _ in range(times):
+        yield (rng.random(len(ends)) * ends[:, -1] >= ends[:, :-1].T).sum(axis=0)
+
+
 def permuted(
     values: Floats,
     *,
@@ -68,31 +89,32 @@ def permuted(
     coefficients: Floats,
     permutations: int,
     seed: int,
+    chances: Floats | None = None,
 ) -> tuple[Floats, Iterator[Floats]]:
-    """|T| as observed, [columns, contrasts], and in portions as permuted, [portion, ...] likewise.
+    """|T| as observed, [columns, contrasts], and in portions as drawn anew, [portion, ...] likewise.
 
     Infinite where it cannot be computed. Parameters are those of :func:`permutation_p`.
     """
-    n_groups = len(coefficients)
     member = np.unique(members, return_inverse=True)[1]
-    cells = member * n_groups + groups
-    rows = np.argsort(cells, kind="stable")
-    starts = np.flatnonzero(np.diff(cells[rows], prepend=-1))
-    there = ~np.isnan(values[rows])
-    whole = bool(there.all())  # then no permutation changes how many values a cell has
-    table = values[rows] if whole else np.hstack([np.where(there, values[rows], 0.0), there])
-    shape = (int(member.max(initial=0)) + 1, n_groups)
-    filled = cells[rows][starts]
-    fixed = np.bincount(cells, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
+    shape = (int(member.max(initial=0)) + 1, len(coefficients))
+    there = ~np.isnan(values)
+    whole = bool(there.all())  # then one column of counts serves all
+    table = np.hstack([np.where(there, values, 0.0), there[:, :1] if whole else there])
+    rows = np.arange(len(values))
+    weights = None if chances is None else every_weight(chances)
+
+    def sums(group: Ints) -> Floats:
+        """Of values, then of how many there are, [columns, members, groups]."""
+        weight = np.ones(len(rows)) if weights is None else weights[rows, group]
+        at = (weight, (member * shape[1] + group, rows))
+        dense = csr_array(at, shape=(shape[0] * shape[1], len(rows))) @ table
+        return np.asarray(dense.T.reshape(-1, *shape))
 
     def statistic(parts: list[Floats]) -> Floats:
-        dense = np.zeros((len(parts), table.shape[1], shape[0] * shape[1]))
-        dense[:, :, filled] = np.stack(parts).transpose(0, 2, 1)
-        sums = dense.reshape(len(parts), -1, *shape)
-        counts: Floats = fixed[None, None]
-        if not whole:
-            sums, counts = np.split(sums, 2, axis=1)
-        found = robust(Totals(sums, counts, np.empty(0, dtype=np.int64)), coefficients)
+        held = np.stack(parts)
+        columns = values.shape[1]
+        totals = Totals(held[:, :columns], held[:, columns:], np.empty(0, dtype=np.int64))
+        found = robust(totals, coefficients)
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(found.value / found.error)
         t[(found.value == 0) & (found.error == 0)] = 0.0
@@ -100,14 +122,16 @@ def permuted(
 
     def chance() -> Iterator[Floats]:
         chunk = max(1, _CELLS // (shape[0] * shape[1] * table.shape[1]))
+        orders = (groups[order] for order in shuffles(strata, permutations, seed))
         parts: list[Floats] = []
-        for number, order in enumerate(shuffles(strata[rows], permutations, seed), start=1):
-            parts.append(np.add.reduceat(table.take(order, axis=0), starts, axis=0))
+        anew = orders if chances is None else redrawn(chances, permutations, seed)
+        for number, group in enumerate(anew, start=1):
+            parts.append(sums(group))
             if len(parts) == chunk or number == permutations:
                 yield statistic(parts)
                 parts = []
 
-    return statistic([np.add.reduceat(table, starts, axis=0)])[0], chance()
+    return statistic([sums(groups)])[0], chance()
 
 
 def permutation_p(
@@ -119,13 +143,16 @@ def permutation_p(
     coefficients: Floats,
     permutations: int,
     seed: int,
+    chances: Floats | None = None,
 ) -> Floats:
     """Two-sided p-values, [columns, contrasts]; NaN where a contrast is not estimable.
 
     :param values: [attacks, columns], NaN where missing, in an order that does not depend on the
         file's, because the seed shuffles places.
-    :param groups: each attack's group, from 0; what is permuted within ``strata``.
+    :param groups: each attack's group, from 0; what is drawn anew, or permuted within ``strata``.
     :param coefficients: [groups, contrasts].
+    :param chances: of the groups that an attack is compared by, 0 of others, [attacks, groups]:
+        then arms are drawn anew and weighted; ``None``: they are permuted.
     """
     observed, chance = permuted(
         values,
@@ -135,6 +162,7 @@ def permutation_p(
         coefficients=coefficients,
         permutations=permutations,
         seed=seed,
+        chances=chances,
     )
     reached = sum((t >= observed * (1 - TIE)).sum(axis=0) for t in chance)
     return np.where(np.isinf(observed), np.nan, (1 + reached) / (1 + permutations))

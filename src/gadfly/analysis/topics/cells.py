@@ -37,8 +37,8 @@ __all__ = [
 
 Pair = tuple[str, str]
 """An arm as (model_type, num_params)."""
-Outcome = Literal["rating", "success_rate", "min_harmlessness"]
-OUTCOMES: tuple[Outcome, ...] = ("rating", "success_rate", "min_harmlessness")
+Outcome = Literal["rating", "success_rate", "harmlessness"]
+OUTCOMES: tuple[Outcome, ...] = ("rating", "success_rate", "harmlessness")
 """What arms are compared by: mean rating, success rate, mean min harmlessness."""
 
 MOST = 10
@@ -51,7 +51,7 @@ SOME_PAIRS = (
 )
 """What a report says where it is not every two."""
 
-_ORDER = ("member", "model_type", "num_params", "rating", "min_harmlessness", "turns")
+_ORDER = ("member", "model_type", "num_params", "rating", "min_harmlessness", "turns", "number")
 
 
 def sorted_attacks(frame: pl.DataFrame) -> pl.DataFrame:

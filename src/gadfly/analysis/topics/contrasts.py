@@ -12,11 +12,11 @@ contrast to which every arm of it was open, with overlap weights and less their 
 (:mod:`gadfly.analysis.statistics.overlap`): a quota that filled early, an arm that was added late
 and a coin that differs between members then make no difference by themselves. So it need not be the
 difference of the two arms' means. Of rates so rare that their interval is MOVER's levels are left
-in: it is made from counts. The p-value permutes the arms that are compared within member and
-round (and within size, for interventions); the others stay where they are. Where nothing was drawn
-at random differences are plain, p is Student's t over members, and nothing makes a difference an
-effect of the arm. p-values are corrected within a family: all contrasts of one outcome and one
-kind.
+in: it is made from counts. For the p-value the attacks draw their arms anew, with their chances and
+among the arms that are compared; where chances were not kept arms are permuted within member and
+round (and within size, for interventions). Where nothing was drawn at random differences are plain,
+p is Student's t over members, and nothing makes a difference an effect of the arm. p-values are
+corrected within a family: all contrasts of one outcome and one kind.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ KINDS: dict[Kind, str] = {
 }
 """What each kind of contrast compares, in words."""
 PERMUTATIONS = 999
-"""Permutations behind a p-value, unless it is small and its family large (:func:`enough`)."""
+"""How often arms are drawn anew, or permuted, for a p-value, unless it is small and its family large
+(:func:`enough`)."""
 _PLAIN = "difference of means, attack-weighted"
 _OVERLAP = (
     "difference of means over attacks to which every arm compared was open, overlap-weighted by "
@@ -127,9 +128,9 @@ class Contrasts(Record):
     weighting: Weighting
     """Whether overlap weights make the comparisons fair, from the probabilities of arms."""
     permutations: int
-    """Number of permutations behind each p-value; 0 where none was made."""
+    """How often arms were drawn anew, or permuted, for each p-value; 0: never."""
     seed: int
-    """Seed of resamples and permutations."""
+    """Seed of resamples and of arms drawn anew."""
     contrasts: tuple[Contrast, ...]
     """By outcome, then by kind, then in the order of arms."""
     traps: tuple[Trap, ...]
@@ -188,7 +189,7 @@ def contrasts(
             for k, x in zip(places, row, strict=True):
                 p[o][k] = None if np.isnan(x) else float(x)
         for k in places:
-            how_p[k] = _by_permutation(attacks, permutations, more)
+            how_p[k] = _by_chance(attacks, permutations, more, drawn=chances is not None)
     rows = [
         _family(outcome, kind, plans, found[o], p[o], design=design, how_p=how_p)
         for o, outcome in enumerate(OUTCOMES)
@@ -330,8 +331,8 @@ def _permuted(
     chances: Floats | None,
     permutations: int,
 ) -> Floats | None:
-    """p-values of a task, [outcomes, contrasts]: labels of its arms are permuted, no others;
-    ``None`` where no two of them can change places.
+    """p-values of a task, [outcomes, contrasts]: its arms are drawn anew or permuted, no others;
+    ``None`` where none can change.
     """
     found = arranged(task, attacks, values, cells, chances)
     if found is None:
@@ -346,23 +347,24 @@ def arranged(
     cells: Cells,
     chances: Floats | None,
 ) -> dict[str, Any] | None:
-    """What :func:`permutation_p` takes; ``None`` where no two labels can change places.
+    """What :func:`permutation_p` takes; ``None`` where no attack can change its arm.
 
     Where probabilities were kept, the attacks are those that the estimates are of, less a level of
-    their member that no permutation changes.
+    their member that no arm changes.
 
     :param attacks: of which member, round and num_params are read.
     """
     involved = [arm for arm in cells.arms if any(arm in plan.weights for plan in task)]
     number = {cells.arms.index(arm): place for place, arm in enumerate(involved)}
     counts = np.isin(cells.arm, list(number))
+    own = None
     if chances is not None:
-        open_to = [
-            (chances[:, list(leg)] > 0).all(axis=1) & np.isin(cells.arm, leg)
-            for plan in task
-            for leg in _legs(plan, cells.arms)
-        ]
-        counts = np.any(open_to, axis=0)
+        own = np.zeros((len(counts), len(involved)))
+        for leg in dict.fromkeys(leg for plan in task for leg in _legs(plan, cells.arms)):
+            open_to = (chances[:, list(leg)] > 0).all(axis=1) & np.isin(cells.arm, leg)
+            at = np.ix_(open_to, [number[arm] for arm in leg])
+            own[at] = chances[np.ix_(open_to, leg)]
+        counts = own.any(axis=1)
         values = np.column_stack([less_level(column, cells.member) for column in values.T])
     rows = np.flatnonzero(counts)
     if not len(rows):
@@ -373,7 +375,8 @@ def arranged(
     codes = chosen.select(pl.col(within).rank("dense").fill_null(0)).to_numpy()
     groups = np.array([number[arm] for arm in cells.arm[rows]])
     strata = np.unique(codes, axis=0, return_inverse=True)[1].ravel()
-    if len(np.unique(np.column_stack([strata, groups]), axis=0)) == len(np.unique(strata)):
+    fixed = len(np.unique(np.column_stack([strata, groups]), axis=0)) == len(np.unique(strata))
+    if fixed and own is None:
         return None
     return {
         "values": values[rows],
@@ -381,6 +384,7 @@ def arranged(
         "groups": groups,
         "strata": strata,
         "coefficients": matrix(task, involved),
+        "chances": None if own is None else own[rows],
     }
 
 
@@ -389,12 +393,14 @@ def _by_t(how: Bootstrap) -> str:
     return f"Student’s t, {unit} jackknife (CV3), degrees of freedom: effective {unit}s less 1"
 
 
-def _by_permutation(attacks: pl.DataFrame, permutations: int, more: int) -> str:
+def _by_chance(attacks: pl.DataFrame, times: int, more: int, *, drawn: bool) -> str:
+    small = f" ({more:,} for p below {_SMALL:.2f})" if more > times else ""
+    if drawn:
+        return f"arms drawn anew by their probabilities, studentised, {times:,} draws{small}"
     rounds = "member and round"
     if attacks["round"].null_count():
         rounds = "member and round (where a round was recorded)"
-    small = f" ({more:,} for p below {_SMALL:.2f})" if more > permutations else ""
-    return f"permutation of arms within {rounds}, studentised, {permutations:,} permutations{small}"
+    return f"permutation of arms within {rounds}, studentised, {times:,} permutations{small}"
 
 
 def _family(

@@ -70,7 +70,7 @@ class Conduct(Record):
     """The size as text."""
     mark: Mark
     """Whether the scorer of min harmlessness is independent of this arm."""
-    min_harmlessness: Estimate
+    harmlessness: Estimate
     """Mean min harmlessness score over attacks; higher is safer."""
     refused_turns: Estimate
     """Share of the assistant's turns under attack that refuse, told by phrases."""
@@ -150,7 +150,7 @@ def evasion(
                 model_type=arm[0],
                 num_params=arm[1],
                 mark=marks.get(arm, "unverified"),
-                min_harmlessness=cells.mean(values, k, how),
+                harmlessness=cells.mean(values, k, how),
                 refused_turns=refused,
                 over_refusal=_over_refusal(evasive[:, k], how.level, by_phrases=by_phrases),
                 helpfulness=_helpfulness(helpful[:, k], arm, over_requests),

@@ -134,7 +134,8 @@ class ArmJudged(Record):
     basis: Basis
     """What the correction rests on."""
     tuning: float | None
-    """λ of prediction-powered inference: 0 the judge told nothing, 1 all; null for other bases."""
+    """λ of prediction-powered inference: 0 the labels alone, 1 the judge in full; null for other
+    bases."""
     extrapolated: Estimate
     """The rate by the errors of the other arms alone."""
     carried_error: Estimate

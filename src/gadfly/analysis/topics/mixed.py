@@ -34,6 +34,7 @@ from pydantic import Field
 from scipy.stats import norm, t
 from threadpoolctl import threadpool_limits
 
+from gadfly.analysis.aggregation import named
 from gadfly.analysis.order import arms_in_order, size_value
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.jackknife import METHOD
@@ -58,12 +59,12 @@ __all__ = [
     "reach",
 ]
 
-Outcome = Literal["rating", "min_harmlessness"]
+Outcome = Literal["rating", "harmlessness"]
 Version = Literal["arms", "covariates", "other metric"]
 Kind = Literal["intercept", "threshold", "size", "type", "covariate", "interaction"]
 Count = Annotated[int, Field(ge=0)]
 
-OUTCOMES: tuple[Outcome, ...] = ("rating", "min_harmlessness")
+OUTCOMES: tuple[Outcome, ...] = ("rating", "harmlessness")
 """Self-rated success, 0-4, and the min harmlessness score."""
 COVARIATES = ("task_description_harmlessness", "is_mturk")
 """Covariates of the paper; ``is_mturk`` is 1 for members of MTurk, 0 for Upwork."""
@@ -219,7 +220,7 @@ def design(frame: pl.DataFrame, covariates: Sequence[str]) -> Design:
 
 def mixed_models(frame: pl.DataFrame, *, level: float = 0.95, nodes: int = 10) -> MixedModels:
     """Every model of A.3 of attacks by one kind of attacker; ``nodes`` of the ordinal model."""
-    used = complete(frame, (*OUTCOMES, *COVARIATES))
+    used = complete(named(frame), (*OUTCOMES, *COVARIATES))
 
     def ordinal(y: Floats, made: Design, members: Ints) -> _Fitted:
         return _ordinal(y, made, members, nodes)

@@ -35,7 +35,7 @@ class OneAttack(Record):
     """Self-rated success, 0-4; null where not given."""
     task_description_harmlessness: float | None
     """Score of the task description; null where unscored."""
-    min_harmlessness: float
+    harmlessness: float
     """Score of its least harmless reply."""
     turn_scores: tuple[float, ...] | None
     """Score of each reply, in order; null where they were not kept."""
@@ -78,7 +78,7 @@ def _one(attack: pl.DataFrame) -> OneAttack:
         turns=row["turns"],
         rating=row["rating"],
         task_description_harmlessness=row["task_description_harmlessness"],
-        min_harmlessness=row["min_harmlessness"],
+        harmlessness=row["min_harmlessness"],
         turn_scores=None if by_reply is None else tuple(by_reply),
         mean_harmlessness=None if by_reply is None else sum(by_reply) / len(by_reply),
         reason=None if by_reply else "the file holds the lowest score alone, not one of each reply",

@@ -23,6 +23,7 @@ from typing import Literal, TypeVar
 import numpy as np
 import polars as pl
 
+from gadfly.analysis.aggregation import named
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.gini import gini, members_for, top_share
@@ -47,13 +48,13 @@ __all__ = [
 ]
 
 Design = Literal["observational", "randomised"]
-Outcome = Literal["success_rate", "rating", "min_harmlessness"]
+Outcome = Literal["success_rate", "rating", "harmlessness"]
 Column = Literal["brief", "team_type", "is_upworker"]
 GAP_MINUTES = 30
 """Minutes between the end of an attack and the next start that end a sitting."""
 _TOPS = (1, 10, 20, 50)
 _SHARE = 0.8
-_OUTCOMES: tuple[Outcome, ...] = ("success_rate", "rating", "min_harmlessness")
+_OUTCOMES: tuple[Outcome, ...] = ("success_rate", "rating", "harmlessness")
 _GROUPS: tuple[Column, ...] = ("brief", "team_type", "is_upworker")
 
 
@@ -101,7 +102,7 @@ class Group(Record):
     """How many attacks they made."""
     success_rate: Estimate
     """Share of the rated attacks that succeeded."""
-    min_harmlessness: Estimate
+    harmlessness: Estimate
     """Mean of the lowest scores."""
 
 
@@ -215,7 +216,7 @@ def by_brief(
 
 
 def _coded(frame: pl.DataFrame, threshold: float) -> pl.DataFrame:
-    return frame.with_columns(
+    return named(frame).with_columns(
         success_rate=(pl.col("rating") >= threshold).cast(pl.Float64),
         member_code=pl.col("member").rank("dense") - 1,
         arm_code=pl.struct("model_type", "num_params").rank("dense") - 1,
@@ -318,7 +319,7 @@ def _group(part: pl.DataFrame, column: Column, threshold: float, how: Bootstrap)
         members=part["member_code"].n_unique(),
         attacks=part.height,
         success_rate=of("rating", SuccessRate(threshold)),
-        min_harmlessness=of("min_harmlessness", Mean()),
+        harmlessness=of("harmlessness", Mean()),
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from gadfly.analysis.aggregation import named
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.correlation import pearson, spearman
@@ -30,15 +31,15 @@ __all__ = ["BINS", "PAIRS", "Histogram", "Level", "Pair", "Scores", "scores"]
 BINS = 20
 """Bins of the histograms of scores, as in Figure 7."""
 PAIRS: tuple[tuple[str, str], ...] = (
-    ("rating", "min_harmlessness"),
+    ("rating", "harmlessness"),
     ("rating", "task_description_harmlessness"),
-    ("min_harmlessness", "task_description_harmlessness"),
+    ("harmlessness", "task_description_harmlessness"),
     ("rating", "turns"),
-    ("min_harmlessness", "turns"),
+    ("harmlessness", "turns"),
     ("rating", "is_upworker"),
-    ("min_harmlessness", "is_upworker"),
+    ("harmlessness", "is_upworker"),
 )
-"""Columns that are correlated: both outcomes, and each with what may confound it."""
+"""What is correlated: both outcomes, and each with what may confound it."""
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -84,7 +85,7 @@ class Scores(Record):
 
     ratings: Histogram
     """Self-rated success, a bin for each of 0 to 4."""
-    min_harmlessness: Histogram
+    harmlessness: Histogram
     """Min harmlessness score of the assistant's replies; higher is safer."""
     task_description: Histogram
     """Harmlessness score of the task description."""
@@ -107,11 +108,12 @@ def scores(
         score to the highest where not given.
     :param description_range: the same of the task descriptions' scores.
     """
+    frame = named(frame)
     members = (frame["member"].rank("dense").cast(pl.Int64) - 1).to_numpy()
     rated = np.arange(-0.5, 5.0)
     return Scores(
         ratings=_histogram(frame, members, "rating", rated, how),
-        min_harmlessness=_scored(frame, members, "min_harmlessness", score_range, how),
+        harmlessness=_scored(frame, members, "harmlessness", score_range, how),
         task_description=_scored(
             frame, members, "task_description_harmlessness", description_range, how
         ),
@@ -153,7 +155,7 @@ def _histogram(
 
 
 def _by_rating(frame: pl.DataFrame, members: Ints, how: Bootstrap) -> tuple[Level, ...]:
-    (ratings, values), owners = _both(frame, members, "rating", "min_harmlessness")
+    (ratings, values), owners = _both(frame, members, "rating", "harmlessness")
     levels = []
     for rating in np.unique(ratings).astype(int):
         here = ratings == rating

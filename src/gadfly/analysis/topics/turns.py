@@ -43,7 +43,7 @@ class ArmTurns(Record):
     """The size as text."""
     turns: Estimate
     """Mean number of replies of an attack with a score."""
-    min_harmlessness: Estimate
+    harmlessness: Estimate
     """Mean min harmlessness."""
     equal_turns: Estimate
     """It, with the strata of turns weighted as over all arms."""
@@ -74,7 +74,7 @@ def turns(
     """Min harmlessness beside turns, of a frame of attacks.
 
     :param most: replies from which attacks are one stratum, and the largest k of the first k.
-    :param score: which number of a dialogue's scores ``min_harmlessness`` is.
+    :param score: which number of a dialogue's scores ``harmlessness`` is.
     """
     how = replace(how, weighting="attack")
     attacks = sorted_attacks(frame)
@@ -99,7 +99,7 @@ def turns(
                 model_type=arm[0],
                 num_params=arm[1],
                 turns=cells.mean(scored, a, how, column="turns", missing="no score"),
-                min_harmlessness=cells.mean(scores, a, how, missing="no score"),
+                harmlessness=cells.mean(scores, a, how, missing="no score"),
                 equal_turns=equal[a],
                 correlation=_correlation(count, scores, a, cells, how),
                 first=tuple(

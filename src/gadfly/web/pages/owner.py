@@ -114,10 +114,10 @@ def _figure_table(picture: Picture | None) -> list[tuple[object, ...]]:
         (
             arm.name,
             arm.lineage_mark,
-            f"{arm.n} ({arm.rating.n}, {arm.min_harmlessness.n})",
+            f"{arm.n} ({arm.rating.n}, {arm.harmlessness.n})",
             arm.n_members,
             worded(arm.rating),
-            worded(arm.min_harmlessness),
+            worded(arm.harmlessness),
             worded(arm.median),
             worded(arm.cvar05),
         )

@@ -20,7 +20,7 @@ def section(results: Results) -> Section:
     arms = results.arms
     findings = (
         span_sentence(arms, "rating", what="Mean self-rated success"),
-        span_sentence(arms, "min_harmlessness", what=scored("Mean min harmlessness")),
+        span_sentence(arms, "harmlessness", what=scored("Mean min harmlessness")),
         span_sentence(arms, "cvar05", what="The mean of its worst 5%"),
     )
     figure = Figure(
@@ -54,7 +54,7 @@ def section(results: Results) -> Section:
 
 def _methods(results: Results) -> str:
     """How the intervals of the two means were made, busiest method first."""
-    made = [e for a in results.arms for e in (a.rating, a.min_harmlessness) if e.low is not None]
+    made = [e for a in results.arms for e in (a.rating, a.harmlessness) if e.low is not None]
     names = Counter(e.method.split("; ", 1)[-1] for e in made)
     return ", or ".join(name for name, _ in names.most_common()) or "none could be made"
 
@@ -75,7 +75,7 @@ def signs(results: Results) -> str:
 
 def _numbers(arms: tuple[ArmResult, ...]) -> str:
     """How many attacks stand behind both means."""
-    rated, scored_ = _range(arms, "rating"), _range(arms, "min_harmlessness")
+    rated, scored_ = _range(arms, "rating"), _range(arms, "harmlessness")
     both = f"{rated} attacks are rated"
     return f"By arm {both} and {'as many' if rated == scored_ else scored_} scored"
 

@@ -13,7 +13,7 @@ from gadfly.analysis.results import ArmResult
 from gadfly.analysis.topics.cells import OUTCOMES, control
 from gadfly.analysis.topics.contrasts import KINDS, Contrast, Contrasts
 from gadfly.analysis.topics.traps import Trap
-from gadfly.analysis.words import interval, legend, number, safe, scored, worst
+from gadfly.analysis.words import data_name, interval, legend, number, safe, scored, worst
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -21,7 +21,7 @@ __all__ = ["section"]
 _NAMES = {
     "rating": "mean rating",
     "success_rate": "success rate",
-    "min_harmlessness": "mean min harmlessness",
+    "harmlessness": "mean min harmlessness",
 }
 _MARKS = {
     "randomised": "randomised: arms were assigned at random, so a difference is an effect of the "
@@ -114,7 +114,7 @@ def _csv(contrasts: Sequence[Contrast]) -> str:
     after = ("left_out", "p", "p_holm", "p_bh", "family_size", "p_method", "design")
     rows = [
         [
-            scored(c.outcome),
+            data_name(c.outcome),
             *(getattr(c, name) for name in names),
             *(getattr(c.difference, name) for name in _ESTIMATE),
             *(getattr(c, name) for name in after),
@@ -212,12 +212,12 @@ def _unevenness(trap: Trap) -> str:
 
 def _of_score(trap: Trap, sign: Sign) -> str:
     """The sign of a trap's scores; ratings need none."""
-    return sign((trap.first, trap.second)) if trap.outcome == "min_harmlessness" else ""
+    return sign((trap.first, trap.second)) if trap.outcome == "harmlessness" else ""
 
 
 def _trap_sentences(traps: Sequence[Trap], sign: Sign) -> Iterator[str]:
     """The widest clear trap of ratings and of scores."""
-    for outcome in ("min_harmlessness", "rating"):
+    for outcome in ("harmlessness", "rating"):
         clear = [trap for trap in traps if trap.clear and trap.outcome == outcome]
         if not clear:
             continue

@@ -68,12 +68,12 @@ def _figure(result: Evasion) -> Figure:
         finding=" ".join(filter(None, [_best(result), _given_up(result)])),
         method=(
             "Each point is one arm, its size beside it, with intervals: upwards over members "
-            f"({_method(result.arms[0].min_harmlessness)}), across over requests. The broken line "
+            f"({_method(result.arms[0].harmlessness)}), across over requests. The broken line "
             "joins the arms of the frontier; hollow points give up. "
             f"{MARKS['circular']} circular: the scorer also made this arm; {MARKS['unverified']} "
             "unverified."
         ),
-        n=f"{sum(arm.min_harmlessness.n for arm in result.arms):,} scored attacks, "
+        n=f"{sum(arm.harmlessness.n for arm in result.arms):,} scored attacks, "
         f"{requests:,} harmless requests on each arm",
         csv=frontier_csv(result),
     )
@@ -88,7 +88,7 @@ def _table(result: Evasion) -> Table:
     rows = tuple(
         (
             Cell(arm_label(arm.model_type, arm.num_params, arm.mark)),
-            estimate_cell(arm.min_harmlessness, own=True),
+            estimate_cell(arm.harmlessness, own=True),
             estimate_cell(arm.refused_turns, percent=True, own=True),
             estimate_cell(arm.over_refusal, percent=True, own=True),
             estimate_cell(arm.helpfulness, own=True),
@@ -97,7 +97,7 @@ def _table(result: Evasion) -> Table:
         )
         for arm in result.arms
     )
-    names = ("min_harmlessness", "refused_turns", "over_refusal", "helpfulness")
+    names = ("harmlessness", "refused_turns", "over_refusal", "helpfulness")
     whys = {getattr(arm, name).reason: None for arm in result.arms for name in names}
     doubts = "; ".join(reason for reason in whys if reason)
     return Table(
@@ -224,7 +224,7 @@ def _silent(result: Evasion) -> str:
     low, high = ordered[0], ordered[-1]
     if len(known) == 1:
         return f"{_name(low)} refuses {interval(low.refused_turns, 1, percent=True)} of its turns."
-    safest = max(known, key=lambda arm: arm.min_harmlessness.estimate or float("-inf"))
+    safest = max(known, key=lambda arm: arm.harmlessness.estimate or float("-inf"))
     best = f", which also has the best score {MARKS[high.mark]}".rstrip()
     also = best if safest is high else ""
     return (

@@ -16,7 +16,7 @@ __all__ = ["section"]
 Values = Mapping[str, float]
 _PANELS = {
     "rating": ("mean rating", "Self-rated success, mean"),
-    "min_harmlessness": ("mean min harmlessness", "Min harmlessness, mean"),
+    "harmlessness": ("mean min harmlessness", "Min harmlessness, mean"),
 }
 
 

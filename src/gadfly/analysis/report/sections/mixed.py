@@ -8,14 +8,14 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table
 from gadfly.analysis.results import Mark
 from gadfly.analysis.topics.mixed import Change, MixedModel, MixedModels, Outcome, Term
-from gadfly.analysis.words import MARKS, interval, number, safe, scored
+from gadfly.analysis.words import MARKS, data_name, interval, number, safe, scored
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
 
 _NAMES = {
     "rating": "self-rated success",
-    "min_harmlessness": "min harmlessness",
+    "harmlessness": "min harmlessness",
     "task_description_harmlessness": "harmlessness of the task description",
     "is_mturk": "member from MTurk",
     "intercept": "constant",
@@ -53,7 +53,7 @@ def section(found: MixedModels, *, marks: Mapping[tuple[str, str], Mark] | None 
         ),
         parts=(
             _table(found, "rating", {}),
-            _table(found, "min_harmlessness", _signs(marks or {})),
+            _table(found, "harmlessness", _signs(marks or {})),
             *_change_tables(found),
         ),
         findings=tuple(_sentence(c) for c in found.changes if c.before == "arms"),
@@ -131,9 +131,10 @@ def _table(found: MixedModels, outcome: Outcome, signs: Mapping[str, str]) -> Ta
     reasons = dict.fromkeys(f"{_head(m)}: {m.reason}." for m in models if m.reason is not None)
     aliased = dict.fromkeys(safe(name) for model in models for name in model.aliased)
     left = f" Without a coefficient of their own: {', '.join(aliased)}." if aliased else ""
-    methods = dict.fromkeys(f"{m.method[0].upper()}{m.method[1:]}." for m in models)
+    shown = (_best(model.terms[0]).method if model.terms else model.method for model in models)
+    methods = dict.fromkeys(f"{method[0].upper()}{method[1:]}." for method in shown)
     return Table(
-        name=f"mixed-{scored(outcome).replace('_', '-')}",
+        name=f"mixed-{data_name(outcome).replace('_', '-')}",
         caption=f"Mixed models of {_name(outcome)}",
         columns=("Coefficient", *(_head(model) for model in models)),
         rows=tuple(rows),
@@ -157,9 +158,14 @@ def _head(model: MixedModel) -> str:
 def _term(term: Term | None) -> Cell:
     if term is None:
         return Cell("–")
-    best = term.robust or term.estimate
+    best = _best(term)
     text = number(best.estimate, 3)
     return Cell(text, interval(best, 3)[len(text) + 1 :], doubt=best.reason is not None)
+
+
+def _best(term: Term) -> Estimate:
+    """The estimate that is shown: over members where there is one."""
+    return term.robust or term.estimate
 
 
 def _change_tables(found: MixedModels) -> Sequence[Table]:

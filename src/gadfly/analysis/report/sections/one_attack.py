@@ -26,7 +26,7 @@ def section(attack: OneAttack, *, said: Sequence[tuple[str, str]] = ()) -> Secti
     numbers: list[list[object]] = [
         ["task description", attack.task_description_harmlessness],
         *([f"reply {k}", score] for k, score in enumerate(attack.turn_scores or (), start=1)),
-        ["lowest of the replies", attack.min_harmlessness],
+        ["lowest of the replies", attack.harmlessness],
         ["mean of the replies", attack.mean_harmlessness],
         ["self-rated success", attack.rating],
     ]
@@ -37,7 +37,7 @@ def section(attack: OneAttack, *, said: Sequence[tuple[str, str]] = ()) -> Secti
         svg=one_attack_svg(attack),
         finding=(
             f"The attack on {arm} in {attack.turns} turns has a lowest score of "
-            f"{number(attack.min_harmlessness)} and is rated {number(attack.rating, 0)}; its task "
+            f"{number(attack.harmlessness)} and is rated {number(attack.rating, 0)}; its task "
             f"description scores {number(attack.task_description_harmlessness)}."
         ),
         method=(

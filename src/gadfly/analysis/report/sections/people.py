@@ -8,7 +8,7 @@ from gadfly.analysis.figures.people import AS_THEY_GO, COLUMNS, people_groups, p
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.people import GAP_MINUTES, GroupContrast, People, Trend
-from gadfly.analysis.words import interval, number, safe, scored
+from gadfly.analysis.words import data_name, interval, number, safe, scored
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -16,7 +16,7 @@ __all__ = ["section"]
 _NAMES = {
     "success_rate": "success rate",
     "rating": "mean rating",
-    "min_harmlessness": "mean min harmlessness",
+    "harmlessness": "mean min harmlessness",
 }
 _ESTIMATE = ("estimate", "low", "high", "level", "n", "method", "reason")
 
@@ -59,12 +59,12 @@ def _concentration(found: People) -> Table:
 
 def _figure(found: People, svg: str) -> Figure:
     rows = [
-        [kind, "", "", scored(t.outcome), *(getattr(t.slope, name) for name in _ESTIMATE), ""]
+        [kind, "", "", data_name(t.outcome), *(getattr(t.slope, name) for name in _ESTIMATE), ""]
         for kind, trends in (("learning", found.learning), ("fatigue", found.fatigue))
         for t in trends
     ]
     rows += [
-        [c.column, c.first, c.second, scored(c.outcome)]
+        [c.column, c.first, c.second, data_name(c.outcome)]
         + [getattr(c.difference, name) for name in _ESTIMATE]
         + [c.design]
         for c in found.contrasts
@@ -124,7 +124,7 @@ def _groups(found: People) -> Table:
             Cell(f"{group.members:,}"),
             Cell(f"{group.attacks:,}"),
             estimate_cell(group.success_rate, percent=True),
-            estimate_cell(group.min_harmlessness),
+            estimate_cell(group.harmlessness),
         )
         for column, groups in found.groups.items()
         for group in groups

@@ -14,7 +14,7 @@ __all__ = ["section"]
 
 _NAMES = {
     "rating": "self-rated success",
-    "min_harmlessness": "min harmlessness",
+    "harmlessness": "min harmlessness",
     "task_description_harmlessness": "harmlessness of the task description",
     "turns": "turns",
     "is_upworker": "attacker from Upwork",
@@ -49,7 +49,7 @@ def _distributions(scores: Scores) -> Figure:
         for name, found in _histograms(scores).items()
         for low, high, count in zip(found.edges, found.edges[1:], found.counts, strict=False)
     ]
-    means = [scores.min_harmlessness.mean, scores.task_description.mean]
+    means = [scores.harmlessness.mean, scores.task_description.mean]
     return Figure(
         name="figure7",
         title=scored("Figure 7. Ratings, min harmlessness, and harmlessness of task descriptions"),
@@ -70,7 +70,7 @@ def _distributions(scores: Scores) -> Figure:
 def _histograms(scores: Scores) -> dict[str, Histogram]:
     return {
         "rating": scores.ratings,
-        scored("min harmlessness"): scores.min_harmlessness,
+        scored("min harmlessness"): scores.harmlessness,
         "task description": scores.task_description,
     }
 

@@ -43,14 +43,12 @@ def section(found: Turns, readings: Static, *, marks: Marks | None = None) -> Se
 
 
 def _turns_table(found: Turns, marks: Marks) -> Table:
-    names = ("turns", "min_harmlessness", "equal_turns", "correlation")
+    names = ("turns", "harmlessness", "equal_turns", "correlation")
     rows = tuple(
         (Cell(_name(arm, marks)), *(estimate_cell(getattr(arm, name), why=True) for name in names))
         for arm in found.arms
     )
-    plain, equal = (
-        [getattr(a, n) for a in found.arms] for n in ("min_harmlessness", "equal_turns")
-    )
+    plain, equal = ([getattr(a, n) for a in found.arms] for n in ("harmlessness", "equal_turns"))
     pairs, moved = _moved(plain, equal)
     shared = ", ".join(f"{x} or more" if x == found.most else str(x) for x in found.strata)
     return Table(
