@@ -94,6 +94,17 @@ def test_what_is_missing_says_why() -> None:
     assert any("not estimable" in reason for reason in reasons)
 
 
+def test_words_are_words_and_a_lone_star_says_why(tmp_path: Path) -> None:
+    files = write_report(results(attacks(HOSTILE[:3], n=30, missing=0.1)), tmp_path)
+    text = files.markdown.read_text(encoding="utf-8").partition("## Provenance")[0]
+    assert "member from MTurk (never recorded)" in text
+    assert "mturk" not in text
+    rows = [line for line in text.splitlines() if line.startswith("| Gini coefficient")]
+    assert len(rows) == 2
+    for row in rows:
+        assert "it describes these members, and has no interval" in row
+
+
 def test_outcomes_sum_to_the_attacks() -> None:
     for row in outcomes_table(results(attacks(n=100, missing=0.2))).rows:
         total, *counts = (int(cell.text) for cell in row[1:])

@@ -87,7 +87,16 @@ def test_the_whole_report_is_for_everybody(
     for figure in page.locator("figure").all():
         assert len(figure.locator("figcaption p").first.inner_text()) > 20
         assert figure.locator("a[download]").count() == 1
+    tables = page.locator(".table .scroll")
+    cut = "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText.slice(0, 60))"
+    assert tables.evaluate_all(cut) == []
     eyes.look(page, "report")
+    page.set_viewport_size({"width": 390, "height": 800})
+    wide = tables.first
+    name = wide.locator("tbody th").first
+    before = name.bounding_box()
+    wide.evaluate("e => { e.scrollLeft = 200 }")
+    assert name.bounding_box() == before  # a number keeps the name of its row
     page.emulate_media(media="print")
     assert page.locator("nav").is_hidden()
     page.close()

@@ -39,7 +39,9 @@ def _attacks(attacks: tuple[int, ...]) -> Any:
     scale = alt.Scale(type="log", domain=[1, max(10, attacks[0])], nice=False)
     # Without values of its own Vega labels every tick of a logarithmic axis.
     ticks = [10**k for k in range(len(str(attacks[0])))]
-    y = alt.Y("y:Q", scale=scale, axis=alt.Axis(values=ticks, title="attacks"))
+    if attacks[0] > 1.5 * ticks[-1]:
+        ticks.append(attacks[0])
+    y = alt.Y("y:Q", scale=scale, axis=alt.Axis(values=ticks, title="attacks, log scale"))
     line = alt.Chart(inline(rows)).mark_line(interpolate="step-after", strokeWidth=2, color=_LINE)
     return _panel(line.encode(x=_ranks("members, busiest first"), y=y), "Attacks per member")
 

@@ -119,6 +119,7 @@ def _diversity(result: CoverageResult) -> Table:
             f"{result.drawn:,} attacks are worth {number(least.vendi.estimate, 1)} different ones "
             f"on {_name(least)}, {number(most.vendi.estimate, 1)} on {_name(most)}."
         )
+    untagged = "; ".join({r.tag_entropy.reason: None for r in rows if r.tag_entropy.reason})
     return Table(
         name="diversity",
         caption="Diversity of arms and of groups of members",
@@ -143,8 +144,8 @@ def _diversity(result: CoverageResult) -> Table:
             "Self-similarity: mean cosine of two attacks, lower is more diverse. Vendi score: "
             "effective number of different attacks. Sizes are made equal by drawing "
             f"{result.drawn:,} attacks (rarefaction; intervals over half-samples of members). "
-            "Within reach: Chao2 over members, a lower bound. Entropy in nats, Miller-Madow. "
-            f"{result.method}."
+            "Within reach: Chao2 over members, a lower bound without an interval. Entropy in nats, "
+            f"Miller-Madow{f' (*: {untagged})' if untagged else ''}. {result.method}."
         ),
     )
 
@@ -159,8 +160,8 @@ def _row(row: Diversity) -> tuple[Cell, ...]:
         _cell(row.vendi, 1),
         _cell(row.clusters, 1),
         Cell(f"{row.clusters_reached}"),
-        _cell(row.clusters_within_reach, 1),
-        _cell(row.tag_entropy),
+        Cell(number(row.clusters_within_reach.estimate, 1)),
+        estimate_cell(row.tag_entropy),
     )
 
 

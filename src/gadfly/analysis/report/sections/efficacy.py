@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 from gadfly.analysis.figures.efficacy import efficacy_svg
 from gadfly.analysis.report.section import Figure, Section
+from gadfly.analysis.report.sections.mixed import term_name
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.efficacy import Efficacy
 from gadfly.analysis.words import number
@@ -104,7 +105,7 @@ def _numbers(found: Efficacy) -> Table:
     counts = (found.more_effective, found.less_effective)
     more, less = ("–" if count is None else f"{count:,}" for count in counts)
     rows = (
-        (Cell("Gini coefficient of attacks"), estimate_cell(found.gini)),
+        (Cell("Gini coefficient of attacks"), estimate_cell(found.gini, why=True)),
         (Cell("Attacks by the busiest tenth"), Cell(number(found.top_tenth, 1, percent=True))),
         (Cell("Members who made 80%"), Cell(f"{found.members_for_80:,}")),
         (Cell("Members more effective than the average"), Cell(more)),
@@ -113,7 +114,7 @@ def _numbers(found: Efficacy) -> Table:
         (Cell("The same as the model estimates it"), Cell(number(found.sd_member, 3))),
         (Cell("Standard deviation of the residual"), Cell(number(found.sd_residual, 3))),
     )
-    absent = ", ".join(f"{name} ({why})" for name, why in sorted(found.left_out.items()))
+    absent = ", ".join(f"{term_name(name)} ({why})" for name, why in sorted(found.left_out.items()))
     return Table(
         name="efficacy-numbers",
         caption="Concentration and efficacy in numbers",

@@ -92,7 +92,7 @@ def _table(result: Evasion) -> Table:
             estimate_cell(arm.refused_turns, percent=True, own=True),
             estimate_cell(arm.over_refusal, percent=True, own=True),
             estimate_cell(arm.helpfulness, own=True),
-            Cell(_place(arm)),
+            _place(arm),
             Cell(_chance(arm.chance_dominated)),
         )
         for arm in result.arms
@@ -124,15 +124,15 @@ def _table(result: Evasion) -> Table:
     )
 
 
-def _place(arm: Conduct) -> str:
+def _place(arm: Conduct) -> Cell:
     if arm.gives_up:
-        return "gives up"
+        return Cell("gives up")
     if arm.on_frontier is None:
-        return "–"
+        return Cell("–")
     if arm.on_frontier:
-        return "frontier"
+        return Cell("frontier")
     first, *more = arm.dominated_by
-    return f"dominated by {arm_label(*first)}" + (f" and {len(more)} more" if more else "")
+    return Cell("dominated", f"by {arm_label(*first)}" + (f" and {len(more)} more" if more else ""))
 
 
 def _chance(value: float | None) -> str:

@@ -11,7 +11,7 @@ from gadfly.analysis.topics.mixed import Change, MixedModel, MixedModels, Outcom
 from gadfly.analysis.words import MARKS, data_name, interval, number, safe, scored
 from gadfly.records.estimate import Estimate
 
-__all__ = ["section"]
+__all__ = ["section", "term_name"]
 
 _NAMES = {
     "rating": "self-rated success",
@@ -32,7 +32,7 @@ def section(found: MixedModels, *, marks: Mapping[tuple[str, str], Mark] | None 
     show their signs, a type that of its worst arm.
     """
     against = f"{safe(found.reference_type or '–')} {safe(found.reference_size or '')}".strip()
-    absent = [f"{_name(name)} ({why})" for name, why in sorted(found.left_out.items())]
+    absent = [f"{term_name(name)} ({why})" for name, why in sorted(found.left_out.items())]
     notes = [
         "A coefficient of a covariate that is the same for all attacks of a member compares "
         "members, so it rests on their number, not on that of attacks.",
@@ -92,7 +92,8 @@ def _width(estimate: Estimate) -> float:
     return (estimate.high or 0.0) - (estimate.low or 0.0)
 
 
-def _name(term: str) -> str:
+def term_name(term: str) -> str:
+    """A variable of a model in words; an arm's own name as it is."""
     return scored(_NAMES[term]) if term in _NAMES else term
 
 
@@ -135,7 +136,7 @@ def _table(found: MixedModels, outcome: Outcome, signs: Mapping[str, str]) -> Ta
     methods = dict.fromkeys(f"{method[0].upper()}{method[1:]}." for method in shown)
     return Table(
         name=f"mixed-{data_name(outcome).replace('_', '-')}",
-        caption=f"Mixed models of {_name(outcome)}",
+        caption=f"Mixed models of {term_name(outcome)}",
         columns=("Coefficient", *(_head(model) for model in models)),
         rows=tuple(rows),
         breaks=frozenset(breaks),
@@ -147,7 +148,7 @@ def _table(found: MixedModels, outcome: Outcome, signs: Mapping[str, str]) -> Ta
 
 
 def _label(kind: str, name: str) -> str:
-    return f"threshold {name}" if kind == "threshold" else safe(_name(name), longest=60)
+    return f"threshold {name}" if kind == "threshold" else safe(term_name(name), longest=60)
 
 
 def _head(model: MixedModel) -> str:
@@ -173,7 +174,7 @@ def _change_tables(found: MixedModels) -> Sequence[Table]:
         return ()
     rows = tuple(
         (
-            Cell(f"{_name(c.outcome)}: {_HEADS[c.before].lower()}, {_HEADS[c.after].lower()}"),
+            Cell(f"{term_name(c.outcome)}: {_HEADS[c.before].lower()}, {_HEADS[c.after].lower()}"),
             Cell(safe(c.term, longest=60)),
             Cell(number(c.change, 3)),
             Cell(_differ(c)),
@@ -201,6 +202,6 @@ def _sentence(change: Change) -> str:
         kept = f"intervals that come to hold 0 or cease to: {len(change.differ)}"
     size = number(abs(change.change), 3)
     return (
-        f"Adding {added} to the model of {_name(change.outcome)} changes coefficients of arms by "
-        f"at most {size} ({safe(change.term, longest=60)}); {kept}."
+        f"Adding {added} to the model of {term_name(change.outcome)} changes coefficients of arms "
+        f"by at most {size} ({safe(change.term, longest=60)}); {kept}."
     )

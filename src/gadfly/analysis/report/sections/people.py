@@ -47,7 +47,7 @@ def _concentration(found: People) -> Table:
         caption="How members share the attacks",
         columns=("", "Found"),
         rows=(
-            (Cell("Gini coefficient"), estimate_cell(made.gini)),
+            (Cell("Gini coefficient"), estimate_cell(made.gini, why=True)),
             *tops,
             (Cell("Members who made 80%"), Cell(f"{made.members_for_80:,}")),
         ),

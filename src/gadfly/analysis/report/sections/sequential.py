@@ -92,7 +92,7 @@ def _tables(found: Sequential) -> Iterator[Table]:
                 for c in found.contrasts
             ),
             finding=" ".join(_decided(found)) or "No difference was ever decided.",
-            method=f"{found.contrasts[0].last.method}. Stopped where the interval excludes 0."
+            method=f"At the end: {found.contrasts[0].last.method}. Stopped where it excludes 0."
             + " pp: percentage points." * rate,
         )
 
