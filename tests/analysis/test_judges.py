@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import kendalltau
+from scipy.special import logit
+from scipy.stats import kendalltau, norm, t
 
-from gadfly.analysis.bootstrap import Bootstrap, resample
+from gadfly.analysis.bootstrap import Bootstrap, bootstrap
 from gadfly.analysis.figures.palette import GRID, INK, MUTED, PAPER, TYPE_COLOURS
 from gadfly.analysis.report.section import Figure
 from gadfly.analysis.report.sections.judges import section
 from gadfly.analysis.report.tables import Table
-from gadfly.analysis.sample import Sample
+from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.auc import AUC
 from gadfly.analysis.statistics.calibration_curve import (
     calibration_error,
@@ -23,6 +24,7 @@ from gadfly.analysis.statistics.calibration_curve import (
     out_of_fold,
 )
 from gadfly.analysis.statistics.joint import side
+from gadfly.analysis.statistics.ordering import Flags
 from gadfly.analysis.statistics.rogan_gladen import carried_error
 from gadfly.analysis.statistics.sensitivity import out_of_fold_threshold, youden
 from gadfly.analysis.statistics.success_rate import share
@@ -327,15 +329,73 @@ def test_a_score_that_parts_both_kinds_has_finite_probabilities() -> None:
     assert np.isnan(out_of_fold_threshold(score, np.ones(40), np.arange(40) % 5)).all()
 
 
-def test_counting_pairs_by_member_changes_no_auc() -> None:
-    """In every resample it is what expanding the resample gives."""
+def area(scores: Floats, harmful: Flags, members: Ints | None, how: Bootstrap = HOW) -> Estimate:
+    """The area under the ROC curve of scores in any order."""
+    sample = Sample.of(scores, members)
+    order = np.lexsort((np.zeros(len(scores)) if members is None else members, scores))
+    (found,) = bootstrap(sample, [AUC(sample.values, harmful[order])], how=how, seed=0)
+    return found
+
+
+def reach(found: Estimate, df: float) -> float:
+    """The standard error that an interval on the logit scale rests on."""
+    assert found.low is not None
+    assert found.high is not None
+    assert found.estimate is not None
+    away = logit(np.array([found.low, found.high])) - logit(found.estimate)
+    assert away[0] == pytest.approx(-away[1])
+    return float(away[1] / t.ppf(0.975, df) * found.estimate * (1 - found.estimate))
+
+
+def test_the_interval_of_an_area_is_that_of_leaving_each_member_out() -> None:
     rng = np.random.default_rng(1)
-    values, members = rng.integers(0, 9, 300).astype(float), rng.integers(0, 12, 300)
-    sample = Sample.of(values, members)
-    auc = AUC(sample.values, rng.random(300) < 0.4)
-    for draws in resample(sample, 50, 1):
-        direct = auc._of(draws.weights.astype(np.float64))
-        assert auc.resampler(sample)(draws) == pytest.approx(direct)
+    members = np.repeat(np.arange(20), 10)
+    harmful = np.tile([True, False], 100)
+    scores = np.round(rng.normal(size=20)[members] + rng.normal(size=200) - harmful, 1)
+    found = area(scores, harmful, members)
+    kept = [members != m for m in range(20)]
+    left = [area(scores[k], harmful[k], members[k]).estimate or 0 for k in kept]
+    error = np.sqrt(19 / 20 * np.sum((np.array(left) - (found.estimate or 0)) ** 2))
+    assert reach(found, 19) == pytest.approx(error, rel=0.02)
+
+
+def test_the_interval_of_an_area_without_members_is_delongs() -> None:
+    rng = np.random.default_rng(2)
+    harmful = np.arange(60) < 25
+    scores = np.round(rng.normal(size=60) - harmful, 1)
+    one, other = scores[harmful], scores[~harmful]
+    won = (one[:, None] < other) + 0.5 * (one[:, None] == other)
+    variance = won.mean(axis=1).var(ddof=1) / 25 + won.mean(axis=0).var(ddof=1) / 35
+    found = area(scores, harmful, None, HOW.over("attack"))
+    assert found.estimate == pytest.approx(won.mean())
+    assert reach(found, 24) == pytest.approx(np.sqrt(variance), rel=0.03)
+
+
+def test_an_area_near_one_from_few_attacks_is_held_as_often_as_said() -> None:
+    """Percentiles of resampled members held 84 in 100 here, and were a point at an area of 1."""
+    rng = np.random.default_rng(3)
+    held, told = 0, 0
+    for _ in range(400):
+        harmful, members = rng.random(60) < 0.15, rng.integers(0, 20, 60)
+        found = area(rng.normal(size=60) - 2.5 * harmful, harmful, members)
+        if found.low is not None and found.high is not None:
+            told += 1
+            held += found.low <= norm.cdf(2.5 / np.sqrt(2)) <= found.high
+    assert told > 250
+    assert held / told > 0.93
+
+
+def test_an_area_of_one_says_how_low_it_could_be() -> None:
+    harmful = np.arange(60) < 30
+    far = 0.025 ** (1 / 10)
+    for sign, ends in ((1, (far, 1)), (-1, (0, 1 - far))):
+        found = area(sign * np.where(harmful, -1.0, 1.0), harmful, np.arange(60) % 10)
+        assert (found.low, found.high) == pytest.approx(ends)
+    few = area(np.arange(60.0), harmful, np.arange(60) % 3)
+    assert few.low is None
+    assert few.reason == (
+        "interval not estimable: 3 effective members, it takes 5 with attacks of either kind"
+    )
 
 
 def test_labels_of_reviewers_attackers_and_files() -> None:

@@ -125,7 +125,7 @@ def test_planted_harm_and_conduct_are_found_again() -> None:
 
 
 def test_a_scorer_that_follows_the_truth_is_told_from_one_that_does_not() -> None:
-    good, bad = found(blur=0.1).agreement, found(blur=30.0).agreement
+    good, bad = found(blur=0.3).agreement, found(blur=30.0).agreement
     assert good is not None
     assert bad is not None
     assert good.rank_correlation.high is not None

@@ -15,6 +15,7 @@ from gadfly.analysis.calibration.entry import Entry, Estimand, Method, Studies, 
 from gadfly.analysis.sample import Floats, Sample
 from gadfly.analysis.simulate import Settings
 from gadfly.analysis.statistics import (
+    auc,
     exact_rate,
     joint,
     korn_graubard,
@@ -160,7 +161,8 @@ _PERCENTILES = Method("cluster bootstrap, expanded percentiles", PERCENTILES)
 _KG = Method("Korn-Graubard", korn_graubard.REGIME)
 _ROGAN = Method("Rogan-Gladen, delta method", rogan_gladen.REGIME)
 _PPI = Method("prediction-powered", ppi.REGIME)
-_BY_JUDGE = [_PERCENTILES, _KG, _KG, _ROGAN]
+_AUC = Method("member jackknife on the logit scale", auc.REGIME)
+_BY_JUDGE = [_AUC, _KG, _KG, _ROGAN]
 _TAU = Method("cluster bootstrap, joint", rank_stability.REGIME)
 _BY_REQUEST = [
     Method("bootstrap of requests, joint", joint.REGIME),
@@ -189,6 +191,9 @@ _JUDGED = [
     Studies("60 members, labels of one arm of two", _TWO),
     Studies("15 members, labels of one arm of two", replace(_TWO, members=15, attacks=900)),
 ]
+_FEW_LABELS = Studies(
+    "30 members, 60 labels of one arm of two", replace(_TWO, members=30, attacks=120)
+)
 _LABELLED = Studies("60 even members, 30% labelled", replace(EVEN, members=60, attacks=2400))
 _ASKED = {
     n: Studies(f"{n} requests, 40 members", replace(EVEN, effects=(0.0, 0.0))) for n in (20, 100)
@@ -204,6 +209,7 @@ LINES = [
     Entry("two judges", _ORDER, _TAU, _FOUR),
     Entry("rate with a judge", Estimand(RATE.words, RATE.truth, _powered), _PPI, _LABELLED),
     *(e for on in _JUDGED for e in parts("judge", on, _JUDGE, _BY_JUDGE, only=(0, 3))),
+    *parts("judge", _FEW_LABELS, _JUDGE, _BY_JUDGE, only=(0,)),
     *(
         e
         for on in _JUDGED
