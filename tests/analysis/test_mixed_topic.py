@@ -242,6 +242,9 @@ def test_the_section_tells_each_model_and_hides_hostile_names() -> None:
     assert "<script>|\\x1b[31m †" in heads
     assert "13B × <script>|\\x1b[31m ‡" in heads
     assert not any("†" in row[0].text for row in ratings.rows)  # type: ignore[union-attr]
+    assert "REML; member jackknife (CV3)" in scores.method  # what the intervals shown are
+    assert "Wald" not in scores.method
+    assert "quadrature; Wald interval" in ratings.method
     text = " ".join((*shown.findings, shown.lead, *heads))
     assert "\x1b" not in text
     assert "<script>" not in escape(text)
