@@ -125,6 +125,10 @@ def test_no_text_of_a_dialogue_is_ever_in_it(tmp_path: Path) -> None:
         [{"min_harmlessness": None, "outcome": "judge_error"}],
         [{"model_type": f"type {i}", "num_params": "", "member": f"m{i}"} for i in range(20)],
         [{"min_harmlessness": float(i % 2) * 1e6, "member": f"m{i}"} for i in range(30)],
+        [
+            {"min_harmlessness": (i % 7 - 3) * 1e-309, "member": f"m{i}", "rating": float(i % 5)}
+            for i in range(60)
+        ],
     ],
 )
 def test_odd_studies_have_a_report(tmp_path: Path, rows: list[dict[str, object]]) -> None:

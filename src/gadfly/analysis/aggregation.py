@@ -17,6 +17,7 @@ from gadfly.records.frame import ATTACK_COLUMNS
 __all__ = ["Aggregation", "aggregated", "named", "of_replies"]
 
 Aggregation = Literal["min", "mean", "last"]
+_VANISHING = 1e-60  # nearer to 0 squares vanish, and no axis can be drawn
 
 
 def of_replies(scores: pl.Expr, score: Aggregation) -> pl.Expr:
@@ -32,12 +33,22 @@ def named(frame: pl.DataFrame) -> pl.DataFrame:
 def aggregated(frame: pl.DataFrame, score: Aggregation) -> pl.DataFrame:
     """A frame of attacks whose column ``min_harmlessness`` holds ``score`` of the replies' scores.
 
-    Scorers after the first keep the lowest alone; beside another number they are left out.
+    Scorers after the first keep the lowest alone; beside another number they are left out. A score
+    next to 0 is 0.
 
     :raises PersonError: an attack with a score has none of each reply.
     """
-    if score == "min":
-        return frame
+    chosen = frame if score == "min" else _other(frame, score)
+    columns = ("min_harmlessness", "task_description_harmlessness")
+    return chosen.with_columns(
+        pl.when(pl.col(name).abs() >= _VANISHING).then(name).otherwise(pl.col(name) * 0).alias(name)
+        for name in columns
+        if name in chosen.columns
+    )
+
+
+def _other(frame: pl.DataFrame, score: Aggregation) -> pl.DataFrame:
+    """The mean or the last."""
     there = pl.col("min_harmlessness").is_not_null()
     without = there & (pl.col("turn_scores").list.len().fill_null(0) == 0)
     scored, lacking = frame.select(there.sum().alias("all"), without.sum()).row(0)
