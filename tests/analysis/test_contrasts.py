@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from itertools import permutations as orders
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,38 @@ def test_permutation_p_values_are_those_of_full_enumeration() -> None:
     assert p[0, 0] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / number) + 1e-3)
 
 
+def test_arms_are_drawn_anew_as_often_as_their_chances_say() -> None:
+    """Against every way in which the arms could have been drawn, with its probability."""
+    rng = np.random.default_rng(4)
+    values, members = rng.normal(size=9), np.repeat([0, 1, 2], 3)
+    chances, labels = rng.dirichlet([1, 1], 9), np.array([0, 1, 1, 0, 0, 1, 1, 0, 1])
+
+    def t(groups: Any) -> float:
+        drawn = np.array(groups)
+        weights = overlap_weights(chances, drawn)
+        totals = Totals.of(values, members=members, groups=drawn, shape=(3, 2), weights=weights)
+        found = robust(totals, STEP)
+        return float(np.nan_to_num(abs(found.value[0] / found.error[0]), nan=np.inf))
+
+    exact = sum(
+        float(chances[np.arange(9), list(groups)].prod())
+        for groups in product([0, 1], repeat=9)
+        if t(groups) >= t(labels) - 1e-9
+    )
+    number = 4000
+    p = permutation_p(
+        values[:, None],
+        members=members,
+        groups=labels,
+        strata=members,
+        coefficients=STEP,
+        permutations=number,
+        seed=1,
+        chances=chances / 2,  # of arms that are a part of all
+    )
+    assert p[0, 0] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / number) + 1e-3)
+
+
 def test_permutation_p_values_are_uniform_where_arms_do_not_differ() -> None:
     found = []
     for seed in range(200):
@@ -204,7 +237,7 @@ def test_permutation_finds_an_effect_that_pooling_members_would_drown() -> None:
 def test_a_large_family_can_be_found_by_permutation() -> None:
     """Of 45 contrasts none could be with 199 permutations: 45 / 200 is more than 0.05."""
     arms = [(f"arm {k}", "1B") for k in range(10)]
-    frame = attacks(arms, n=20, members=10, seed=3).with_columns(round=pl.lit(1, pl.Int64))
+    frame = attacks(arms, n=20, members=10, seed=4).with_columns(round=pl.lit(1, pl.Int64))
     other = (pl.col("model_type") == "arm 9").cast(pl.Float64)
     frame = frame.with_columns(min_harmlessness=pl.col("min_harmlessness") + 40 * other)
     found = contrasts(frame, how=Bootstrap(resamples=20), design="randomised", permutations=199)
@@ -311,60 +344,34 @@ def test_arms_are_compared_fairly_whatever_the_coin_did(like: str) -> None:
         assert abs(np.mean(plain) - 0.5) > 0.3
 
 
-@pytest.mark.parametrize("like", STUDIES)
-def test_where_no_arm_has_an_effect_few_differences_stand_out(like: str) -> None:
+LEARNED = {"quotas": {"a": 100, "b": 100, "z": 100}, "late": 120, "learning": 0.2}
+
+
+@pytest.mark.parametrize("study", [*STUDIES.values(), LEARNED])
+def test_where_no_arm_has_an_effect_few_differences_stand_out(study: dict[str, Any]) -> None:
+    """Of labels permuted within member and round 24 of 60 stood out where members learn and meet a
+    late arm first.
+    """
     low = 0
     for seed in range(100, 160):
-        frame = coin(seed, **STUDIES[like])
+        frame = coin(seed, **study)
         options: dict[str, Any] = {"how": Bootstrap(resamples=100), "permutations": 99}
         result = contrasts(frame, design="randomised", **options)
         low += float(last_against_first(result).p or 1) <= 0.05
     assert low <= stats.binom.ppf(0.999, 60, 0.05)
 
 
-def test_rare_rates_that_were_drawn_at_random_have_the_interval_of_rare_rates() -> None:
-    """Few members succeed, and often: percentiles held 90% of the time here (at 4.6 points)."""
-    skill = 2.0 * np.random.default_rng(1).normal(size=500_000)
-    rates = [float(np.mean(1 / (1 + np.exp(6.21 - skill - gain)))) for gain in (0.0, 2.0)]
-    held = 0
+def test_what_stands_out_has_an_interval_clear_of_0_nearly_always() -> None:
+    """p and interval are of one difference: of permuted labels one in five p-values said more."""
+    apart = 0
     for seed in range(60):
-        rng = np.random.default_rng(seed)
-        member, second = np.repeat(np.arange(40), 14), rng.random(560) < 0.5
-        odds = 2.0 * rng.normal(size=40)[member] + 2.0 * second - 6.21
-        success = rng.random(560) < 1 / (1 + np.exp(-odds))
-        chances = [{"arm": f"{a} 1B", "probability": 0.5} for a in ("plain lm", "rlhf")]
-        frame = attacks([("plain lm", "1B")], n=560, seed=seed).with_columns(
-            pl.Series("member", [f"m{m}" for m in member]),
-            pl.Series("model_type", np.where(second, "rlhf", "plain lm")),
-            pl.Series("rating", 4.0 * success),
-            pl.Series("probabilities", [chances] * 560),
-        )
-        found = contrasts(frame, how=HOW, design="randomised", permutations=0)
-        row = one(found, "success_rate")
-        assert "MOVER" in row.difference.method
-        low, high = sorted((row.difference.low or 0, row.difference.high or 0))
-        truth = (rates[1] - rates[0]) * (1 if row.second == "rlhf" else -1)
-        held += low <= truth <= high
-    assert held >= stats.binom.ppf(0.01, 60, 0.95)
-
-
-@pytest.mark.parametrize("design", ["observational", "randomised"])
-def test_values_that_are_all_equal_differ_by_nothing_whatever_rounding_makes_of_them(
-    design: Any,
-) -> None:
-    rng, arms = np.random.default_rng(1), [(k, s) for k in ("a", "b") for s in ("1B", "2B", "3B")]
-    frame = attacks(arms, n=41, members=17, seed=3).with_columns(min_harmlessness=pl.lit(0.1))
-    each = [
-        [{"arm": f"{k} {s}", "probability": p} for (k, s), p in zip(arms, row, strict=True)]
-        for row in rng.dirichlet(np.ones(6), frame.height)
-    ]
-    frame = frame.with_columns(pl.Series("probabilities", each), pl.lit(1, pl.Int64).alias("round"))
-    found = contrasts(frame, how=HOW, design=design, permutations=19)
-    rows = [c for c in found.contrasts if c.outcome == "harmlessness"]
-    assert {c.difference.estimate for c in rows} == {0.0}
-    assert {c.difference.low for c in rows} == {None}
-    assert {c.p for c in rows} <= {None, 1.0}
-    assert not [trap for trap in found.traps if trap.outcome == "harmlessness"]
+        frame = coin(seed, {"a": 100, "b": 100, "z": 100}, effect=0.5)
+        how = Bootstrap(resamples=200)
+        row = last_against_first(contrasts(frame, how=how, design="randomised", permutations=99))
+        assert row.p_method.startswith("arms drawn anew by their probabilities, studentised, 99")
+        d = row.difference
+        apart += (row.p or 1) <= 0.05 and d.low is not None and d.low <= 0 <= (d.high or 0)
+    assert apart <= 6
 
 
 def test_probabilities_that_were_not_kept_leave_plain_means() -> None:

@@ -1,8 +1,8 @@
 """How likely a study is to find an effect, and the members, attacks of each and arms that it takes.
 
 By simulation (:mod:`gadfly.analysis.trials`), because no formula holds for attacks that few members
-make most of, that a biased coin spreads over arms within each member, and that are compared by
-permutation. What is found is what the report says is found: the contrasts are those that it makes
+make most of, that a biased coin spreads over arms within each member, and whose arms are drawn anew
+for a p-value. What is found is what the report says is found: the contrasts are those that it makes
 of these arms, corrected by Holm among those of their kind, so that more arms cost power twice, by
 fewer attacks on each and by more contrasts. Of every kind the contrast with the fewest attacks is
 simulated; trends are not, for their effect is a slope.

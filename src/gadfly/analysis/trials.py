@@ -3,7 +3,7 @@
 Every simulated study draws how busy its members are, assigns their attacks as the study would,
 draws ratings by the model of :mod:`gadfly.analysis.simulate`, and tests one contrast as
 :mod:`gadfly.analysis.topics.contrasts` does, by its own functions: members' levels taken off, arms
-permuted within member and round of assignment; Student's t where no label can move. It is found
+drawn anew by their chances; Student's t where arms were not drawn. It is found
 where p ≤ alpha / m, m contrasts being in its family in the report. That is Holm's first step:
 whatever the other contrasts show, Holm finds it too, so the power is at least what is said.
 
@@ -13,10 +13,10 @@ whatever the other contrasts show, Holm finds it too, so the power is at least w
   effect. Levels cancel where members attack both arms; this does not, so it is what more attacks of
   the same members cannot buy off.
 
-A permutation test of each simulated study would take hours. Studies of one allocation of attacks
-share their shuffles, and |T*| of all of them is the distribution that each |T| is held against:
-from the share q that reaches |T|, the report's p-value by B permutations is (1 + Binomial(B, q)) /
-(1 + B), and the chance that it is small enough is exact. The tests hold this to permuting each
+A test of each simulated study by itself would take hours. Studies of one allocation of attacks
+share their draws, and |T*| of all of them is the distribution that each |T| is held against:
+from the share q that reaches |T|, the report's p-value by B draws is (1 + Binomial(B, q)) /
+(1 + B), and the chance that it is small enough is exact. The tests hold this to testing each
 study, and to the report on simulated frames.
 
 The interval of the power is Clopper and Pearson's, with the number of simulations divided by the

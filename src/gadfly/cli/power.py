@@ -83,7 +83,7 @@ def power(
 
     Members are simulated as unevenly busy as --gini says, their attacks are assigned as the study
     assigns them, and ratings 0-4 are drawn. Found is what `gadfly analyze` will say is found: the
-    same contrasts, by the same permutation test, corrected by Holm among all contrasts of the kind.
+    same contrasts, by the same test, corrected by Holm among all contrasts of the kind.
     So more arms cost power twice: fewer attacks on each, and more contrasts. The same seed gives
     the same numbers.
     """
@@ -201,8 +201,8 @@ def _sentences(result: PowerResult) -> list[str]:
         f"The planned attacks carry {result.most_arms} equal {arms} with {wanted}."
         if result.most_arms
         else f"The planned attacks carry no two {arms} with {wanted}.",
-        f"Found: p ≤ {result.alpha:g} / contrasts of its kind, by permutation within member and "
-        "round, as in the report; by Holm it is then found whatever the other contrasts show. "
+        f"Found: p ≤ {result.alpha:g} / contrasts of its kind, arms drawn anew by their "
+        "probabilities, as in the report; by Holm it is then found whatever the others show. "
         "Width is that of the report’s 95% interval, on average.",
     ]
     spread = f"effects that differ between members by {assumed.spread:g} of their size"

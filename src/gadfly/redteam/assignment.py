@@ -9,9 +9,8 @@ the arms this member has met least, then the arms furthest behind their share of
 
 over the K open arms, where m(a) is how often the member was assigned arm a and b(a) how many
 attacks arm a is ahead of its share. No open arm falls below FLOOR, so that every attack can be
-weighted by its stored probability and permuted within member and round. Biased coins for balance:
-Efron 1971, doi 10.1093/biomet/58.3.403; within and across factors: Pocock and Simon 1975,
-doi 10.2307/2529712.
+weighted by its stored probability and drawn anew with it. Biased coins for balance: Efron 1971,
+doi 10.1093/biomet/58.3.403; within and across factors: Pocock and Simon 1975, doi 10.2307/2529712.
 
 An arm is open until as many attacks were assigned to it as its quota says. Abandoned attacks stay
 in every count. A round is a stretch of the study with one set of open arms: its number counts those

@@ -39,10 +39,10 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.joint import Totals, robust
@@ -91,27 +91,25 @@ def permuted(
     seed: int,
     chances: Floats | None = None,
 ) -> tuple[Floats, Iterator[Floats]]:
-    """|T| as observed, [columns, contrasts], and in portions as drawn anew, [portion, ...] likewise.
+    """|T| as observed, [columns, contrasts], and as drawn anew, in portions [times, ...] likewise.
 
     Infinite where it cannot be computed. Parameters are those of :func:`permutation_p`.
     """
     member = np.unique(members, return_inverse=True)[1]
     shape = (int(member.max(initial=0)) + 1, len(coefficients))
     there = ~np.isnan(values)
-    whole = bool(there.all())  # then one column of counts serves all
-    table = np.hstack([np.where(there, values, 0.0), there[:, :1] if whole else there])
+    counted = there[:, :1] if there.all() else there  # then one column of counts serves all
+    table = np.hstack([np.where(there, values, 0.0), counted])
     rows = np.arange(len(values))
     weights = None if chances is None else every_weight(chances)
 
-    def sums(group: Ints) -> Floats:
-        """Of values, then of how many there are, [columns, members, groups]."""
-        weight = np.ones(len(rows)) if weights is None else weights[rows, group]
-        at = (weight, (member * shape[1] + group, rows))
-        dense = csr_array(at, shape=(shape[0] * shape[1], len(rows))) @ table
-        return np.asarray(dense.T.reshape(-1, *shape))
-
-    def statistic(parts: list[Floats]) -> Floats:
-        held = np.stack(parts)
+    def statistic(drawn: Sequence[Ints]) -> Floats:
+        group = np.stack(drawn)
+        cell = (np.arange(len(group))[:, None] * shape[0] + member) * shape[1] + group
+        weight = np.ones(cell.shape) if weights is None else weights[rows, group]
+        size = len(group) * shape[0] * shape[1]
+        parts = [np.bincount(cell.ravel(), (weight * x).ravel(), size) for x in table.T]
+        held = np.asarray(parts, np.float64).reshape(-1, len(group), *shape).swapaxes(0, 1)
         columns = values.shape[1]
         totals = Totals(held[:, :columns], held[:, columns:], np.empty(0, dtype=np.int64))
         found = robust(totals, coefficients)
@@ -120,18 +118,10 @@ def permuted(
         t[(found.value == 0) & (found.error == 0)] = 0.0
         return np.where(np.isnan(t), np.inf, t)
 
-    def chance() -> Iterator[Floats]:
-        chunk = max(1, _CELLS // (shape[0] * shape[1] * table.shape[1]))
-        orders = (groups[order] for order in shuffles(strata, permutations, seed))
-        parts: list[Floats] = []
-        anew = orders if chances is None else redrawn(chances, permutations, seed)
-        for number, group in enumerate(anew, start=1):
-            parts.append(sums(group))
-            if len(parts) == chunk or number == permutations:
-                yield statistic(parts)
-                parts = []
-
-    return statistic([sums(groups)])[0], chance()
+    orders = (groups[order] for order in shuffles(strata, permutations, seed))
+    anew = orders if chances is None else redrawn(chances, permutations, seed)
+    chunk = max(1, _CELLS // max(shape[0] * shape[1], len(rows)) // table.shape[1])
+    return statistic([groups])[0], map(statistic, iter(lambda: list(islice(anew, chunk)), []))
 
 
 def permutation_p(

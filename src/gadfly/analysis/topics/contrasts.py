@@ -77,8 +77,8 @@ KINDS: dict[Kind, str] = {
 }
 """What each kind of contrast compares, in words."""
 PERMUTATIONS = 999
-"""How often arms are drawn anew, or permuted, for a p-value, unless it is small and its family large
-(:func:`enough`)."""
+"""How often arms are drawn anew, or permuted, for a p-value, unless it is small and its family is
+large (:func:`enough`)."""
 _PLAIN = "difference of means, attack-weighted"
 _OVERLAP = (
     "difference of means over attacks to which every arm compared was open, overlap-weighted by "
@@ -362,9 +362,9 @@ def arranged(
         own = np.zeros((len(counts), len(involved)))
         for leg in dict.fromkeys(leg for plan in task for leg in _legs(plan, cells.arms)):
             open_to = (chances[:, list(leg)] > 0).all(axis=1) & np.isin(cells.arm, leg)
-            at = np.ix_(open_to, [number[arm] for arm in leg])
-            own[at] = chances[np.ix_(open_to, leg)]
-        counts = own.any(axis=1)
+            at = np.flatnonzero(open_to)[:, None]
+            own[at, [number[arm] for arm in leg]] = chances[at, list(leg)]
+        counts = np.asarray((own > 0).any(axis=1))
         values = np.column_stack([less_level(column, cells.member) for column in values.T])
     rows = np.flatnonzero(counts)
     if not len(rows):
