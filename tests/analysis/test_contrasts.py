@@ -199,6 +199,21 @@ def test_arms_are_drawn_anew_as_often_as_their_chances_say() -> None:
     assert p[0, 0] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / number) + 1e-3)
 
 
+def test_a_draw_without_anyone_in_a_contrast_is_extreme_and_spoils_no_other() -> None:
+    """Three sizes, a trend that leaves the middle out, and few attacks."""
+    found = permutation_p(
+        np.array([[0.3], [1.4], [0.9], [2.0]]),
+        members=np.array([0, 0, 1, 1]),
+        groups=np.array([0, 2, 0, 2]),
+        strata=np.zeros(4, dtype=np.int64),
+        coefficients=np.array([[-0.5], [0.0], [0.5]]),
+        permutations=199,
+        seed=1,
+        chances=np.tile([0.05, 0.9, 0.05], (4, 1)),
+    )
+    assert found[0, 0] > 0.9
+
+
 def test_permutation_p_values_are_uniform_where_arms_do_not_differ() -> None:
     found = []
     for seed in range(200):

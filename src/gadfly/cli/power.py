@@ -202,7 +202,8 @@ def _sentences(result: PowerResult) -> list[str]:
         if result.most_arms
         else f"The planned attacks carry no two {arms} with {wanted}.",
         f"Found: p ≤ {result.alpha:g} / contrasts of its kind, arms drawn anew by their "
-        "probabilities, as in the report; by Holm it is then found whatever the others show. "
+        "probabilities, as in the report; by Holm it is then found whatever the other contrasts "
+        "show. "
         "Width is that of the report’s 95% interval, on average.",
     ]
     spread = f"effects that differ between members by {assumed.spread:g} of their size"

@@ -169,13 +169,13 @@ def robust(totals: Totals, coefficients: Floats) -> Robust:
     left = size[..., None, :] - totals.counts
     # A member who is the whole of a group has nothing off, and nothing is left without.
     u = off * np.divide(1.0, left, out=np.zeros_like(left), where=left != 0)
-    base = totals.counts.reshape(-1, *totals.counts.shape[-2:])[0]
-    members = (base @ np.abs(coefficients) > 0).sum(axis=0)
+    every = totals.counts.reshape(-1, *totals.counts.shape[-2:])
+    members = (every.any(axis=0) @ np.abs(coefficients) > 0).sum(axis=0)
     spread = ((u @ coefficients) ** 2).sum(axis=-2) * (members - 1) / np.maximum(members, 1)
     value, error = _apply(means, coefficients), np.sqrt(spread)
     rounding = _ROUNDING * (np.abs(np.nan_to_num(means)) @ np.abs(coefficients))
     value, error = (np.where(np.abs(x) <= rounding, 0.0, x) for x in (value, error))
-    return Robust(value, error, effective(base, coefficients))
+    return Robust(value, error, effective(every[0], coefficients))
 
 
 def effective(counts: Floats, coefficients: Floats) -> Floats:
