@@ -202,7 +202,7 @@ def test_arms_are_drawn_anew_as_often_as_their_chances_say() -> None:
 def test_a_draw_without_anyone_in_a_contrast_is_extreme_and_spoils_no_other() -> None:
     """Three sizes, a trend that leaves the middle out, and few attacks."""
     found = permutation_p(
-        np.array([[0.3], [1.4], [0.9], [2.0]]),
+        np.array([[0.3], [1.4], [0.9], [1.7]]),
         members=np.array([0, 0, 1, 1]),
         groups=np.array([0, 2, 0, 2]),
         strata=np.zeros(4, dtype=np.int64),
