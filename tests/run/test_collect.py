@@ -287,6 +287,7 @@ def test_a_study_names_the_kind_of_its_scorer(make_study: MakeStudy, tmp_path: P
             asking = load_study(make_study("asking", scorer=scorer | {"description_question": "?"}))
             assert make_scorer(asking).version.startswith(f"{make_scorer(file).version}+asking-")
             assert asking.protocol_hash != file.protocol_hash
+            assert file.protocol["study"]["scorer"] == scorer  # as before there was a question
             continue
         with pytest.raises(StudyProblem, match=r"got neural; .* holds a model of kind linear"):
             make_scorer(file)

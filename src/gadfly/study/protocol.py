@@ -120,7 +120,7 @@ class TrainedScorerSpec(Record):
     """linear or neural."""
     path: Text
     """Its folder, beside the study file or absolute."""
-    description_question: Text | None = None
+    description_question: Annotated[Text | None, Field(exclude_if=lambda v: v is None)] = None
     """What stands before a task description when it is scored; a question of Gadfly's if absent."""
 
 
