@@ -28,7 +28,8 @@ from gadfly.analysis.statistics.ordering import Flags
 from gadfly.analysis.statistics.rogan_gladen import carried_error
 from gadfly.analysis.statistics.sensitivity import out_of_fold_threshold, youden
 from gadfly.analysis.statistics.success_rate import share
-from gadfly.analysis.topics.judges import Asked, Judges, error_between, judges
+from gadfly.analysis.topics.judge_calibration import error_between
+from gadfly.analysis.topics.judges import Asked, Judges, judges
 from gadfly.analysis.topics.labels import by_attackers, by_items, by_reviewers
 from gadfly.errors import PersonError
 from gadfly.records.estimate import Estimate

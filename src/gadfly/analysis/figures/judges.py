@@ -25,7 +25,8 @@ from gadfly.analysis.figures.panels import (
     y_rows,
 )
 from gadfly.analysis.figures.rows import Layout, Row
-from gadfly.analysis.topics.judges import ArmJudged, Judged
+from gadfly.analysis.topics.judge_arm import ArmJudged
+from gadfly.analysis.topics.judges import Judged
 from gadfly.analysis.words import arm_label
 from gadfly.records.spreadsheet import csv_text
 

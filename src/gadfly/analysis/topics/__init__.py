@@ -12,6 +12,8 @@ __all__ = [
     "coverage",
     "efficacy",
     "evasion",
+    "judge_arm",
+    "judge_calibration",
     "judges",
     "labels",
     "map",

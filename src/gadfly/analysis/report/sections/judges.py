@@ -13,7 +13,8 @@ from gadfly.analysis.figures.judges import (
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.statistics.joint import side
-from gadfly.analysis.topics.judges import ArmJudged, Judged, Judges, Swap
+from gadfly.analysis.topics.judge_arm import ArmJudged
+from gadfly.analysis.topics.judges import Judged, Judges, Swap
 from gadfly.analysis.words import MARKS, arm_label, interval, number, safe
 from gadfly.records.estimate import Estimate
 
