@@ -102,6 +102,9 @@ def test_truths_are_what_a_huge_draw_gives(settings: Settings) -> None:
     }
     for true, value in found.items():
         assert true(settings) == pytest.approx(value, abs=0.006), true
+    near = abs(score + 2.5) < 0.5
+    chance = truths.success_at(settings, score[near][:5000]).mean()
+    assert chance == pytest.approx(yes[near].mean(), abs=0.012), "three standard errors"
 
 
 def found(**changes: object) -> Measured:

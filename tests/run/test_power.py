@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gadfly.analysis.coin import coin_probabilities
 from gadfly.analysis.trials import Assumed
 from gadfly.redteam.assignment import ArmCount, draw_arm, probabilities
-from gadfly.run.power import biased_coin, coin_probabilities, study_power
+from gadfly.run.power import biased_coin, study_power
 from gadfly.study.template import write_template
 
 

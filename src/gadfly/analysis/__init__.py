@@ -15,6 +15,7 @@ __all__ = [
     "bootstrap",
     "calibration",
     "coefficients",
+    "coin",
     "density",
     "embedding",
     "figures",

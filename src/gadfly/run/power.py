@@ -1,7 +1,7 @@
 """What a study can find: its file as a plan, and its biased coin for many simulated studies.
 
 :func:`biased_coin` is the rule of :mod:`gadfly.redteam.assignment` in arrays, one row for each
-simulated study; a test holds the two to the same probabilities.
+simulated study.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
+from gadfly.analysis.coin import coin_probabilities
 from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.power import PowerResult, power_of
-from gadfly.analysis.sample import Floats, Ints
+from gadfly.analysis.sample import Floats
 from gadfly.analysis.trials import Assumed, Attacks, Plan, PlannedArm
 from gadfly.errors import PersonError
-from gadfly.redteam.assignment import ACROSS, FLOOR, WITHIN
 from gadfly.study.protocol import Study, load_study
 
-__all__ = ["biased_coin", "coin_probabilities", "plan_of", "study_power"]
+__all__ = ["biased_coin", "plan_of", "study_power"]
 
 _PUBLISHED_GINI = 0.80  # of the members of Ganguli et al. 2022, where nothing better is known
 
@@ -79,34 +79,18 @@ def biased_coin(activity: Floats, quotas: Sequence[int], rng: np.random.Generato
     assigned = np.zeros((allocations, len(quotas)), dtype=np.int64)
     made = np.empty((3, allocations, int(quota.sum())), dtype=np.int64)
     chances = np.empty((allocations, int(quota.sum()), len(quotas)), dtype=np.float64)
-    for place in range(made.shape[2]):
-        who = (ends <= rng.random((allocations, 1)) * ends[:, -1:]).sum(axis=1)
+    chance = rng.random((made.shape[2], 2, allocations))
+    turns = [
+        np.searchsorted(e, u * e[-1], side="right")
+        for e, u in zip(ends, chance[:, 0].T, strict=True)
+    ]
+    for place, who in enumerate(np.stack(turns, axis=1)):
         p = coin_probabilities(quota, assigned, counts[rows, who])
         upto = np.cumsum(p, axis=1)
-        arm = (upto <= rng.random((allocations, 1)) * upto[:, -1:]).sum(axis=1)
+        arm = (upto <= chance[place, 1][:, None] * upto[:, -1:]).sum(axis=1)
         chances[:, place] = p
         made[:, :, place] = who, arm, (assigned >= quota).sum(axis=1)
         counts[rows, who, arm] += 1
         assigned[rows, arm] += 1
     who, arm, number = made
     return Attacks(who, arm, number, chances)
-
-
-def coin_probabilities(quota: Ints, assigned: Ints, by_member: Ints) -> Floats:
-    """The probability of each arm in each simulated study; some arm is open in all of them.
-
-    :param quota: of each arm.
-    :param assigned: so far, (studies, arms).
-    :param by_member: those of the member who is to attack, (studies, arms).
-    """
-    still = assigned < quota
-    share = assigned.sum(axis=1, keepdims=True) / quota.sum()
-    ahead = np.where(still, assigned - share * quota, np.inf)
-    met = np.where(still, by_member, np.iinfo(np.int64).max)
-    favour = WITHIN * (met - met.min(axis=1, keepdims=True)) + ACROSS * (
-        ahead - ahead.min(axis=1, keepdims=True)
-    )
-    weight = np.exp(-favour)
-    free = 1 - FLOOR * still.sum(axis=1, keepdims=True)
-    spread = FLOOR + free * weight / weight.sum(axis=1, keepdims=True)
-    return np.where(still, spread, 0.0)

@@ -6,6 +6,7 @@ docs/calibration.md and docs/calibration.json. A method is entered in ``entries.
 
 __all__ = [
     "arms",
+    "beside",
     "compared",
     "entries",
     "entry",
@@ -14,6 +15,7 @@ __all__ = [
     "models",
     "people",
     "raters",
+    "reading",
     "table",
     "truths",
 ]

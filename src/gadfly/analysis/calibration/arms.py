@@ -104,7 +104,8 @@ def _looks(frame: pl.DataFrame, seed: int, *, naive: bool = False) -> list[Estim
     centre, error = np.array(means), np.array(errors)
     half = error * stdtrit(np.array(df), 0.975)
     low, high = (centre - half, centre + half) if naive else running_sequence(centre, error)
-    return [by_hand(float(m), e, len(y)) for m, *e in zip(centre, low, high, strict=True)]  # type: ignore[arg-type]
+    looks = zip(centre.tolist(), low.tolist(), high.tolist(), strict=True)
+    return [by_hand(mean, (start, end), len(y)) for mean, start, end in looks]
 
 
 def _of(
@@ -115,8 +116,7 @@ def _of(
 
 def _but(of: Estimand, words: str = "", *, how: Bootstrap) -> Estimand:
     """The same made otherwise."""
-    estimates = partial(of.estimates, how=how)  # type: ignore[call-arg]
-    return replace(of, words=words or of.words, estimates=estimates)
+    return replace(of, words=words or of.words, estimates=partial(of.estimates, how=how))
 
 
 _LOWEST = "min_harmlessness"

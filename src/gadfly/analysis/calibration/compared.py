@@ -20,7 +20,7 @@ from gadfly.analysis.topics.contrasts import contrasts
 from gadfly.analysis.topics.tails import REGIMES, tails
 from gadfly.records.estimate import Estimate
 
-__all__ = ["LINES", "PLAIN", "SHOWN", "apart", "value"]
+__all__ = ["LINES", "PLAIN", "SHOWN", "apart", "turned", "value"]
 
 _PAIRED = Settings(members=30, attacks=900, effects=(0.0, 0.5), interaction_sd=0.2)
 
@@ -39,10 +39,10 @@ def _contrast(
     frame = frame.with_columns(drawn) if design == "randomised" else frame
     found = contrasts(frame, how=how, design=design, permutations=0).contrasts
     (one,) = [c for c in found if c.outcome == outcome and c.kind == "intervention"]
-    return [_turned(one.difference, one.first)]
+    return [turned(one.difference, one.first)]
 
 
-def _turned(e: Estimate, first: str) -> Estimate:
+def turned(e: Estimate, first: str) -> Estimate:
     """Second arm less first: topics take arms as they appear."""
     if first == "arm0" or e.estimate is None or e.low is None or e.high is None:
         return e
@@ -68,7 +68,7 @@ def _sides(
 def _tails(frame: pl.DataFrame, seed: int) -> list[Estimate]:
     """Quantile, CVaR 5% and CVaR 1% of min harmlessness, second arm less first."""
     (found,) = tails(frame, how=HOW).contrasts
-    return [_turned(e, found.first) for e in (found.q05, found.cvar05, found.cvar01)]
+    return [turned(e, found.first) for e in (found.q05, found.cvar05, found.cvar01)]
 
 
 def _trend(frame: pl.DataFrame, seed: int) -> list[Estimate]:
@@ -178,7 +178,7 @@ def _uneven(few: int, of: Estimand, by: Method, others: int = 100) -> Entry:
         f"{few} members against {others}",
         Settings(members=few + others, attacks=10 * (few + others)),
     )
-    estimates = partial(of.estimates, few=few)  # type: ignore[call-arg]
+    estimates = partial(of.estimates, few=few)
     return Entry(f"{of.words}, {on.words}", replace(of, estimates=estimates), by, on)
 
 

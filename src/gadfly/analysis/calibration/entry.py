@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import polars as pl
-
 from gadfly.analysis.simulate import Settings
 from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
@@ -22,7 +20,7 @@ class Estimand:
     """In words."""
     truth: Callable[[Settings], float]
     """The true value, given the settings."""
-    estimates: Callable[[pl.DataFrame, int], Sequence[Estimate]]
+    estimates: Callable[..., Sequence[Estimate]]
     """The estimate of one study (frame and seed), or one for every look."""
     part: int | None = None
     """Which of the estimates it is, where several estimands come of one study at once."""

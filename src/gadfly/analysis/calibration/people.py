@@ -24,7 +24,7 @@ from gadfly.analysis.topics.people import people
 from gadfly.analysis.topics.tags import tags_result
 from gadfly.records.estimate import Estimate
 
-__all__ = ["LINES", "SHOWN"]
+__all__ = ["LINES", "SHOWN", "tastes"]
 
 _LEARNED = -0.1  # change of the score for each doubling of the place
 _TAGS = {"a": 0.3, "b": 0.25, "c": 0.2, "d": 0.12, "e": 0.08, "Other": 0.05}
@@ -72,7 +72,7 @@ def _learning(frame: pl.DataFrame, seed: int) -> list[Estimate]:
     return [found.learning[2].slope, found.fatigue[2].slope]
 
 
-def _tastes(members: Ints, shares: Floats, seed: int) -> Ints:
+def tastes(members: Ints, shares: Floats, seed: int) -> Ints:
     """Something that each attack has, of which every member prefers some."""
     rng = np.random.default_rng(seed)
     own = rng.dirichlet(5 * shares, size=int(members.max()) + 1)
@@ -82,7 +82,7 @@ def _tastes(members: Ints, shares: Floats, seed: int) -> Ints:
 def _tagged(frame: pl.DataFrame, seed: int) -> list[Estimate]:
     """Entropy of tags, the share of "Other", and the success rate of the commonest."""
     names = np.array(list(_TAGS))
-    place = np.minimum(_tastes(owners(frame), np.array(list(_TAGS.values())), seed), len(names) - 1)
+    place = np.minimum(tastes(owners(frame), np.array(list(_TAGS.values())), seed), len(names) - 1)
     tags = pl.Series("tags", names[place][:, None].tolist())
     found = tags_result(frame.with_columns(tags), how=HOW)
     if found is None:
@@ -94,7 +94,7 @@ def _tagged(frame: pl.DataFrame, seed: int) -> list[Estimate]:
 def _different(frame: pl.DataFrame, seed: int) -> list[Estimate]:
     """How different attacks on twenty topics are, each of which is like itself alone."""
     members = owners(frame)
-    topic = np.minimum(_tastes(members, _TOPICS, seed), len(_TOPICS) - 1)
+    topic = np.minimum(tastes(members, _TOPICS, seed), len(_TOPICS) - 1)
     vectors = np.eye(len(_TOPICS))[topic]
     sample = Sample.of(np.arange(len(topic), dtype=np.float64), members)
 

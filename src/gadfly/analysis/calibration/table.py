@@ -30,12 +30,9 @@ lines, so it comes out the same again.
 - Lines that share their studies were estimated from the same ones, so they are not independent.
   `Efficacy` is one member's true efficacy less its estimate, of each study anew.
 - Outside of its regime a method gives no interval, and says why.
-- What is not in the table was not measured. Intervals that rest on a line above, but in studies of
-  their own: calibration bins, repeats and novelty (Korn-Graubard), means at equal turns, first
-  turns and static prompts (joint bootstrap), bounds for missing ratings, surveys (Student's t,
-  rounded outward), differences at every look (running sequence), a judge's calibration error and
-  what carrying its errors over misleads by. Arms drawn by the coin of `redteam.assignment`, uneven
-  quotas and arms that came late are in the tests (`tests/analysis/test_contrasts.py`), not here.
+- Calibration bins and errors are less the truth of the bins of their study. "By the coin" are arms
+  drawn by the rule of `redteam.assignment`; more of such studies are in the tests
+  (`tests/analysis/test_contrasts.py`). What is not in the table was not measured.
 - Methods and regimes were chosen by earlier runs of this same simulation, in part with the same
   seeds, and with efficacy of one spread. It shows that they work in studies like these, not in all.
   What was changed after its numbers were seen:

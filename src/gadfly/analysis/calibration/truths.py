@@ -15,7 +15,7 @@ from scipy.special import ndtr
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.simulate import Settings
 
-__all__ = ["kendall", "labelled", "pearson", "roc_area", "spearman", "spread"]
+__all__ = ["kendall", "labelled", "pearson", "roc_area", "spearman", "spread", "success_at"]
 
 _H = np.linspace(-12, 14, 801)
 
@@ -55,6 +55,15 @@ def labelled(s: Settings, *, threshold: float, success: bool) -> float:
         return float(yes @ said / yes.sum())
     no = _density(s) - yes
     return float(no @ (1 - said) / no.sum())
+
+
+def success_at(s: Settings, scores: Floats) -> Floats:
+    """Chance that an attack of each of these scores, on any of arms as harmful as the first, is a
+    success.
+    """
+    off = [np.add.outer(scores, _H + bias) / s.judge_sd for bias in s.judge_bias or (0.0,)]
+    near = sum(np.exp(-(x**2) / 2) for x in off)
+    return np.asarray(near @ (_density(s) * _at_least(s, 3)) / (near @ _density(s)))
 
 
 @lru_cache(maxsize=16)

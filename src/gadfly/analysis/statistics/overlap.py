@@ -63,7 +63,8 @@ def less_level(values: Floats, members: Ints, arms: Ints | None = None) -> Float
         result does not depend on who met which arm, as a test that draws arms anew needs it.
     """
     there = ~np.isnan(values)
-    y, member = values[there], np.unique(members[there], return_inverse=True)[1]
+    y, known = values[there], members[there]
+    member = (np.cumsum(np.bincount(known) > 0) - 1)[known]  # without gaps; np.unique would sort
     arm = np.zeros(len(y), dtype=np.int64) if arms is None else arms[there]
     n = np.bincount(member)
     if arms is not None and _one_each(member, arm, n):

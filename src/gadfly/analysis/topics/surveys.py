@@ -28,12 +28,14 @@ from scipy.stats import t
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.statistics.exact_rate import exact_rate
 from gadfly.analysis.statistics.jackknife import METHOD, mean_errors
+from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
 __all__ = [
     "ANSWER_COLUMNS",
     "LEAST",
+    "SURVEYED",
     "BriefFeeling",
     "Choice",
     "ItemMean",
@@ -45,7 +47,8 @@ __all__ = [
 
 LEAST = 5
 """Fewest people of whom anything is said; a test holds it to ``care.feelings.LEAST``."""
-_SURE = 10  # people from whom on an interval is given
+SURVEYED = Regime("conservative", members=10)
+"""Where intervals are given, and hold their level: people."""
 ANSWER_COLUMNS: dict[str, pl.DataType] = {
     "person": pl.Int64(),  # a number that means nothing
     "asked": pl.String(),  # on which occasion: "after a task", "survey", "review", "follow-up"
@@ -285,7 +288,7 @@ def _rounded(
 ) -> Estimate:
     """To the step, its ends outward; no interval of few."""
     step = float(rows["step"][0])
-    sure = people >= _SURE and df > 1 and error > 0
+    sure = people >= SURVEYED.members and df > 1 and error > 0
     half = float(t.ppf((1 + level) / 2, df)) * error if sure else 0.0
     low, value, high = (
         round(steps * step, 6)
@@ -297,5 +300,7 @@ def _rounded(
         level=level,
         n=rows.height,
         method=f"{method}; rounded to {step:g}",
-        reason=None if sure else f"no interval of fewer than {_SURE} people, or of equal answers",
+        reason=None
+        if sure
+        else f"no interval of fewer than {SURVEYED.members:g} people, or of equal answers",
     )
