@@ -37,7 +37,7 @@ demo: $(STAMP)  ## run a whole study in ./demo, open its report, serve its site 
 	@$(BIN)/gadfly demo --out demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: browser  ## run every test
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(STAMP)  ## lint, format, types, import contracts
 	@$(BIN)/ruff check .

@@ -34,6 +34,11 @@ settings.load_profile("gadfly")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a test that waits leaves its core to another."""
+    return 1 + (len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+
+
 def pytest_collection_finish() -> None:
     """What is loaded by now stays: looking through it again and again for garbage is of no use."""
     gc.collect()

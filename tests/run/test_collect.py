@@ -126,7 +126,7 @@ def wait_for_events(path: Path, process: subprocess.Popen[str]) -> None:
     while process.poll() is None:
         if any_event(path):
             return
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def any_event(path: Path) -> bool:

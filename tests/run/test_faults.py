@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from gadfly.assistants import endpoint
 from gadfly.assistants import server as serving
 from gadfly.errors import OperatorError, StudyProblem
 from gadfly.run import collect as collecting
-from gadfly.run.assemble import open_study
+from gadfly.run.assemble import OpenStudy, open_study
 from gadfly.run.budget import BudgetSpent
 from gadfly.run.collect import Collected, collect
 from gadfly.run.tally import Tally
@@ -31,10 +31,11 @@ from gadfly.store.store import Store
 from gadfly.study.protocol import load_study
 from tests.command import start
 from tests.postgres import serve as serve_postgres
-from tests.run.conftest import MakeStudy, allowed, arm, collected
+from tests.run.conftest import MakeStudy, allowed, arm, collected, opened
 from tests.run.conftest import collected_attacks as attacks
 from tests.run.conftest import kept_events as bodies
 from tests.stub import Stub, chat
+from tests.stub import serve as serve_stub
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -120,18 +121,37 @@ def test_a_server_that_stays_bad_ends_in_a_message_and_spends_no_dialogue(
     assert {a.ending for a in attacks(path)} <= {"complete", "attacker_stopped"}
 
 
-@pytest.mark.parametrize("says", [True, False], ids=["with Retry-After", "without"])
-def test_a_minute_of_429_is_waited_out(make_study: MakeStudy, stub: Stub, says: bool) -> None:
-    path = served(make_study, stub, endpoint={"timeout_seconds": 5.0})
-    limited = (429, {"error": {"message": "slow down"}}, {"Retry-After": "20"} if says else {})
-    stub.answers = [chat(f"reply {n}") for n in range(10)]
-    stub.always, stub.until = limited, time.monotonic() + 60
-    tally, started = Tally(), time.monotonic()
-    assert collected(path, tally=tally).attacks == 20
-    assert time.monotonic() - started >= 60
-    assert tally.requests["rate limited"] > 0
-    assert tally.requests["rate limited"] < (60 if says else 250)  # it is left alone meanwhile
-    assert sum(len(t.failed) for a in attacks(path) for t in a.turns) == 0
+def test_a_minute_of_429_is_waited_out(make_study: MakeStudy, stub: Stub) -> None:
+    """With Retry-After and without, at the same time."""
+    slow = {"timeout_seconds": 5.0}
+    with serve_stub() as silent:
+        paths = [
+            served(make_study, stub, endpoint=slow),
+            served(make_study, silent, endpoint=slow, folder="silent"),
+        ]
+        for server, header in ((stub, {"Retry-After": "20"}), (silent, {})):
+            server.answers = [chat(f"reply {n}") for n in range(10)]
+            server.always = (429, {"error": {"message": "slow down"}}, header)
+            server.until = time.monotonic() + 60
+        one, other = asyncio.run(both_collected(*paths))
+    assert 0 < one.requests["rate limited"] < 60  # it is left alone meanwhile
+    assert 0 < other.requests["rate limited"] < 250
+    for path in paths:
+        assert sum(len(t.failed) for a in attacks(path) for t in a.turns) == 0
+
+
+async def both_collected(*paths: Path) -> list[Tally]:
+    """Of each study what its run was like, which takes a minute."""
+
+    async def run(study: OpenStudy) -> Tally:
+        tally, started = Tally(), time.monotonic()
+        assert (await collect(study, concurrency=8, tally=tally)).attacks == 20
+        assert time.monotonic() - started >= 60
+        return tally
+
+    with ExitStack() as stack:
+        studies = [stack.enter_context(opened(path)) for path in paths]
+        return await asyncio.gather(*map(run, studies))
 
 
 def test_a_server_that_takes_few_calls_at_once_gets_few(make_study: MakeStudy, stub: Stub) -> None:
