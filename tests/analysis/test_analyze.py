@@ -105,6 +105,12 @@ def test_a_level_takes_resamples_enough() -> None:
     assert run(frame(rows), level=0.95, resamples=100).level == 0.95
 
 
+@pytest.mark.parametrize("option", ["ci", "design", "score", "success_by", "tag_rule", "weighting"])
+def test_an_unknown_word_is_refused_with_those_that_are_known(option: str) -> None:
+    with pytest.raises(PersonError, match=rf"^{option}: got 'other'; allowed: [a-z]+, "):
+        run(frame([{}]), **{option: "other"})
+
+
 def test_an_empty_frame_says_so() -> None:
     with pytest.raises(PersonError, match="no attack"):
         run(frame([{}]).clear())

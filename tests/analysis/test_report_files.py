@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gadfly.analysis.analyze import analyze
 from gadfly.analysis.report.tables import doubts_table, outcomes_table, terminal_table
 from gadfly.analysis.report.write import write_report
 from gadfly.analysis.results import Results
@@ -57,6 +58,13 @@ def test_the_page_carries_its_data(tmp_path: Path) -> None:
     data = base64.b64decode(links["figure1.csv"]).decode()
     rows = list(csv.DictReader(io.StringIO(data)))
     assert sum(row["statistic"] != "density" for row in rows) == 2 * 10
+
+
+def test_a_frame_and_a_folder_by_its_name_are_enough(tmp_path: Path) -> None:
+    made = analyze(attacks(n=20), resamples=100, topics=False)
+    assert (
+        write_report(made, str(tmp_path / "report")).html.read_text().count("A frame of att") == 2
+    )
 
 
 def test_a_report_can_be_written_from_results_alone(tmp_path: Path) -> None:
@@ -146,3 +154,6 @@ def test_a_notebook_shows_the_arms() -> None:
     assert shown.count("<table") == shown.count("<caption") >= 2
     assert "<html" not in shown
     assert "@scope (.gadfly)" in shown
+    assert len(repr(made)) < 500
+    assert "attacks by" in repr(made)
+    assert repr(made.topics).startswith("Topics(contrasts, tails, turns")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from platform import python_version
-from typing import cast
+from typing import cast, get_args
 
 import polars as pl
 from pydantic import JsonValue
@@ -56,13 +56,21 @@ _COLUMNS = {
     "outcome": pl.String,
     "attacker_kind": pl.String,
 }
+_CHOICES = {
+    "ci": CI,
+    "design": Design,
+    "score": Aggregation,
+    "success_by": Success,
+    "tag_rule": Rule,
+    "weighting": Weighting,
+}
 _NUMBERS = ("rating", "min_harmlessness", "turns")
 
 
 def analyze(
     frame: pl.DataFrame,
     *,
-    source: SourceInfo,
+    source: SourceInfo | None = None,
     ci: CI = "cluster",
     resamples: int = 2000,
     level: float = 0.95,
@@ -83,6 +91,7 @@ def analyze(
 ) -> Results:
     """Statistics with intervals for every arm of a frame of attacks.
 
+    ``source`` says where they come from and who scored them; a frame alone knows neither.
     ``marks`` gives each arm's lineage mark; an arm that it lacks gets
     :func:`gadfly.analysis.arms.default_mark`. ``notes`` are sentences that the report must carry.
     ``truth`` is what is known beyond ratings and scores; with it the frame may have a column
@@ -100,6 +109,22 @@ def analyze(
     ``progress`` is called with (steps done, steps): each arm is one, and each further question.
     """
     started = time.monotonic()
+    given: dict[str, JsonValue] = {
+        "attacker_kind": attacker_kind,
+        "ci": ci,
+        "design": design,
+        "level": level,
+        "marks": None if marks is None else {a.name: m for a, m in marks.items()},
+        "notes": list(notes),
+        "resamples": resamples,
+        "score": score,
+        "success_by": success_by,
+        "success_threshold": success_threshold,
+        "tag_rule": tag_rule,
+        "weighting": weighting,
+    }
+    _check_choices(given)
+    source = source or SourceInfo(title="A frame of attacks", name="frame")
     _check_options(resamples=resamples, level=level, success_threshold=success_threshold)
     if topics:
         check_choices(tag_rule, success_by, reviewed=(beside or Beside()).reviewed)
@@ -124,20 +149,6 @@ def analyze(
         success_by=success_by,
         score=score,
     )
-    given: dict[str, JsonValue] = {
-        "attacker_kind": attacker_kind,
-        "ci": ci,
-        "design": design,
-        "level": level,
-        "marks": None if marks is None else {a.name: m for a, m in marks.items()},
-        "notes": list(notes),
-        "resamples": resamples,
-        "score": score,
-        "success_by": success_by,
-        "success_threshold": success_threshold,
-        "tag_rule": tag_rule,
-        "weighting": weighting,
-    }
     used = given | {
         "attacker_kind": kind,
         "marks": cast(JsonValue, {a.name: m for a, m in used_marks.items()}),
@@ -255,6 +266,14 @@ def _arms_frame(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select([*_COLUMNS, "true_harm"]).with_columns(
         (pl.col("member").rank("dense") - 1).cast(pl.Int64).alias("member_code")
     )
+
+
+def _check_choices(given: Mapping[str, JsonValue]) -> None:
+    """Refuse a word that no option knows."""
+    for name, known in _CHOICES.items():
+        if given[name] not in get_args(known):
+            allowed = ", ".join(get_args(known))
+            raise PersonError(f"{name}: got {show(given[name])}; allowed: {allowed}")
 
 
 def _check_options(*, resamples: int, level: float, success_threshold: float) -> None:

@@ -263,6 +263,10 @@ class Topics(Record):
     map: MapResult | None = None
     """Where attacks lie by what they set out to do; null where no map was asked for."""
 
+    def __repr__(self) -> str:
+        """What there is; each is long."""
+        return f"Topics({', '.join(name for name, found in self if found)})"
+
 
 class Seed(Record):
     """The seed of one bootstrap."""
@@ -356,6 +360,13 @@ class Results(Record):
     """What is asked beyond the arms; null where only the arms were."""
     provenance: Provenance
     """How the numbers came to be."""
+
+    def __repr__(self) -> str:
+        """What it is in a line, not everything in a megabyte."""
+        return (
+            f"Results({self.title!r}: {self.n_attacks:,} attacks by {self.n_members:,} members on "
+            f"{len(self.arms):,} arms; see {', '.join(type(self).model_fields)})"
+        )
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -40,9 +40,9 @@ _BY_ATTACK = set("contrasts tails turns missing evasion people scores judges tag
 _ONCE = "Here members who attacked more weigh more, other than in the table of arms."
 
 
-def write_report(results: Results, out: Path) -> Written:
+def write_report(results: Results, out: Path | str) -> Written:
     """Write report.html, report.md, results.json and the figures' SVG into a folder."""
-    return write_document(report(results), out)
+    return write_document(report(results), Path(out))
 
 
 def report(results: Results) -> Document:
