@@ -22,7 +22,7 @@ from scipy.optimize import approx_fprime
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.mixed_linear import LinearFit, NotFitted, fit_linear, independent
 from gadfly.analysis.statistics.mixed_ordinal import OrdinalFit, _Terms, fit_ordinal
-from gadfly.analysis.topics.mixed import Design, design
+from gadfly.analysis.topics.mixed_design import Design, design
 from gadfly.records.reading import read_attack_frame
 
 FOLDER = Path(__file__).parent / "lme4"

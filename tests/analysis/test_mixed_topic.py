@@ -10,7 +10,8 @@ from scipy import stats
 from gadfly.analysis.report.markdown import escape
 from gadfly.analysis.report.sections.mixed import section
 from gadfly.analysis.statistics.mixed_linear import fit_linear
-from gadfly.analysis.topics.mixed import MixedModel, MixedModels, mixed_models, reach
+from gadfly.analysis.topics.mixed import MixedModel, MixedModels, mixed_models
+from gadfly.analysis.topics.mixed_fit import reach
 from tests.analysis.conftest import frame
 
 TYPES, SIZES = ("plain lm", "rlhf"), ("2.7B", "13B", "52B")

@@ -17,7 +17,7 @@ from gadfly.analysis.simulate import truth
 from gadfly.analysis.statistics.mixed_linear import fit_linear
 from gadfly.analysis.statistics.mixed_ordinal import fit_ordinal
 from gadfly.analysis.statistics.protocol import Regime
-from gadfly.analysis.topics import mixed
+from gadfly.analysis.topics import mixed_fit
 from gadfly.records.estimate import Estimate
 
 __all__ = ["LINES", "SHOWN"]
@@ -60,7 +60,7 @@ def _wald(values: Floats, se: Floats, x: Floats, members: Ints) -> list[Estimate
     """Coefficients with the intervals that the topic gives them."""
     return [
         by_hand(float(v), (float(v - half), float(v + half)), len(x))
-        for v, half in zip(values, mixed.reach(x, members, level=0.95) * se, strict=True)
+        for v, half in zip(values, mixed_fit.reach(x, members, level=0.95) * se, strict=True)
     ]
 
 
@@ -74,11 +74,12 @@ _ORDINAL = [
     Estimand("effect of an arm, in logits", partial(value, value=1.0), _ordinal),
     Estimand("effect of a group of members, in logits", partial(value, value=0.0), _ordinal),
 ]
-_MIXED = [Method("linear mixed model, Wald", mixed.REGIME)] * 3
+_MIXED = [Method("linear mixed model, Wald", mixed_fit.REGIME)] * 3
 _ROBUST = Method(
-    "linear mixed model, errors over members", Regime("approximate", members=mixed.REGIME.members)
+    "linear mixed model, errors over members",
+    Regime("approximate", members=mixed_fit.REGIME.members),
 )
-_LOGIT = [Method("cumulative-logit mixed model, Wald", mixed.REGIME)] * 3
+_LOGIT = [Method("cumulative-logit mixed model, Wald", mixed_fit.REGIME)] * 3
 _TWELVE = Studies("12 members, every arm each", replace(PLAIN.settings, members=12, attacks=360))
 _BY_ARM = Studies(
     "30 members, who meet arms with different success", replace(PLAIN.settings, interaction_sd=0.5)

@@ -19,6 +19,8 @@ __all__ = [
     "map",
     "missing",
     "mixed",
+    "mixed_design",
+    "mixed_fit",
     "one_attack",
     "people",
     "ratings",

@@ -32,7 +32,8 @@ from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.gini import gini, members_for, top_share
 from gadfly.analysis.statistics.mixed_linear import LinearFit, NotFitted, fit_linear
 from gadfly.analysis.statistics.prediction_error import REGIME, prediction_errors
-from gadfly.analysis.topics.mixed import COVARIATES, complete, design
+from gadfly.analysis.topics.mixed import COVARIATES
+from gadfly.analysis.topics.mixed_design import complete, design
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 

@@ -8,15 +8,11 @@ fitted as ordered (cumulative logit), because its steps need not be equal.
 
 Decisions:
 
-- Dummy coding. The reference is ``plain lm``, or the first type in the order of arms where there is
-  none, at the smallest size. An interaction is how much more (or less) than at the reference size
-  a type differs from the reference type.
+- Dummy coding (``mixed_design.py``).
 - All models rest on the same attacks: those with every variable that is used. A covariate that was
   never recorded, or is the same for all, is left out, and ``left_out`` says so.
-- Intervals are Wald's, as lme4 gives them: with few members they would be too narrow, and there is
-  none. They assume that members differ by their level alone. Of 60 members who meet arms with
-  different success (standard deviation 0.3 beside 1 of the residual) they hold in 79 of 100
-  studies, so linear models have a second interval, by errors over members, which holds in 96.
+- Coefficients have Wald's intervals, those of linear models also by errors over members
+  (``mixed_fit.py``).
 - The ordinal model has the covariates that there are, and the arms alone where there are none.
 - A model that cannot be fitted has its reason and no number.
 """
@@ -24,44 +20,32 @@ Decisions:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
 from pydantic import Field
-from scipy.stats import norm, t
 from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.aggregation import named
-from gadfly.analysis.order import arms_in_order, size_value
 from gadfly.analysis.sample import Floats, Ints
-from gadfly.analysis.statistics.jackknife import METHOD
-from gadfly.analysis.statistics.mixed_linear import NotFitted, fit_linear, member_means
-from gadfly.analysis.statistics.mixed_ordinal import fit_ordinal
-from gadfly.analysis.statistics.protocol import Regime
+from gadfly.analysis.statistics.mixed_linear import NotFitted
+from gadfly.analysis.topics.mixed_design import (
+    Complete,
+    Design,
+    column_of,
+    complete,
+    design,
+    levels,
+)
+from gadfly.analysis.topics.mixed_fit import Fitted, Term, linear, ordinal, terms
 from gadfly.records.canonical import Record
-from gadfly.records.estimate import Estimate
 
-__all__ = [
-    "COVARIATES",
-    "OUTCOMES",
-    "REGIME",
-    "Change",
-    "Design",
-    "MixedModel",
-    "MixedModels",
-    "Term",
-    "complete",
-    "design",
-    "mixed_models",
-    "reach",
-]
+__all__ = ["COVARIATES", "OUTCOMES", "Change", "MixedModel", "MixedModels", "mixed_models"]
 
 Outcome = Literal["rating", "harmlessness"]
 Version = Literal["arms", "covariates", "other metric"]
-Kind = Literal["intercept", "threshold", "size", "type", "covariate", "interaction"]
 Count = Annotated[int, Field(ge=0)]
 
 OUTCOMES: tuple[Outcome, ...] = ("rating", "harmlessness")
@@ -70,27 +54,6 @@ COVARIATES = ("task_description_harmlessness", "is_mturk")
 """Covariates of the paper; ``is_mturk`` is 1 for members of MTurk, 0 for Upwork."""
 _VERSIONS: tuple[Version, ...] = ("arms", "covariates", "other metric")
 _OF_ARMS = ("size", "type", "interaction")
-REGIME = Regime("approximate", members=10, assumes="the model holds")
-"""Where Wald's intervals hold their level."""
-_PLAIN = "plain lm"
-
-
-class Term(Record):
-    """One coefficient."""
-
-    name: str
-    """The size, type, both ("13B × rlhf"), covariate, or "0|1" for a threshold."""
-    kind: Kind
-    """What it stands for."""
-    estimate: Estimate
-    """In units of the outcome (linear) or logits (ordinal), with its Wald interval."""
-    robust: Estimate | None
-    """It with an interval by errors over members (linear models), which holds also where a member
-    meets one arm with more success than another."""
-    se: float
-    """Standard error that Wald's interval rests on."""
-    statistic: float
-    """Estimate by standard error: t as lme4 prints it (linear), z (ordinal)."""
 
 
 class MixedModel(Record):
@@ -159,82 +122,23 @@ class MixedModels(Record):
     """Changes from version to version, where both are fitted."""
 
 
-@dataclass(frozen=True)
-class Design:
-    """The columns of a model."""
-
-    x: Floats
-    """One row per attack, the constant first."""
-    names: tuple[str, ...]
-    """Names of the columns."""
-    kinds: tuple[Kind, ...]
-    """What each stands for."""
-
-
-@dataclass(frozen=True)
-class Complete:
-    """The attacks that models rest on."""
-
-    frame: pl.DataFrame
-    """Attacks with every variable that is used."""
-    members: Ints
-    """Number of each attack's member."""
-    left_out: dict[str, str]
-    """Variables that are not used, each with the reason."""
-
-
-def complete(frame: pl.DataFrame, columns: Sequence[str]) -> Complete:
-    """Attacks that have all of the columns which vary; ``is_mturk`` is made of ``is_upworker``."""
-    frame = frame.with_columns(is_mturk=~pl.col("is_upworker"))
-    left_out: dict[str, str] = {}
-    for column in columns:
-        different = frame[column].drop_nulls().n_unique()
-        if different < 2:
-            left_out[column] = "the same for every attack" if different else "never recorded"
-    frame = frame.drop_nulls([column for column in columns if column not in left_out])
-    for column in columns:
-        if column not in left_out and frame[column].n_unique() < 2:
-            left_out[column] = "the same for every attack that has all variables"
-    members = frame["member"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    return Complete(frame, members, left_out)
-
-
-def design(frame: pl.DataFrame, covariates: Sequence[str]) -> Design:
-    """Dummy-coded size x type with covariates, in the order of R's model matrix."""
-    sizes, types = _levels(frame)
-    factors: dict[Kind, dict[str, Floats]] = {
-        "size": {s: _column(frame["num_params"] == s) for s in sizes[1:]},
-        "type": {t: _column(frame["model_type"] == t) for t in types[1:]},
-        "covariate": {name: _column(frame[name]) for name in covariates},
-    }
-    factors["interaction"] = {
-        f"{size} × {kind}": factors["size"][size] * factors["type"][kind]
-        for kind, size in product(types[1:], sizes[1:])
-    }
-    named = [(k, name, column) for k, found in factors.items() for name, column in found.items()]
-    x = np.column_stack([np.ones(frame.height), *(column for _, _, column in named)])
-    return Design(
-        x, ("intercept", *(name for _, name, _ in named)), ("intercept", *(k for k, _, _ in named))
-    )
-
-
 def mixed_models(frame: pl.DataFrame, *, level: float = 0.95, nodes: int = 10) -> MixedModels:
     """Every model of A.3 of attacks by one kind of attacker; ``nodes`` of the ordinal model."""
     used = complete(named(frame), (*OUTCOMES, *COVARIATES))
 
-    def ordinal(y: Floats, made: Design, members: Ints) -> _Fitted:
-        return _ordinal(y, made, members, nodes)
+    def ordered(y: Floats, made: Design, members: Ints) -> Fitted:
+        return ordinal(y, made, members, nodes)
 
     with threadpool_limits(1):  # matrices are narrow: threads would only wait for each other
         models = [
-            _model(used, outcome, version, _linear, level=level)
+            _model(used, outcome, version, linear, level=level)
             for outcome in OUTCOMES
             for version in _VERSIONS
         ]
         none = all(name in used.left_out for name in COVARIATES)
         version: Version = "arms" if none else "covariates"
-        models.append(_model(used, "rating", version, ordinal, level=level))
-    sizes, types = _levels(used.frame)
+        models.append(_model(used, "rating", version, ordered, level=level))
+    sizes, types = levels(used.frame)
     return MixedModels(
         n=used.frame.height,
         members=len(np.unique(used.members)),
@@ -247,75 +151,21 @@ def mixed_models(frame: pl.DataFrame, *, level: float = 0.95, nodes: int = 10) -
     )
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    """What both kinds of model have in common."""
-
-    names: tuple[str, ...]
-    kinds: tuple[Kind, ...]
-    values: Floats
-    se: Floats
-    robust: tuple[Floats, Floats] | None
-    """Errors over members, and effective members that each rests on."""
-    columns: Floats
-    aliased: tuple[str, ...]
-    sd_member: float
-    sd_residual: float | None
-    icc: float
-    log_likelihood: float
-
-
-def _linear(y: Floats, made: Design, members: Ints) -> _Fitted:
-    fit = fit_linear(y, made.x, members)
-    return _Fitted(
-        names=tuple(made.names[j] for j in fit.kept),
-        kinds=tuple(made.kinds[j] for j in fit.kept),
-        values=fit.coefficients,
-        se=fit.se,
-        robust=(fit.robust, fit.worth),
-        columns=made.x[:, fit.kept],
-        aliased=tuple(made.names[j] for j in fit.aliased),
-        sd_member=fit.sd_member,
-        sd_residual=fit.sigma,
-        icc=fit.icc,
-        log_likelihood=fit.log_likelihood,
-    )
-
-
-def _ordinal(y: Floats, made: Design, members: Ints, nodes: int) -> _Fitted:
-    fit = fit_ordinal(y, made.x[:, 1:], members, nodes=nodes)
-    cuts = tuple(f"{low:g}|{high:g}" for low, high in pairwise(fit.categories))
-    threshold: Kind = "threshold"
-    return _Fitted(
-        names=(*cuts, *(made.names[j + 1] for j in fit.kept)),
-        kinds=(*(threshold for _ in cuts), *(made.kinds[j + 1] for j in fit.kept)),
-        values=np.concatenate((fit.thresholds, fit.coefficients)),
-        se=fit.se,
-        robust=None,
-        columns=np.column_stack((np.ones((len(y), len(cuts))), made.x[:, 1:][:, fit.kept])),
-        aliased=tuple(made.names[j + 1] for j in fit.aliased),
-        sd_member=fit.sd_member,
-        sd_residual=None,
-        icc=fit.icc,
-        log_likelihood=fit.log_likelihood,
-    )
-
-
 def _model(
     used: Complete,
     outcome: Outcome,
     version: Version,
-    fit: Callable[[Floats, Design, Ints], _Fitted],
+    fit: Callable[[Floats, Design, Ints], Fitted],
     *,
     level: float,
 ) -> MixedModel:
     """One model, or the reason why there is none."""
-    linear = fit is _linear
-    how = "REML" if linear else "adaptive Gauss-Hermite quadrature"
-    kind = "linear" if linear else "cumulative-logit"
+    as_number = fit is linear
+    how = "REML" if as_number else "adaptive Gauss-Hermite quadrature"
+    kind = "linear" if as_number else "cumulative-logit"
     method = f"{kind} model with a random intercept per member, {how}; Wald interval"
     blank = MixedModel(
-        outcome=outcome, version=version, scale="linear" if linear else "ordinal", method=method
+        outcome=outcome, version=version, scale="linear" if as_number else "ordinal", method=method
     )
     other = OUTCOMES[1 - OUTCOMES.index(outcome)]
     wanted = {"arms": (), "covariates": COVARIATES, "other metric": (*COVARIATES, other)}[version]
@@ -324,12 +174,12 @@ def _model(
         return blank.model_copy(update={"reason": reason})
     made = design(used.frame, [name for name in wanted if name not in used.left_out])
     try:
-        found = fit(_column(used.frame[outcome]), made, used.members)
+        found = fit(column_of(used.frame[outcome]), made, used.members)
     except NotFitted as error:
         return blank.model_copy(update={"reason": str(error)})
     return blank.model_copy(
         update={
-            "terms": _terms(found, used, level, method),
+            "terms": terms(found, used, level, method),
             "aliased": found.aliased,
             "sd_member": found.sd_member,
             "sd_residual": found.sd_residual,
@@ -352,61 +202,6 @@ def _refused(used: Complete, outcome: Outcome, version: Version, other: Outcome)
     if version == "covariates" and all(name in used.left_out for name in COVARIATES):
         return "there are no covariates"
     return None
-
-
-def reach(x: Floats, members: Ints, *, level: float) -> Floats:
-    """Standard errors that an interval of each coefficient reaches to either side.
-
-    Normal for columns that change within members. What is the same for all attacks of a member,
-    the constant among it, rests on the differences between members: Student's t with as many
-    degrees of freedom as they leave (Pinheiro & Bates 2000, *Mixed-Effects Models in S and S-PLUS*,
-    section 2.4.2), one at least, or nothing would be fitted.
-
-    :param x: columns of the model, the constant among them, [attacks, coefficients].
-    """
-    means = member_means(x, members)
-    whole = np.abs(x - means[members]).max(axis=0) < 1e-9
-    df = len(means) - np.linalg.matrix_rank(means[:, whole])
-    tail = (1 + level) / 2
-    return np.where(whole, float(t.ppf(tail, max(df, 1))), float(norm.ppf(tail)))
-
-
-def _terms(found: _Fitted, used: Complete, level: float, method: str) -> tuple[Term, ...]:
-    members = len(np.unique(used.members))
-    sound = members >= REGIME.members
-    few = f"interval not estimable: {members} members, Wald's takes {REGIME.members:g}"
-
-    def estimate(k: int, half: float, method: str) -> Estimate:
-        value = float(found.values[k])
-        return Estimate(
-            estimate=value,
-            low=value - half if sound else None,
-            high=value + half if sound else None,
-            level=level,
-            n=used.frame.height,
-            method=method,
-            reason=None if sound else few,
-        )
-
-    halves = reach(found.columns, used.members, level=level) * found.se
-    wide: Floats | None = None
-    if found.robust:
-        errors, worth = found.robust
-        wide = errors * t.ppf((1 + level) / 2, np.maximum(worth - 1, 1))
-    over = method.replace("Wald interval", METHOD)
-    return tuple(
-        Term(
-            name=name,
-            kind=kind,
-            estimate=estimate(k, float(halves[k]), method),
-            robust=None if wide is None else estimate(k, float(wide[k]), over),
-            se=float(se),
-            statistic=float(value / se),
-        )
-        for k, (name, kind, value, se) in enumerate(
-            zip(found.names, found.kinds, found.values, found.se, strict=True)
-        )
-    )
 
 
 def _changes(models: Sequence[MixedModel]) -> list[Change]:
@@ -448,20 +243,3 @@ def _side(term: Term) -> int:
     best = term.robust or term.estimate
     low, high = best.low or 0.0, best.high or 0.0
     return (low > 0) - (high < 0)
-
-
-def _levels(frame: pl.DataFrame) -> tuple[list[str], list[str]]:
-    """Sizes and types, each with the reference first."""
-    present = list(frame.select("model_type", "num_params").unique(maintain_order=True).rows())
-    arms = arms_in_order(present)
-    types = list(dict.fromkeys(kind for kind, _ in arms))
-    if _PLAIN in types:
-        types.insert(0, types.pop(types.index(_PLAIN)))
-    sizes = list(dict.fromkeys(size for _, size in arms))
-    numbers = {size: size_value(size) for size in sizes}
-    sizes.sort(key=lambda s: float("inf") if numbers[s] is None else float(numbers[s] or 0))
-    return sizes, types
-
-
-def _column(series: pl.Series) -> Floats:
-    return np.asarray(series.cast(pl.Float64).to_numpy(), dtype=np.float64)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table
 from gadfly.analysis.results import Mark
-from gadfly.analysis.topics.mixed import Change, MixedModel, MixedModels, Outcome, Term
+from gadfly.analysis.topics.mixed import Change, MixedModel, MixedModels, Outcome
+from gadfly.analysis.topics.mixed_fit import Term
 from gadfly.analysis.words import MARKS, data_name, interval, number, safe, scored
 from gadfly.records.estimate import Estimate
 
