@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import norm, t
+from scipy.stats import binom, norm, t
 
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.report.sections.tails import section
+from gadfly.analysis.sample import Draws, Sample
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.quantile import Quantile
+from gadfly.analysis.topics.contrasts import contrasts
 from gadfly.analysis.topics.tails import TailContrast, tails
 from tests.analysis.studies import attacks
 
@@ -129,3 +131,82 @@ def test_an_arm_without_scores_has_a_reason() -> None:
 def test_level_arms_do_not_part() -> None:
     found = [_one(attacks(n=250, members=30, seed=seed)).parted for seed in range(20)]
     assert found.count(None) >= 19
+
+
+def drawn_by_skill(seed: int) -> pl.DataFrame:
+    """Two arms that are alike but for 0.5; the better of 60 members meet the second four times as
+    often as the first, the others the first.
+    """
+    rng = np.random.default_rng(seed)
+    n, member = 900, np.repeat(np.arange(60), 15)
+    skill = rng.normal(size=60)[member]
+    second = rng.random(n) < np.where(skill > 0, 0.8, 0.2)
+    chances = [
+        [{"arm": "plain lm 1B", "probability": 1 - p}, {"arm": "rlhf 1B", "probability": p}]
+        for p in np.where(skill > 0, 0.8, 0.2).tolist()
+    ]
+    return attacks([("plain lm", "1B")], n=n, seed=seed).with_columns(
+        pl.Series("member", [f"m{m}" for m in member]),
+        pl.Series("model_type", np.where(second, "rlhf", "plain lm")),
+        pl.Series("min_harmlessness", 0.5 * second - skill + rng.normal(size=n)),
+        pl.Series("probabilities", chances),
+    )
+
+
+def test_tails_of_arms_that_were_drawn_at_random_are_compared_fairly() -> None:
+    """Against planted truth; compared as they came, tails are off by more than 0.7."""
+    held: dict[str, int] = dict.fromkeys(("mean", "q05", "cvar05"), 0)
+    found: dict[str, list[float]] = {name: [] for name in held}
+    plain = []
+    for seed in range(40):
+        frame = drawn_by_skill(seed)
+        result = tails(frame, how=Bootstrap(resamples=300), design="randomised")
+        assert result.weighting == "overlap"
+        (row,) = result.contrasts
+        sign = 1 if row.second == "rlhf" else -1
+        for name in held:
+            e = getattr(row, name)
+            assert "overlap-weighted" in e.method
+            low, high = sorted((sign * e.low, sign * e.high))
+            held[name] += low <= 0.5 <= high
+            found[name].append(sign * e.estimate)
+        (as_came,) = tails(frame, how=Bootstrap(resamples=100)).contrasts
+        plain.append(sign * float(as_came.cvar05.estimate or 0))
+        means = contrasts(frame, how=Bootstrap(resamples=20), design="randomised", permutations=0)
+        (mean,) = [c for c in means.contrasts if c.outcome == "harmlessness"]
+        assert row.mean.estimate == pytest.approx(mean.difference.estimate)  # one number, once
+    assert abs(np.mean(plain) - 0.5) > 0.7
+    for name, count in held.items():
+        values = found[name]
+        error = np.std(values, ddof=1) / np.sqrt(len(values))
+        assert np.mean(values) == pytest.approx(0.5, abs=3.5 * error)
+        assert count >= binom.ppf(0.001, 40, 0.93)
+
+
+def test_weights_of_two_are_two_attacks_and_a_tail_is_what_its_weights_make_it() -> None:
+    rng = np.random.default_rng(2)
+    values, clusters = np.sort(rng.normal(size=300)), np.arange(300) % 12
+    times = np.where(clusters < 4, 3.0, 1.0)
+    weighted = Sample(values, clusters, 12, times / times.mean())
+    twice = times.astype(int)
+    expanded = Sample(np.repeat(values, twice), np.repeat(clusters, twice), 12)
+    for of in (CVaR(0.05), CVaR(0.2)):
+        one, other = (
+            (of.resampler(s)(once), of.errors(s)(once))
+            for s in (weighted, expanded)
+            for once in [Draws(s, np.ones((1, 12), dtype=np.int64))]
+        )
+        assert one[0] == pytest.approx(other[0])
+        assert one[1] == pytest.approx(other[1])
+    alone = Sample(values[:30], np.arange(30), 30, np.linspace(0.5, 1.5, 30))
+    draws = Draws(alone, np.ones((1, 30), dtype=np.int64))
+    assert draws.weights[0] == pytest.approx(alone.weights)
+
+
+def test_scores_that_are_all_equal_have_no_interval_however_they_are_rounded() -> None:
+    frame = attacks(n=250, members=17, seed=3).with_columns(min_harmlessness=pl.lit(0.1))
+    row = _one(frame)
+    for estimate in (row.mean, row.cvar05):
+        assert estimate.estimate == pytest.approx(0, abs=1e-12)
+        assert estimate.low is None
+        assert "resampling moves none" in str(estimate.reason)

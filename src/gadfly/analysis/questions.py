@@ -126,7 +126,7 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
         frame = frame.with_columns(refused_turns=refused_turns(frame["transcript"]))
     return Topics(
         contrasts=done(contrasts(frame, how=joint, design=design, success_threshold=threshold)),
-        tails=done(tails(frame, how=joint)),
+        tails=done(tails(frame, how=joint, design=design)),
         turns=done(turns(frame, how=joint, score=asked.score)),
         static=done(static(frame, how=joint, prompts=asked.beside.static, score=asked.score)),
         missing=done(missing(frame, how=joint, success_threshold=threshold)),

@@ -50,7 +50,8 @@ class Sample:
     n_clusters: int
     """How many clusters there are."""
     weights: Floats | None = None
-    """Weight of each value, all together as many as there are values; ``None``: one each."""
+    """Weight of each value, all above 0 and as many together as there are values; ``None``: one
+    each."""
 
     @classmethod
     def of(cls, values: Floats, members: Ints | None) -> Sample:
@@ -87,7 +88,8 @@ class Sample:
     @cached_property
     def single(self) -> bool:
         """Whether each value is its own cluster, in the same order."""
-        return self.n_clusters == len(self.values) and bool(np.all(np.diff(self.clusters) == 1))
+        alone = self.weights is None and self.n_clusters == len(self.values)
+        return alone and bool(np.all(np.diff(self.clusters) == 1))
 
 
 class Draws:
@@ -129,7 +131,7 @@ class Draws:
         before = np.concatenate(([0], np.cumsum(self.totals)[:-1]))
         found = np.searchsorted(self._ends, before + rank, side="right")
         size = len(self.sample.values)
-        return np.asarray(np.minimum(found - np.arange(len(rank)) * size, size - 1))
+        return np.asarray(np.clip(found - np.arange(len(rank)) * size, 0, size - 1))
 
     def lowest_sum(self, count: Floats) -> Floats:
         """Sum of the lowest ``count`` values of each resample, the last one by its fraction."""

@@ -64,7 +64,7 @@ class CVaR(Statistic):
 
     def errors(self, sample: Sample) -> Resampler:
         """The standard error of each resample over members."""
-        sums = sample.sums(self._shortfalls(sample.values))
+        sums = sample.sums(self._shortfalls(sample))
         sizes = sample.masses.astype(np.float64)
         squares = np.stack([sums**2, sums * sizes, sizes**2], axis=1)
 
@@ -75,8 +75,10 @@ class CVaR(Statistic):
 
         return each
 
-    def _shortfalls(self, values: Floats) -> Floats:
-        cut = values[min(int(self.alpha * len(values)), len(values) - 1)]
+    def _shortfalls(self, sample: Sample) -> Floats:
+        values, n = sample.values, len(sample.values)
+        ends = np.cumsum(np.ones(n) if sample.weights is None else sample.weights)
+        cut = values[min(int(np.searchsorted(ends, self.alpha * n, side="right")), n - 1)]
         return np.asarray(cut + np.minimum(values - cut, 0) / self.alpha)
 
     @property

@@ -51,6 +51,7 @@ from gadfly.records.estimate import Estimate
 
 __all__ = [
     "REGIME",
+    "UNMOVED",
     "Contrasted",
     "Robust",
     "Totals",
@@ -67,7 +68,7 @@ _FEW = 12  # effective members below which means are the wild bootstrap's
 _EMPTY = 0.05  # share of resamples without a group from which there is no interval
 _ROUNDING = 1e-12  # of the means, below which a difference or an error is none
 _MISSING = "not estimable: a side of the difference has no value"
-_UNMOVED = "interval not estimable: all values of a side are equal, resampling moves none"
+UNMOVED = "interval not estimable: all values of a side are equal, resampling moves none"
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,7 @@ def _own(
                 f"MOVER from exact intervals over {how.drawn}s", (ends[k, 0], ends[k, 1])
             )
         if not error > 0:
-            return Interval(f"joint {how.method}", None, _UNMOVED)
+            return Interval(f"joint {how.method}", None, UNMOVED)
         if rare[k] or members >= _FEW:
             return None
         wild = of_contrast(
@@ -347,7 +348,7 @@ def percentile(
         reason = None
         if low == high and differs:
             low = high = None
-            reason = _UNMOVED
+            reason = UNMOVED
     ends = None if low is None or high is None else (low, high)
     return _estimate(value, n, Interval(method, ends, reason), how.level), empty
 

@@ -5,6 +5,12 @@ of intervention against intervention at each size. A difference is the second le
 above 0 the second is safer. Members are drawn once for both arms; order statistics of a resample
 are exact, as in :mod:`gadfly.analysis.sample`. A tail too thin in either arm has no difference.
 
+Where arms were drawn at random with probabilities that were kept, tails are of the attacks that
+both arms were open to, with overlap weights (:mod:`gadfly.analysis.statistics.overlap`): which arm
+was open when, and to whom, moves them no more than it moves means. Members' levels stay in, for
+they are a part of a tail; off means they are taken, as in :mod:`gadfly.analysis.topics.contrasts`.
+What is too thin is told by what the attacks are worth by their weights (Kish).
+
 Mean and tail part ways where the interval of the difference of means and that of the worst 5% both
 exclude 0, on opposite sides. That is weaker than two pairs of disjoint intervals: arms share
 members, and what they have in common cancels. Nothing is corrected for the number of comparisons.
@@ -21,13 +27,15 @@ import numpy as np
 import polars as pl
 
 from gadfly.analysis.bootstrap import Bootstrap, resample
-from gadfly.analysis.sample import Draws, Floats, Ints, Sample
+from gadfly.analysis.sample import Draws, Floats, Ints, Sample, alike
 from gadfly.analysis.statistics.cvar import CVaR
-from gadfly.analysis.statistics.joint import REGIME, effective, percentile, side
+from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.joint import REGIME, UNMOVED, effective, percentile, side
 from gadfly.analysis.statistics.mean import Mean
+from gadfly.analysis.statistics.overlap import less_level, overlap_weights
 from gadfly.analysis.statistics.protocol import Regime, Statistic
 from gadfly.analysis.statistics.quantile import Quantile
-from gadfly.analysis.topics.cells import Cells, Pair, sorted_attacks, within_sizes
+from gadfly.analysis.topics.cells import Cells, Pair, chances_of, sorted_attacks, within_sizes
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -79,6 +87,8 @@ class Tails(Record):
 
     seed: int
     """Seed of the resamples."""
+    weighting: Literal["none", "overlap"]
+    """Whether overlap weights make the comparisons fair, from the probabilities of arms."""
     contrasts: tuple[TailContrast, ...]
     """Interventions at each size, then sizes within each intervention."""
 
@@ -90,15 +100,29 @@ class _Two:
     second: str
     within: str
     arms: tuple[int, int]
+    """Their places, first and second."""
 
 
-def tails(frame: pl.DataFrame, *, how: Bootstrap) -> Tails:
-    """Every comparison of tails of a frame of attacks."""
+def tails(
+    frame: pl.DataFrame,
+    *,
+    how: Bootstrap,
+    design: Literal["observational", "randomised"] = "observational",
+) -> Tails:
+    """Every comparison of tails of a frame of attacks.
+
+    :param design: whether attacks were assigned to arms at random.
+    """
     attacks = sorted_attacks(frame)
     cells = Cells.of(attacks, how.ci, "tails")
     scores = attacks["min_harmlessness"].to_numpy()
-    samples = [_sample(scores, cells, arm) for arm in range(len(cells.arms))]
     pairs = list(_pairs(cells.arms))
+    chances = chances_of(attacks, cells.arms) if design == "randomised" and pairs else None
+    if chances is None:
+        samples = [_Side.of(scores, scores, cells, arm) for arm in range(len(cells.arms))]
+    else:
+        samples = [side for pair in pairs for side in _weighted(scores, cells, pair.arms, chances)]
+        pairs = [replace(pair, arms=(2 * k, 2 * k + 1)) for k, pair in enumerate(pairs)]
     drawn = _drawn(samples, cells, how) if pairs and cells.n_members > 1 else {}
     found = [_contrast(pair, samples, drawn, how) for pair in pairs]
     known = sum(c.mean.low is not None and c.cvar05.low is not None for c in found)
@@ -107,7 +131,8 @@ def tails(frame: pl.DataFrame, *, how: Bootstrap) -> Tails:
         if contrast.parted:
             firm = _contrast(pair, samples, drawn, strict).parted is not None
             found[k] = contrast.model_copy(update={"firm": firm})
-    return Tails(seed=cells.seed, contrasts=tuple(found))
+    weighting: Literal["none", "overlap"] = "none" if chances is None else "overlap"
+    return Tails(seed=cells.seed, weighting=weighting, contrasts=tuple(found))
 
 
 def _pairs(arms: Sequence[Pair]) -> Iterator[_Two]:
@@ -119,14 +144,49 @@ def _pairs(arms: Sequence[Pair]) -> Iterator[_Two]:
             yield _Two("size", a[1], b[1], a[0], (places[a], places[b]))
 
 
-def _sample(scores: Floats, cells: Cells, arm: int) -> Sample:
-    """The scores of one arm, its clusters numbered as in the whole study."""
-    rows = np.flatnonzero((cells.arm == arm) & ~np.isnan(scores))
-    rows = rows[np.lexsort((cells.member[rows], scores[rows]))]
-    return Sample(scores[rows], cells.member[rows], cells.n_members)
+@dataclass(frozen=True)
+class _Side:
+    """The scores of one arm, clusters numbered as in the whole study."""
+
+    scores: Sample
+    """As they are, for tails."""
+    levelled: Sample
+    """Those that means are of."""
+
+    @classmethod
+    def of(
+        cls, scores: Floats, levelled: Floats, cells: Cells, arm: int, weights: Floats | None = None
+    ) -> _Side:
+        """From columns over all attacks; those of weight 0 do not count."""
+        there = (cells.arm == arm) & ~np.isnan(scores)
+        rows = np.flatnonzero(there if weights is None else there & (weights > 0))
+
+        def sample(column: Floats) -> Sample:
+            own = rows[np.lexsort((cells.member[rows], column[rows]))]
+            some = None if weights is None or not len(own) else weights[own] / weights[own].mean()
+            return Sample(column[own], cells.member[own], cells.n_members, some)
+
+        tail = sample(scores)
+        return cls(tail, tail if levelled is scores else sample(levelled))
+
+    def under(self, name: str) -> Sample:
+        """What a statistic is of."""
+        return self.levelled if name == "mean" else self.scores
 
 
-def _drawn(samples: Sequence[Sample], cells: Cells, how: Bootstrap) -> dict[str, Floats]:
+def _weighted(
+    scores: Floats, cells: Cells, pair: tuple[int, int], chances: Floats
+) -> tuple[_Side, _Side]:
+    """Two arms by attacks that both were open to, overlap-weighted."""
+    weights, own = np.zeros(len(scores)), np.isin(cells.arm, pair)
+    second = (cells.arm[own] == pair[1]).astype(np.int64)
+    weights[own] = overlap_weights(chances[own][:, list(pair)], second)
+    levelled = less_level(scores, cells.member, cells.arm)
+    one, other = (_Side.of(scores, levelled, cells, arm, weights) for arm in pair)
+    return one, other
+
+
+def _drawn(samples: Sequence[_Side], cells: Cells, how: Bootstrap) -> dict[str, Floats]:
     """Each statistic of each arm in each resample, [resamples, arms]; NaN where it is empty."""
     units = np.arange(cells.n_members)
     everyone = Sample(units.astype(np.float64), units, cells.n_members)
@@ -139,30 +199,31 @@ def _drawn(samples: Sequence[Sample], cells: Cells, how: Bootstrap) -> dict[str,
     return {name: np.concatenate(rows) for name, rows in parts.items()}
 
 
-def _column(sample: Sample, multiplicities: Ints) -> dict[str, Floats]:
+def _column(arm: _Side, multiplicities: Ints) -> dict[str, Floats]:
     """Each statistic of one arm in some resamples."""
-    there = multiplicities @ sample.sizes > 0
-    draws = Draws(sample, multiplicities[there])
+    there = multiplicities @ arm.scores.sizes > 0
+    draws = {id(s): Draws(s, multiplicities[there]) for s in (arm.scores, arm.levelled)}
     found = {}
     for name, statistic in _STATISTICS.items():
-        found[name] = np.full(len(there), np.nan)
+        sample, found[name] = arm.under(name), np.full(len(there), np.nan)
         if there.any():
-            found[name][there] = statistic.resampler(sample)(draws)
+            found[name][there] = statistic.resampler(sample)(draws[id(sample)])
     return found
 
 
 def _contrast(
-    pair: _Two, samples: Sequence[Sample], drawn: dict[str, Floats], how: Bootstrap
+    pair: _Two, samples: Sequence[_Side], drawn: dict[str, Floats], how: Bootstrap
 ) -> TailContrast:
     first, second = (samples[arm] for arm in pair.arms)
-    counts = np.column_stack([first.sizes, second.sizes]).astype(np.float64)
+    counts = np.column_stack([arm.scores.masses for arm in (first, second)]).astype(np.float64)
     members = float(effective(counts, np.array([[-1.0], [1.0]]))[0])
     rows = {name: values[:, pair.arms] for name, values in drawn.items()}
     found: dict[str, Estimate] = {}
     left_out = 0
     for name in _STATISTICS:
         moves = np.diff(rows[name])[:, 0] if rows else np.empty(0)
-        found[name], left_out = _difference(name, first, second, moves, members, how)
+        sides = first.under(name), second.under(name)
+        found[name], left_out = _difference(name, *sides, moves, members, how)
     return TailContrast(
         kind=pair.kind,
         first=pair.first,
@@ -184,29 +245,45 @@ def _difference(
     how: Bootstrap,
 ) -> tuple[Estimate, int]:
     """A difference, or why there is none, or none with an interval."""
-    statistic = _STATISTICS[name]
-    sizes = [len(first.values), len(second.values)]
+    statistic, sides = _STATISTICS[name], (first, second)
+    weighted = any(side.weights is not None for side in sides)
+    by, note = ("overlap-weighted", " (by weight)") if weighted else ("attack-weighted", "")
+    sizes = [_worth(side) for side in sides]
     missing = next((why for n in sizes if (why := statistic.missing(n))), None)
-    value = np.nan
-    if not missing:
-        value = statistic.estimate(second.values) - statistic.estimate(first.values)
-    method = f"difference, {statistic.name}, attack-weighted; joint {how.method}"
+    value = np.nan if missing else float(np.diff([_whole(statistic, side) for side in sides])[0])
+    method = f"difference, {statistic.name}, {by}; joint {how.method}"
     estimate, left_out = percentile(
         value,
         moves,
         members=members,
-        n=sum(sizes),
+        n=sum(len(side.values) for side in sides),
         how=how,
         method=method,
         least=REGIMES[name].members,
         differs=True,
     )
-    bare = next((why for n in sizes if (why := statistic.no_interval(n))), None)
-    if missing or bare:
-        estimate = estimate.model_copy(
-            update={"low": None, "high": None, "reason": missing or bare}
-        )
+    bare = missing or next((why for n in sizes if (why := statistic.no_interval(n))), None)
+    if bare:
+        bare += note if min(sizes) else ""
+    elif all(alike(side.values) for side in sides):
+        bare = UNMOVED
+    if bare:
+        estimate = estimate.model_copy(update={"low": None, "high": None, "reason": bare})
     return estimate, left_out
+
+
+def _worth(sample: Sample) -> int:
+    """How many attacks they are worth by their weights."""
+    n = len(sample.values)
+    return n if sample.weights is None else int(effective_members(sample.weights) + 1e-9)
+
+
+def _whole(statistic: Statistic, sample: Sample) -> float:
+    """The statistic of a sample, by its weights."""
+    if sample.weights is None:
+        return statistic.estimate(sample.values)
+    once = Draws(sample, np.ones((1, sample.n_clusters), dtype=np.int64))
+    return float(statistic.resampler(sample)(once)[0])
 
 
 def _parted(

@@ -19,6 +19,10 @@ _NAMES = {
     "cvar05": "Worst 5% (CVaR)",
     "cvar01": "Worst 1% (CVaR)",
 }
+_FAIR = (
+    " Each is over attacks to which both arms were open, weighted by the chances with which arms "
+    "were drawn; members’ own levels are taken off means, as in “Arm against arm”, not off tails."
+)
 
 
 def section(found: Tails, *, marks: Marks | None = None) -> Section:
@@ -35,6 +39,7 @@ def section(found: Tails, *, marks: Marks | None = None) -> Section:
             "A mean can improve while the worst attacks get worse. Differences of "
             f"{scored('min harmlessness')} in the mean and in the tail; above 0 the larger, or the "
             "one named first, is safer."
+            f"{_FAIR if found.weighting == 'overlap' else ''}"
         ),
         parts=tuple(_parts(found, sentences, marks)),
         findings=sentences,
