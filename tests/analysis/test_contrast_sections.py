@@ -20,6 +20,7 @@ from gadfly.analysis.report.sections import missing as missing_section
 from gadfly.analysis.report.sections import tails as tails_section
 from gadfly.analysis.report.sections import turns as turns_section
 from gadfly.analysis.report.tables import MOST_ROWS, Cell, Table
+from gadfly.analysis.report.write import sections_of
 from gadfly.analysis.results import ArmResult
 from gadfly.analysis.topics.contrasts import contrasts
 from gadfly.analysis.topics.missing import missing
@@ -267,3 +268,22 @@ def test_differences_of_rates_are_in_percentage_points(trapped: pl.DataFrame) ->
     assert all(cell.text.endswith("\u00a0pp") for cell in rates)
     assert not any("%" in cell.text + cell.detail for cell in rates)
     assert "pp: percentage points" in table.method
+
+
+def test_arms_drawn_at_random_are_said_to_stand_as_they_came_where_they_do() -> None:
+    """And every way in which intervals and p-values were made is named, not the first alone."""
+    frame = attacks(n=120, members=25, missing=0.1, seed=4)
+    chances = [{"arm": f"{arm} 2.7B", "probability": 0.5} for arm in ("plain lm", "rlhf")]
+    rare = pl.when(pl.int_range(pl.len()) % 60 == 0).then(4.0).otherwise(0.0)
+    frame = frame.with_columns(
+        pl.Series("probabilities", [chances] * frame.height),
+        rating=pl.when(pl.col("rating").is_not_null()).then(rare),
+    )
+    said = "Arms stand here as they came"
+    for design, told in (("randomised", True), ("observational", False)):
+        found = {s.name: s for s in sections_of(results(frame, design=design, resamples=100))}
+        assert [said in found[name].lead for name in ("turns", "missing")] == [told, told]
+        assert ("weighted by the chances" in found["tails"].lead) is told
+        drawn = found["contrasts"].parts[0]
+        assert "percentile" in drawn.method
+        assert "MOVER" in drawn.method

@@ -188,9 +188,10 @@ def _design(results: Results) -> Iterator[str]:
             "attacked them, when and how; differences between arms are observational."
         )
     else:
+        where = ": “Arm against arm” compares arms" if results.topics else ""
         yield (
-            "Attacks were assigned to arms at random, so arms can be compared; each interval is of "
-            "one arm and is not an interval of a difference."
+            "Attacks were assigned to arms at random, with chances that may differ by member and "
+            f"time; each interval is of one arm and is not an interval of a difference{where}."
         )
 
 

@@ -8,6 +8,7 @@ a script that runs from right to left is isolated: it cannot reorder the sentenc
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from gadfly.analysis.results import ArmResult, Mark
 from gadfly.records.estimate import Estimate
 
 __all__ = [
+    "AS_THEY_CAME",
     "MARKS",
     "Marks",
     "arm_label",
@@ -31,6 +33,7 @@ __all__ = [
     "safe",
     "scored",
     "scored_by",
+    "several",
     "worst",
 ]
 
@@ -42,6 +45,13 @@ MARKS: dict[Mark, str] = {"circular": "†", "unverified": "‡", "independent":
 
 _LONGEST = 40
 _SCORE: ContextVar[Aggregation] = ContextVar("score", default="min")
+
+
+AS_THEY_CAME = (
+    " Arms stand here as they came: unlike in “Arm against arm”, attacks are not weighed by the "
+    "chances with which arms were drawn, so differences may come from who met which arm, and when."
+)
+"""What a section says that compares arms drawn at random without their chances."""
 
 
 @contextmanager
@@ -77,6 +87,15 @@ def data_name(name: str) -> str:
     ('min_harmlessness', 'rating')
     """
     return f"{_SCORE.get()}_{name}" if name.startswith("harmlessness") else name
+
+
+def several(ways: Iterable[str]) -> str:
+    """Ways in which some numbers were made, the busiest first.
+
+    >>> several(["wild", "percentile", "wild"])
+    'wild, or percentile'
+    """
+    return ", or ".join(way for way, _ in Counter(ways).most_common())
 
 
 def printable(text: str) -> str:

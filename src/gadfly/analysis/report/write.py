@@ -113,8 +113,9 @@ def _answers(results: Results, topics: Topics) -> Iterator[Section | None]:
     marks = {(arm.model_type, arm.num_params): arm.lineage_mark for arm in results.arms}
     yield contrasts.section(topics.contrasts, results.arms)
     yield tails.section(topics.tails, marks=marks)
-    yield turns.section(topics.turns, topics.static, marks=marks)
-    yield missing.section(topics.missing)
+    drawn = topics.contrasts.weighting == "overlap"
+    yield turns.section(topics.turns, topics.static, marks=marks, drawn=drawn)
+    yield missing.section(topics.missing, drawn=drawn)
     yield evasion.section(topics.evasion) if topics.evasion else None
     yield mixed.section(topics.mixed, marks=marks)
     yield efficacy.section(topics.efficacy)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from gadfly.analysis.figures.figure1 import figure1_csv, figure1_svg
 from gadfly.analysis.findings import span_sentence
 from gadfly.analysis.report import tables
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.results import ArmResult, Results
-from gadfly.analysis.words import legend, scored
+from gadfly.analysis.words import legend, scored, several
 
 __all__ = ["section", "signs"]
 
@@ -55,8 +53,7 @@ def section(results: Results) -> Section:
 def _methods(results: Results) -> str:
     """How the intervals of the two means were made, busiest method first."""
     made = [e for a in results.arms for e in (a.rating, a.harmlessness) if e.low is not None]
-    names = Counter(e.method.split("; ", 1)[-1] for e in made)
-    return ", or ".join(name for name, _ in names.most_common()) or "none could be made"
+    return several(e.method.split("; ", 1)[-1] for e in made) or "none could be made"
 
 
 def _weighted(results: Results) -> str:

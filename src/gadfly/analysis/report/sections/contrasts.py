@@ -13,7 +13,7 @@ from gadfly.analysis.results import ArmResult
 from gadfly.analysis.topics.cells import OUTCOMES, control
 from gadfly.analysis.topics.contrasts import KINDS, Contrast, Contrasts
 from gadfly.analysis.topics.traps import Trap
-from gadfly.analysis.words import data_name, interval, legend, number, safe, scored, worst
+from gadfly.analysis.words import data_name, interval, legend, number, safe, scored, several, worst
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -24,8 +24,8 @@ _NAMES = {
     "harmlessness": "mean min harmlessness",
 }
 _MARKS = {
-    "randomised": "randomised: arms were assigned at random, so a difference is an effect of the "
-    "arm on attacks like these",
+    "randomised": "randomised: arms were assigned at random, so a difference beyond chance is an "
+    "effect of the arm on attacks like these",
     "observational": "observational: arms were not assigned at random, so a difference may come "
     "from who attacked, when and how",
 }
@@ -33,6 +33,10 @@ _FAIR = (
     " Arms were drawn with chances that differ by what a member had met, by quotas, and by when an "
     "arm was open. So a difference is over attacks to which each of its arms was open, weighted "
     "by those chances, members’ own levels taken off: it need not be that of the arms’ means."
+)
+_UNWEIGHTED = (
+    " The chances with which arms were drawn were not kept, so differences are of plain means: "
+    "fair where every arm was as likely for everybody at all times."
 )
 _ESTIMATE = ("estimate", "low", "high", "level", "n", "method", "reason")
 
@@ -47,12 +51,19 @@ def section(found: Contrasts, arms: tuple[ArmResult, ...]) -> Section:
         title="Arm against arm",
         lead=(
             "What an intervention buys, and what size buys. Every difference here is "
-            f"{_MARKS[found.design]}.{_FAIR if found.weighting == 'overlap' else ''}"
+            f"{_MARKS[found.design]}.{_drawn(found)}"
         ),
         parts=tuple(_parts(found, arms)),
         findings=tuple(_trap_sentences(found.traps, _sign(arms))),
         notes=(*_notes(found), *_uncompared(arms)),
     )
+
+
+def _drawn(found: Contrasts) -> str:
+    """What the chances of arms that were drawn are used for."""
+    if found.design == "observational":
+        return ""
+    return _FAIR if found.weighting == "overlap" else _UNWEIGHTED
 
 
 def _parts(found: Contrasts, arms: tuple[ArmResult, ...]) -> Iterator[Figure | Table]:
@@ -73,7 +84,7 @@ def _parts(found: Contrasts, arms: tuple[ArmResult, ...]) -> Iterator[Figure | T
                 title=f"{title} ({found.design})",
                 svg=svg,
                 finding=_finding(own, level),
-                method=f"{_method(own[0], level)} {signs}".strip(),
+                method=f"{_method(own, level)} {signs}".strip(),
                 n=f"{sum(arm.n for arm in arms):,} attacks, each difference with its own n",
                 csv=_csv(own),
             )
@@ -99,14 +110,20 @@ def _finding(contrasts: Sequence[Contrast], level: float) -> str:
     return f"Differences that stand out after Holm’s correction: {', '.join(said)}."
 
 
-def _method(contrast: Contrast, level: float) -> str:
-    how = contrast.difference.method.split("; ")[-1]
+def _method(own: Sequence[Contrast], level: float) -> str:
+    what = own[0].difference.method.split("; ")[0]
+    made = [c.difference for c in own if c.difference.low is not None]
+    how = several(e.method.split("; ")[-1] for e in made) or "none could be made"
     return (
-        f"Points: {contrast.difference.method.split('; ')[0]}; bars: {level * 100:g}% "
+        f"Points: {what}; bars: {level * 100:g}% "
         f"intervals ({how}). Filled: p below {1 - level:.2g} after Holm’s correction within its "
-        f"family. p: {contrast.p_method}. Trends are slopes for a tenfold size, conditional on "
+        f"family. p: {_how_p(own)}. Trends are slopes for a tenfold size, conditional on "
         "these models."
     )
+
+
+def _how_p(contrasts: Sequence[Contrast]) -> str:
+    return several(c.p_method for c in contrasts)
 
 
 def _csv(contrasts: Sequence[Contrast]) -> str:
@@ -154,7 +171,7 @@ def _table(contrasts: Sequence[Contrast], sign: Sign) -> Table:
         rows=tuple(rows),
         breaks=frozenset(i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]),
         method=(
-            f"p: {contrasts[0].p_method}; adjusted by Holm and by Benjamini and Hochberg (BH) "
+            f"p: {_how_p(contrasts)}; adjusted by Holm and by Benjamini and Hochberg (BH) "
             f"within families, one for each outcome and kind, of so many p-values: {families}. "
             "pp: percentage points."
         ),

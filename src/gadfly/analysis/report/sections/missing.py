@@ -6,13 +6,16 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.cells import MOST_ARMS, SOME_PAIRS
 from gadfly.analysis.topics.missing import ArmMissing, Bounds, Missing
-from gadfly.analysis.words import number, safe
+from gadfly.analysis.words import AS_THEY_CAME, number, safe
 
 __all__ = ["section"]
 
 
-def section(found: Missing) -> Section:
-    """Bounds of success rate and mean rating."""
+def section(found: Missing, *, drawn: bool = False) -> Section:
+    """Bounds of success rate and mean rating.
+
+    :param drawn: whether arms were drawn with chances that other sections compare them by.
+    """
     gone, n = sum(arm.unrated for arm in found.arms), sum(arm.n for arm in found.arms)
     if not gone:
         lead = f"All {n:,} attacks have a rating, so nothing that is missing could change a rate."
@@ -60,7 +63,8 @@ def section(found: Missing) -> Section:
     return Section(
         name="missing",
         title="What is missing",
-        lead="Statistics of rated attacks take the others to be like them. These bounds do not.",
+        lead="Statistics of rated attacks take the others to be like them. These bounds do not."
+        + AS_THEY_CAME * drawn,
         parts=(table,),
         findings=(sentence,),
     )
@@ -78,4 +82,5 @@ def _bounds(bounds: Bounds, *, percent: bool = False) -> Cell:
         number(x, digits, percent=percent)
         for x in (bounds.lowest.estimate, bounds.highest.estimate, bounds.low, bounds.high)
     )
-    return Cell(f"{low}, {high}", f"[{out}, {up}]" if bounds.low is not None else "")
+    both = bounds.low is not None and bounds.high is not None
+    return Cell(f"{low}, {high}", f"[{out}, {up}]" if both else "")

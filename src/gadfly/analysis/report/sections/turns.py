@@ -9,16 +9,29 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.static import ArmStatic, Reading, Static
 from gadfly.analysis.topics.turns import ArmTurns, Turns
-from gadfly.analysis.words import Marks, arm_label, interval, legend, number, safe, scored
+from gadfly.analysis.words import (
+    AS_THEY_CAME,
+    Marks,
+    arm_label,
+    interval,
+    legend,
+    number,
+    safe,
+    scored,
+    several,
+)
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
 
 
-def section(found: Turns, readings: Static, *, marks: Marks | None = None) -> Section:
+def section(
+    found: Turns, readings: Static, *, marks: Marks | None = None, drawn: bool = False
+) -> Section:
     """What dialogue length does to scores, and what one message would have said.
 
     :param marks: the arms' lineage marks, for their signs.
+    :param drawn: whether arms were drawn with chances that other sections compare them by.
     """
     marks = marks or {}
     by_reply = any(arm.static.estimate is not None for arm in readings.arms)
@@ -34,6 +47,7 @@ def section(found: Turns, readings: Static, *, marks: Marks | None = None) -> Se
             "Scores go with the number of replies: a minimum over more of them is lower, whatever "
             "they are. So each arm’s mean stands beside its turns, and beside what it would be at "
             "equal turns."
+            f"{AS_THEY_CAME if drawn else ''}"
             f" {legend(marks.values())}".rstrip()
         ),
         parts=tuple(parts),
@@ -68,7 +82,8 @@ def _turns_table(found: Turns, marks: Marks) -> Table:
             "weighted as they come over all arms; they hold "
             f"{number(found.covered, 0, percent=True)} of scored attacks. Correlation: Pearson’s "
             "r. Intervals of plain means are made as in the table of arms; at equal turns: "
-            f"{found.arms[0].equal_turns.method.split('; ')[-1]}. Turns are an outcome of the arm, "
+            f"{several(a.equal_turns.method.split('; ')[-1] for a in found.arms)}. Turns are an "
+            "outcome of the arm, "
             "so this is no correction, it is another view."
         ),
     )
