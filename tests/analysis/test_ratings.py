@@ -161,6 +161,10 @@ def test_the_paradox_is_told() -> None:
 
 
 def test_what_the_interval_does_not_settle_is_left_open() -> None:
+    rare = np.zeros((100, 3))
+    rare[:8, 0] = 1
+    (said,) = section(result(lines("flag", rare))).findings
+    assert "(0.667), with no interval to say how surely." in said
     for items, left in ((100, True), (4000, False)):
         rng = np.random.default_rng(1)
         truth = rng.integers(0, 5, (items, 1))

@@ -123,8 +123,10 @@ def _sentence(criterion: CriterionAgreement) -> str:
         bisect(_BOUNDS, alpha.estimate if end is None else end)
         for end in (alpha.low, alpha.estimate, alpha.high)
     )
-    open_ = ", though the interval leaves that open" if low != high else ""
-    said = f"Raters’ alpha on {name} is {interval(alpha)}: {_MEANS[place]}{open_}."
+    doubt = ", though the interval leaves that open" if low != high else ""
+    if alpha.low is None:
+        doubt = ", with no interval to say how surely"
+    said = f"Raters’ alpha on {name} is {interval(alpha)}: {_MEANS[place]}{doubt}."
     share = max(criterion.counts, default=0) / max(criterion.n_ratings, 1)
     if share >= _COMMON and ac.estimate is not None and ac.estimate - alpha.estimate > 0.2:
         said += (
