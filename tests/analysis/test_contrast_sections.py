@@ -286,4 +286,4 @@ def test_arms_drawn_at_random_are_said_to_stand_as_they_came_where_they_do() -> 
         assert ("weighted by the chances" in found["tails"].lead) is told
         drawn = found["contrasts"].parts[0]
         assert "percentile" in drawn.method
-        assert "MOVER" in drawn.method
+        assert "MOVER from exact intervals over members; of rare rates wider" in drawn.method

@@ -114,6 +114,7 @@ def _method(own: Sequence[Contrast], level: float) -> str:
     what = own[0].difference.method.split("; ")[0]
     made = [c.difference for c in own if c.difference.low is not None]
     how = several(e.method.split("; ")[-1] for e in made) or "none could be made"
+    how += "; of rare rates wider than need be: one may hold 0 though p is small" * ("MOVER" in how)
     return (
         f"Points: {what}; bars: {level * 100:g}% "
         f"intervals ({how}). Filled: p below {1 - level:.2g} after Holm’s correction within its "
