@@ -110,6 +110,27 @@ def test_order_of_rows_changes_nothing() -> None:
     assert [x.estimate for x in a] == pytest.approx([x.estimate for x in b])
 
 
+def test_attacks_of_one_time_or_number_have_no_order_of_rows() -> None:
+    """Fatigue went from nothing to firm by the order of rows."""
+    table = simulate(Settings(members=20, attacks=300), 3)
+    day = pl.datetime(2022, 1, 1, time_zone="UTC") + pl.duration(hours=pl.col("number") // 60)
+    twice = (pl.col("number") + 1) // 2
+    timed = [table.with_columns(number=n, started_at=day) for n in (pl.lit(None, pl.Int64), twice)]
+    found = [
+        people(rows, success_threshold=3)
+        for one in timed
+        for rows in (one, one.reverse(), one.sample(fraction=1, shuffle=True, seed=1))
+    ]
+    assert found[0].fatigue[0].slope.estimate is not None
+    assert all(every_slope(o) == pytest.approx(every_slope(found[0])) for o in found[1:])
+    none = people(table.with_columns(number=twice), success_threshold=3)
+    assert none.learning[0].slope.estimate is None
+
+
+def every_slope(found: People) -> list[float | None]:
+    return [t.slope.estimate for t in (*found.learning, *found.fatigue)]
+
+
 def test_the_replicas_members(replica_frame: pl.DataFrame) -> None:
     found = people(replica_frame, success_threshold=3)
     made = found.concentration

@@ -24,6 +24,7 @@ from gadfly.analysis.topics.contrasts import contrasts
 from gadfly.analysis.topics.missing import missing
 from gadfly.analysis.topics.sequential import sequential
 from gadfly.analysis.topics.static import static
+from gadfly.analysis.topics.tails import REGIMES, tails
 from gadfly.analysis.topics.turns import turns
 from gadfly.records.estimate import Estimate
 
@@ -96,9 +97,9 @@ def _looked(
     return [turned(look, found.first[0]) for look in looks or [found.last]]
 
 
-def _by_coin(frame: pl.DataFrame, seed: int, *, late: float = 0.0) -> list[Estimate]:
-    """Second arm less first on the score where the coin drew arms of uneven quotas, the second from
-    a share ``late`` of the study on. It raises every score by as much.
+def _coined(frame: pl.DataFrame, seed: int, late: float) -> pl.DataFrame:
+    """The coin draws arms of uneven quotas, the second from a share ``late`` of the study on. It
+    raises every score by as much.
     """
     rng, n, members = np.random.default_rng(seed), frame.height, owners(frame)
     quota = np.array([n - n // 3, n // 3])
@@ -112,16 +113,27 @@ def _by_coin(frame: pl.DataFrame, seed: int, *, late: float = 0.0) -> list[Estim
         rounds.append(10 * live + int((assigned >= quota)[:live].sum()))
         assigned[arm[place]] += 1
         met[member, arm[place]] += 1
-    told = frame.with_columns(
+    return frame.with_columns(
         pl.col("min_harmlessness") + 0.5 * pl.Series(arm),
         model_type=pl.Series(np.where(arm, "arm1", "arm0")),
         probabilities=pl.Series(chances),
         round=pl.Series(rounds),
     )
+
+
+def _by_coin(frame: pl.DataFrame, seed: int, *, late: float = 0.0) -> list[Estimate]:
+    """Second arm less first on the score."""
+    told = _coined(frame, seed, late)
     found = contrasts(told, how=HOW, design="randomised", permutations=0).contrasts
     others = ("rating", "success_rate")
     (one,) = (c for c in found if c.outcome not in others and c.kind == "intervention")
     return [turned(one.difference, one.first)]
+
+
+def _tails_by_coin(frame: pl.DataFrame, seed: int) -> list[Estimate]:
+    """5% quantile and CVaR of the score, second arm less first; the second arm came late."""
+    (found,) = tails(_coined(frame, seed, 0.3), how=HOW, design="randomised").contrasts
+    return [turned(e, found.first) for e in (found.q05, found.cvar05)]
 
 
 _JOINT = Method("cluster bootstrap, joint, or wild, by effective members", joint.REGIME)
@@ -157,6 +169,15 @@ _BY_HARM = Studies(
 )
 _SKILLED = Settings(members=40, attacks=600, activity_sd=0.8, activity_efficacy=0.5)
 _COINED = Studies("40 members, the active succeed more, quotas 2:1", _SKILLED)
+_TAILS_DRAWN = [
+    Estimand(f"difference of {what}, by the coin", partial(value, value=0.5), _tails_by_coin)
+    for what in ("5% quantiles", "CVaR 5%")
+]
+_OF_TAILS = [Method("cluster bootstrap, joint", REGIMES[k]) for k in ("q05", "cvar05")]
+_LONGER = Studies(
+    "120 members, the active succeed more, quotas 2:1, the second arm late",
+    replace(_SKILLED, members=120, attacks=2400),
+)
 _LATE = Studies(f"{_COINED.words}, the second arm late", _SKILLED)
 
 LINES = [
@@ -178,5 +199,6 @@ LINES = [
         _JOINT,
         _LATE,
     ),
+    *parts("tails by the coin", _LONGER, _TAILS_DRAWN, _OF_TAILS),
 ]
 """What is claimed."""

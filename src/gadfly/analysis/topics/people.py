@@ -235,12 +235,18 @@ def _concentration(frame: pl.DataFrame, level: float) -> Concentration:
 
 
 def _in_order(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
-    """With the place of each attack (from 1) in its member's sequence, or why nobody knows it."""
-    column = next((c for c in ("number", "started_at") if not frame[c].null_count()), None)
+    """With the place of each attack (from 1) in its member's sequence, or why nobody knows it.
+
+    Numbers that repeat for a member are of several studies, and say nothing. Attacks that began at
+    one time share their mean place.
+    """
+    own = frame.select(pl.struct("member", "number").is_unique().all()).item()
+    known = [c for c in ("number", "started_at") if not frame[c].null_count()]
+    column = next((c for c in known if own or c == "started_at"), None)
     if column is None:
         return frame, "not estimable: nothing says in which order members attacked"
-    place = pl.col(column).rank("ordinal").over("member")
-    return frame.with_columns(place=place).sort("member_code", "place"), None
+    place = pl.col(column).rank("average").over("member")
+    return frame.with_columns(place=place).sort("member_code", "place", "ended_at"), None
 
 
 def _learning(frame: pl.DataFrame, outcome: Outcome, unknown: str | None, level: float) -> Trend:
@@ -261,7 +267,7 @@ def _fatigue(frame: pl.DataFrame, outcome: Outcome, unknown: str | None, level: 
     ended = pl.col("ended_at").fill_null(pl.col("started_at")).shift(1).over("member_code")
     later = (pl.col("started_at") - ended) > pl.duration(minutes=GAP_MINUTES)
     sitting = later.fill_null(value=True).cum_sum().over("member_code").alias("sitting")
-    in_sitting = pl.int_range(pl.len()).over("member_code", "sitting").alias("in_sitting")
+    in_sitting = pl.col("place").rank("average").over("member_code", "sitting").alias("in_sitting")
     rows = frame.with_columns(sitting).with_columns(in_sitting).drop_nulls(outcome)
     later_on = rows["in_sitting"].to_numpy().astype(np.float64)
     controls = np.column_stack([np.log2(rows["place"].to_numpy()), _arms(rows)])
