@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx2
@@ -17,6 +20,7 @@ import uvicorn
 
 from gadfly.settings import Settings
 from gadfly.store.people import Person, Role
+from gadfly.store.store import Store
 from gadfly.web.app import create_app
 from gadfly.web.serving import Serving, open_serving
 
@@ -50,6 +54,9 @@ care:
   legal_contact: {{name: Bea Example, address: bea@example.org}}
 {more}
 """
+
+NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Whom browsers trust: no certificate is asked for here, and to load those there are takes long."""
 
 
 def write_study(
@@ -93,7 +100,8 @@ class Browser:
     """A client that keeps cookies, follows redirects and sends the token along, as a page does."""
 
     def __init__(self, url: str, study: str = "town") -> None:
-        self.client = httpx2.Client(base_url=url, follow_redirects=True, timeout=30)
+        options: dict[str, Any] = {"follow_redirects": True, "timeout": 30, "verify": NOBODY}
+        self.client = httpx2.Client(base_url=url, **options)
         self.study = study
         self.csrf = ""
 
@@ -109,10 +117,22 @@ class Browser:
         self.csrf = found[1] if found else ""
 
 
+@cache
+def _empty() -> bytes:
+    """A database without a row: to migrate each anew takes half of a site's start."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "empty.db")
+        Store(f"sqlite:///{path}").close()
+        return path.read_bytes()
+
+
 @contextmanager
 def serve(*studies: Path, database: str | None = None) -> Iterator[Site]:
     """Serve these studies on 127.0.0.1 until the block ends."""
     settings = Settings(secret="a secret of at least thirty-two characters", lease_seconds=5)  # type: ignore[arg-type]
+    fresh = studies[0].with_suffix(".db")
+    if database is None and not fresh.exists():
+        fresh.write_bytes(_empty())
     serving = open_serving(list(studies), settings, database=database, loopback=True)
     app = create_app(serving)
     listener = socket.socket()

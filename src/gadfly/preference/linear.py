@@ -109,7 +109,6 @@ def fit(phi: Any, penalty: float) -> Fitted:
     the loss and gives the solver its two classes.
     """
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
     scale = np.ones(phi.shape[1])
     dense = len(DENSE_NAMES)
@@ -129,8 +128,7 @@ def fit(phi: Any, penalty: float) -> Fitted:
     solver = LogisticRegression(
         C=penalty, fit_intercept=False, solver="newton-cg", max_iter=1_000, tol=1e-6
     )
-    with threadpool_limits(1):  # the vectors are short: more threads only wait for each other
-        solver.fit(rows, sign > 0)
+    solver.fit(rows, sign > 0)
     weights[used] = solver.coef_[0] * scale[used]
     return Fitted(weights, float(np.mean(phi @ weights)))
 

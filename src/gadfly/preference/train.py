@@ -65,6 +65,9 @@ def train_linear(
 
     ``members`` are the study members whose picks the pairs are, where that is known.
     """
+    from sklearn import linear_model  # noqa: F401 - first, so that its threads are limited too
+    from threadpoolctl import threadpool_limits
+
     prepared = prepare(pairs, dropped)
     fold = folds(prepared.conversation, k, seed)
     texts = [(pair.chosen, pair.rejected) for pair in prepared.pairs]
@@ -72,15 +75,16 @@ def train_linear(
     tell = progress or (lambda done, total: None)
     steps = int(fold.max()) + 2
     found = np.zeros(len(fold))
-    for number in range(steps - 1):
-        tell(number, steps)
-        inside = fold != number
-        penalty = _choose_penalty(_rows(phi, inside), prepared.conversation[inside], seed)
-        weights = fit(_rows(phi, inside), penalty).weights
-        found[~inside] = _margins(_rows(phi, ~inside), weights)
-    tell(steps - 1, steps)
-    penalty = _choose_penalty(phi, prepared.conversation, seed)
-    fitted = fit(phi, penalty)
+    with threadpool_limits(1):  # the vectors are short: more threads only wait for each other
+        for number in range(steps - 1):
+            tell(number, steps)
+            inside = fold != number
+            penalty = _choose_penalty(_rows(phi, inside), prepared.conversation[inside], seed)
+            weights = fit(_rows(phi, inside), penalty).weights
+            found[~inside] = _margins(_rows(phi, ~inside), weights)
+        tell(steps - 1, steps)
+        penalty = _choose_penalty(phi, prepared.conversation, seed)
+        fitted = fit(phi, penalty)
     lineage = _lineage(prepared, training_data, members, seed=seed, penalty=penalty)
     scorer = LinearScorer(fitted.weights, fitted.centre, BITS, lineage)
     tell(steps, steps)

@@ -6,9 +6,10 @@ same way and fails with the same words.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import orjson
 import yaml
@@ -39,6 +40,12 @@ def read_shipped(form: type[F], name: str, *, package: str, beside: Path, what: 
     if not path.is_file():
         names = ", ".join(shipped)
         raise FileProblem(path, f"no such {what}; give a file beside the study, or one of: {names}")
+    return cast(F, _read_once(form, path)) if name in shipped else read_form(form, path)
+
+
+@cache
+def _read_once(form: type[Record], path: Path) -> Record:
+    """A form of Gadfly's own, which does not change meanwhile."""
     return read_form(form, path)
 
 
