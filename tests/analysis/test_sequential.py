@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import polars as pl
 import pytest
@@ -94,6 +96,17 @@ def test_attacks_of_one_time_are_looked_at_together_in_any_order_of_rows() -> No
     on_first_day = rlhf.filter(pl.col("number") == pl.col("number").min().over("member"))
     means = on_first_day.group_by("member").agg(pl.col("rating").mean())["rating"]
     assert found[0].arms[1].exact.estimate == pytest.approx(means.mean())
+
+
+@pytest.mark.parametrize("outcome", ["rating", "success_rate"])
+def test_ends_lie_on_the_scale(outcome: Literal["rating", "success_rate"]) -> None:
+    rare = study(6).with_columns(
+        rating=pl.when(pl.col("number") % 40 == 0).then(4.0).otherwise(0.0)
+    )
+    found = sequential(rare, success_threshold=3, outcome=outcome)
+    ends = [(look.low, look.high) for arm in found.arms for look in arm.looks]
+    assert ends
+    assert min(ends)[0] == 0
 
 
 def test_says_why_there_is_nothing() -> None:

@@ -13,7 +13,8 @@ probability of a bin, ȳ_b the share that people call a success, n_b its attacks
 
 Binned like this it is above 0 for a perfect judge too. What such a judge would show on as many
 attacks, each by itself, stands beside it: Σ_b (n_b / n) √(2 p̄_b (1 − p̄_b) / (π n_b)), the mean of
-|N(0, p̄(1 − p̄)/n)|. Because of that lean there is no honest percentile interval, so none is given.
+|N(0, p̄(1 − p̄)/n)|. Because of that lean percentiles would be wrong; its interval (the topic judges)
+is of what it can be where the shares of all bins lie in their intervals at once.
 
 References: Platt 1999, "Probabilistic Outputs for Support Vector Machines"; Niculescu-Mizil &
 Caruana 2005, "Predicting good probabilities with supervised learning"; Naeini, Cooper & Hauskrecht

@@ -28,7 +28,11 @@ from scipy.stats import norm, t
 
 from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.sample import Floats
-from gadfly.analysis.statistics.confidence_sequence import bounded_sequence, running_sequence
+from gadfly.analysis.statistics.confidence_sequence import (
+    RUNNING,
+    bounded_sequence,
+    running_sequence,
+)
 from gadfly.analysis.statistics.jackknife import mean_errors, standard_errors
 from gadfly.analysis.statistics.overlap import overlap_weights
 from gadfly.analysis.topics.cells import chances_of, sorted_attacks
@@ -41,7 +45,7 @@ Design = Literal["observational", "randomised"]
 Outcome = Literal["rating", "success_rate"]
 _LOOKS = (20, 100)  # least and most
 _CELLS = 4_000_000  # looks times arms times members held at once
-_LEAST = 10  # effective members
+_LEAST = RUNNING.members
 _TOP = 4.0  # the highest rating
 _METHOD = "anytime-valid, asymptotic: normal mixture over the member jackknife"
 _EXACT = "anytime-valid, exact: empirical Bernstein over each member's first rated attack"
@@ -205,7 +209,7 @@ class _Study:
     def arm(self, place: int, wanted: float) -> ArmSequence:
         """One arm, as it went."""
         found = mean_errors(self.sums[:, place], self.counts[:, place])
-        looks, last = self._looks(*found, n=int((self.arms == place).sum()), what="mean")
+        looks, last = self._looks(*found, n=int((self.arms == place).sum()), what="mean", least=0.0)
         precise = (look.attacks for look in looks if look.high - look.low <= 2 * wanted)
         kind, size = self.names[place]
         return ArmSequence(
@@ -230,7 +234,7 @@ class _Study:
             own, what = weights > 0, f"{what} over attacks open to both, overlap-weighted"
         with np.errstate(invalid="ignore", divide="ignore"):
             found = standard_errors(sums[:, pair], counts[:, pair])
-        looks, last = self._looks(*found, n=int(own.sum()), what=what)
+        looks, last = self._looks(*found, n=int(own.sum()), what=what, least=-self.top)
         decided = (look.attacks for look in looks if look.low > 0 or look.high < 0)
         return ContrastSequence(
             first=self.names[0],
@@ -241,18 +245,19 @@ class _Study:
         )
 
     def _looks(
-        self, found: Floats, error: Floats, df: Floats, *, n: int, what: str
+        self, found: Floats, error: Floats, df: Floats, *, n: int, what: str, least: float
     ) -> tuple[tuple[Look, ...], Estimate]:
-        """From the first look with members enough."""
+        """From the first look with members enough; ends from ``least`` to the top of the scale."""
         ready = (df >= _LEAST - 1) & np.isfinite(error) & (error > 0)
         method = f"{what}; {_METHOD}"
         if not ready[-1]:
             whole = float(found[-1]) if np.isfinite(found[-1]) else None
-            reason = f"no interval: it takes {_LEAST} effective members, and values that differ"
+            reason = f"no interval: it takes {_LEAST:g} effective members, and values that differ"
             return (), self._none(whole, n, method, "no attack has a value" if not n else reason)
         at, tail = self.at[ready], (1 + self.level) / 2
         wide = error[ready] * t.ppf(tail, df[ready]) / norm.ppf(tail)
-        low, high = running_sequence(found[ready], wide, level=self.level)
+        ends_of = running_sequence(found[ready], wide, level=self.level)
+        low, high = np.clip(ends_of, least, self.top)
         looks = tuple(
             Look(attacks=int(a), estimate=float(e), low=float(lo), high=float(hi))
             for a, e, lo, hi in zip(at, found[ready], low, high, strict=True)

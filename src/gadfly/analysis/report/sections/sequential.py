@@ -103,8 +103,8 @@ def _decided(found: Sequential) -> Iterator[str]:
     if at:
         yield (
             f"{len(at):,} of {len(found.contrasts):,} differences of the {_WHAT[found.outcome]} "
-            f"from the first arm were decided before the end; {at[0][1]} could have stopped after "
-            f"{at[0][0]:,} of {found.attacks:,} attacks."
+            "from the first arm, each by itself, were decided before the end; "
+            f"{at[0][1]} could have stopped after {at[0][0]:,} of {found.attacks:,} attacks."
         )
 
 
