@@ -186,7 +186,7 @@ LINES = [
     Entry("contrast within members", _RATINGS, _JOINT, _EACH),
     Entry("contrast, randomised", _DRAWN, _JOINT, _EACH),
     Entry("contrast, randomised, six", _DRAWN, _JOINT, _SIX),
-    Entry("difference of rates, randomised, few successes", _RATES_DRAWN, _JOINT, _RARE),
+    Entry("difference of rates, randomised, few successes", _RATES_DRAWN, _MOVER, _RARE),
     Entry("difference of rates, randomised", _RATES_DRAWN, _JOINT, _EACH),
     Entry("contrast between members", _RATINGS, _JOINT, _ONE),
     Entry("contrast between few members", _RATINGS, _JOINT, _ONE_FEW),

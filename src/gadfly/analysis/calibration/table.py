@@ -53,10 +53,9 @@ _CHANGED = (
     "correlations: from 30 effective members (22 gave 91-92%); standard deviations: symmetric t, "
     "from 50 (40 gave 92%)",
     "rates by a judge's errors elsewhere: its threshold is chosen by other members' labels",
-    "differences of rare rates where arms were drawn at random: claimed approximate, no longer "
-    "conservative (92.9%)",
     "differences of few members (below 12 effective): wild bootstrap instead of percentiles; of "
-    "rare rates: MOVER instead of percentiles (85-92%); coefficients of mixed models: t by member",
+    "rare rates, drawn at random too: MOVER instead of percentiles (85-93%); coefficients of mixed "
+    "models: t by member",
     "Gini's coefficient (78-87% where members are uneven) and Chao2, a lower bound (12%): no "
     "interval any more",
 )
