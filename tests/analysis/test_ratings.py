@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.coefficients import Coefficients
+from gadfly.analysis.report.ratings import analyze_ratings
 from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.sections.ratings import section
 from gadfly.analysis.report.tables import Table
@@ -217,6 +218,16 @@ def test_a_file_becomes_a_report(tmp_path: Path) -> None:
         app, ["analyze", "--ratings", str(path), "--out", str(out), "--resamples", "200", "--json"]
     )
     assert json.loads(printed.stdout) == found
+
+
+def test_measurements_have_no_classes_in_the_list_of_items_either(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    steps, scores = rng.integers(0, 3, (60, 3)).astype(float), rng.normal(size=(60, 3))
+    path = tmp_path / "r.csv"
+    rows = [RATING_COLUMNS, *lines("harm", steps), *lines("score", scores)]
+    path.write_text("\n".join(",".join(row) for row in rows))
+    report = analyze_ratings(path, resamples=100, level=0.95)
+    assert {line.split(",")[0] for line in report.items.splitlines()[1:]} == {"harm"}
 
 
 def test_nothing_to_analyse_and_a_wrong_level_are_told(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.sections import ratings
 from gadfly.analysis.report.tables import TerminalTable
 from gadfly.analysis.results import Provenance
-from gadfly.analysis.statistics.dawid_skene import NoModel, dawid_skene
+from gadfly.analysis.statistics.dawid_skene import dawid_skene
 from gadfly.analysis.topics.ratings import RatingsResult, agreement_of
 from gadfly.errors import OperatorError
 from gadfly.records.canonical import pretty_json
@@ -50,7 +50,7 @@ def analyze_ratings(path: Path, *, resamples: int, level: float) -> RatingsRepor
     file = read_ratings(path)
     result = agreement_of(file, resamples=resamples, level=level)
     document = _document(result, time.monotonic() - started)
-    return RatingsReport(result, document, _items_csv(file))
+    return RatingsReport(result, document, _items_csv(file, result))
 
 
 def write_ratings(report: RatingsReport, out: Path) -> Written:
@@ -108,15 +108,14 @@ def _document(result: RatingsResult, seconds: float) -> Document:
     )
 
 
-def _items_csv(file: RatingsFile) -> str:
+def _items_csv(file: RatingsFile, result: RatingsResult) -> str:
     """Every item of each criterion for which the model holds."""
     columns = ("criterion", "item", "ratings", "likeliest value", "probability")
     rows: list[tuple[object, ...]] = []
-    for criterion in file.criteria:
-        try:
-            model = dawid_skene(criterion.ratings)
-        except NoModel:
+    for criterion, told in zip(file.criteria, result.criteria, strict=True):
+        if told.classes is None:
             continue
+        model = dawid_skene(criterion.ratings)
         labels = criterion.labels or tuple(f"{value:g}" for value in model.values)
         likeliest = model.posterior.argmax(axis=1)
         sizes = np.isfinite(criterion.ratings).sum(axis=1)

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_array
-from scipy.special import logsumexp, xlogy
+from scipy.special import xlogy
 
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.statistics.agreement import SAME, Ratings, table
@@ -74,26 +74,30 @@ def dawid_skene(
     """
     rows = table(ratings)
     given = np.isfinite(rows)
-    values, codes = np.unique(rows[given], return_inverse=True)
+    values = np.unique(rows[given])
     _check(given, len(values))
-    item, rater = np.nonzero(given)
-    (n, k), q = rows.shape, len(values)
-    answers = csr_array((np.ones(len(item)), (item, rater * q + codes)), shape=(n, k * q))
-    posterior = np.zeros((n, q))
-    np.add.at(posterior, (item, codes), 1)
+    codes = np.where(given, np.searchsorted(values, rows), -1)
+    codes, place, times = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
+    item, rater = np.nonzero(codes >= 0)  # items with the same answers are one, so many times
+    (n, k), q = codes.shape, len(values)
+    said = codes[item, rater]
+    answers = csr_array((np.ones(len(item)), (item, rater * q + said)), shape=(n, k * q))
+    known = (codes >= 0).any(axis=1, keepdims=True)
+    weight = np.where(known, times[:, None], 0.0)
+    posterior = np.bincount(item * q + said, minlength=n * q).reshape(n, q).astype(np.float64)
     posterior /= np.maximum(posterior.sum(axis=1, keepdims=True), 1)
     path: list[float] = []
     for _ in range(most_steps):
-        prevalence, confusion = _maximise(answers, posterior, prior, k)
-        new, likelihood = _expect(answers, prevalence, confusion, prior)
+        prevalence, confusion = _maximise(answers, posterior * weight, prior, k)
+        new, likelihood = _expect(answers, prevalence, confusion, prior, weight)
         if path and likelihood - path[-1] <= tolerance * abs(likelihood):
             break
-        posterior = np.where(given.any(axis=1, keepdims=True), new, 0)
+        posterior = new
         path.append(likelihood)
     else:
         raise NoModel(f"Dawid-Skene did not converge in {most_steps:,} steps")
-    _check_names(answers, posterior, k)
-    posterior[~given.any(axis=1)] = np.nan
+    _check_names(answers, posterior * weight, k)
+    posterior = np.where(known, posterior, np.nan)[place.ravel()]
     return DawidSkene(values, posterior, prevalence, confusion, tuple(path))
 
 
@@ -108,17 +112,19 @@ def _maximise(answers: csr_array, posterior: Floats, prior: float, k: int) -> tu
 
 
 def _expect(
-    answers: csr_array, prevalence: Floats, confusion: Floats, prior: float
+    answers: csr_array, prevalence: Floats, confusion: Floats, prior: float, weight: Floats
 ) -> tuple[Floats, float]:
-    """Posterior of each item, and the penalised log-likelihood."""
+    """Posterior of each pattern of answers, and the penalised log-likelihood."""
     k, q, _ = confusion.shape
     with np.errstate(divide="ignore"):
         logs = np.maximum(np.log(confusion), -1e6)  # impossible, yet 0 · log 0 stays 0
         of_class = np.maximum(np.log(prevalence), -1e6)
     joint = answers @ logs.transpose(0, 2, 1).reshape(k * q, q) + of_class
-    whole = logsumexp(joint, axis=1, keepdims=True)
+    top = joint.max(axis=1, keepdims=True)
+    share = np.exp(joint - top)
+    total = share.sum(axis=1, keepdims=True)
     penalty = xlogy(prior / q, prevalence).sum() + xlogy(prior / q, confusion).sum()
-    return np.exp(joint - whole), float(whole.sum() + penalty)
+    return share / total, float((weight * (top + np.log(total))).sum() + penalty)
 
 
 def _check(given: np.ndarray, classes: int) -> None:

@@ -32,15 +32,17 @@ from typing import Literal
 import numpy as np
 
 from gadfly.analysis.bootstrap import Bootstrap
-from gadfly.analysis.sample import Floats
+from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.agreement import (
     OVER_ITEMS,
     SAME,
     Of,
     Patterns,
     Ratings,
+    coded,
     counted,
     over_items,
+    table,
 )
 from gadfly.records.estimate import Estimate
 
@@ -57,15 +59,16 @@ def krippendorff_alpha(
     how: Bootstrap = OVER_ITEMS,
 ) -> Estimate:
     """Krippendorff's α; ``n`` is the number of items with two ratings or more."""
-    found = counted(ratings)
-    values, counts = found.values, found.rows
     of: Of
-    if scale == "ordinal":
-        of = _ordinal(counts)
-    elif scale == "interval":
-        of = _interval(values, counts)
+    if scale == "interval":  # as many values as ratings: no table of them
+        rows = np.sort(table(ratings), axis=1)
+        most = int(np.isfinite(rows).sum(axis=1).max(initial=0))
+        found = coded(rows[:, :most])
+        of = _interval(found.values, found.rows.astype(np.int64))
     else:
-        of = _fixed(counts, 1 - np.eye(len(values)))
+        found = counted(ratings)
+        nominal = _fixed(found.rows, 1 - np.eye(len(found.values)))
+        of = _ordinal(found.rows) if scale == "ordinal" else nominal
     return _estimate(f"Krippendorff's alpha, {scale}", found, of, how)
 
 
@@ -100,10 +103,11 @@ def _fixed(counts: Floats, delta: Floats) -> Of:
     return of
 
 
-def _interval(values: Floats, counts: Floats) -> Of:
+def _interval(values: Floats, codes: Ints) -> Of:
     """α of squared differences, from moments: any number of values."""
     v = values - values.mean() if len(values) else values  # small numbers cancel less
-    m, one, two = counts.sum(axis=1), counts @ v, counts @ v**2
+    x = np.append(v, 0.0)[codes]  # the last one where a rating is missing
+    m, one, two = (codes >= 0).sum(axis=1), x.sum(axis=1), (x**2).sum(axis=1)
     parts = np.column_stack([m, one, two, (m * two - one**2) / (m - 1)])
 
     def of(weights: Floats) -> Floats:
