@@ -67,3 +67,5 @@ def test_notes_say_what_a_reader_must_know() -> None:
 def test_arms_that_are_all_the_same_have_no_highest(base: ArmResult) -> None:
     one, two = arm(base, rating=estimate(1.0)), arm(base, num_params="52B", rating=estimate(1.0))
     assert "is the same for all 2 arms (1.00 [0.90, 1.10])." in findings((one, two))[0]
+    by_rounding = arm(two, rating=estimate(1.0 + 1e-16 * 3))
+    assert "is the same for all 2 arms" in findings((one, by_rounding))[0]

@@ -6,6 +6,7 @@ at the same level, and it is not corrected for the number of arms compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from gadfly.analysis.aggregation import Aggregation
@@ -70,7 +71,7 @@ def _range(arms: tuple[ArmResult, ...], statistic: str, *, what: str) -> str:
     shown = [f"{name(a)} ({interval(v)})" for a, v in (high, low)]
     if len(there) == 1:
         return f"{what} of {name(low[0])} is {interval(low[1])}."
-    if low[1].estimate == high[1].estimate:
+    if math.isclose(low[1].estimate, high[1].estimate, rel_tol=1e-12, abs_tol=1e-12):
         return f"{what} is the same for all {len(there)} arms ({interval(low[1])})."
     both = low[1].low is not None and high[1].low is not None
     apart = "; their intervals overlap" if both and not disjoint(low[1], high[1]) else ""
