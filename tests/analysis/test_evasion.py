@@ -215,6 +215,7 @@ def test_a_report_never_calls_a_constant_refuser_best() -> None:
     found = section(study(PLAN))
     assert found.findings[0].startswith("On the frontier of usefulness and harmlessness: plain lm")
     assert "refuser" not in found.findings[0]
+    assert "prompted 1B ‡ (< 1%); dominated: 1. In brackets: in how many" in found.findings[0]
     assert found.findings[1].startswith("Safe by giving up, and so on no frontier: refuser 1B (")
     assert [part.name for part in found.parts] == ["frontier", "evasion-arms", "over-refusal"]
     figure = found.parts[0]
@@ -232,7 +233,8 @@ def test_an_arm_is_called_best_only_where_it_is_alone() -> None:
     alone = {"good": (2.0, 0.9, 0.0), "poor": (-1.0, 0.4, 0.3), "refuser": (9.0, 0.0, 1.0)}
     found = section(study(alone))
     assert found.findings[0] == (
-        "good 1B ‡ is both the most useful and the most harmless of those that do not give up."
+        "good 1B ‡ is both the most useful and the most harmless of those that do not give up; "
+        "another arm dominates it in < 1% of resamples."
     )
     nobody = section(study({"a": (0.0, 0.0, 1.0), "b": (1.0, 0.05, 1.0)}))
     assert nobody.findings[0].startswith("No arm is of use")

@@ -189,18 +189,25 @@ def _pairs_sentence(pairs: tuple[OverRefusal, ...]) -> str:
 
 
 def _best(result: Evasion) -> str:
-    """Who is on the frontier; an arm is called best only where it stands there alone."""
+    """Who is on the frontier, and how surely; an arm is called best only where it is alone."""
     front = [arm for arm in result.arms if arm.on_frontier]
     told = [arm for arm in result.arms if arm.on_frontier is not None]
-    names = ", ".join(arm_label(a.model_type, a.num_params, a.mark) for a in front)
     if not front:
         return "No arm is of use on more than a tenth of the harmless requests."
+    names = [arm_label(arm.model_type, arm.num_params, arm.mark) for arm in front]
     if len(front) == 1 and len(told) > 1:
-        return (
-            f"{names} is both the most useful and the most harmless of those that do not give up."
-        )
+        best = "is both the most useful and the most harmless of those that do not give up"
+        if (chance := front[0].chance_dominated) is None:
+            return f"{names[0]} {best}."
+        return f"{names[0]} {best}; another arm dominates it in {_chance(chance)} of resamples."
     dominated = sum(bool(arm.dominated_by) for arm in told)
-    return f"On the frontier of usefulness and harmlessness: {names}; dominated: {dominated}."
+    sure = ", ".join(
+        f"{name} ({_chance(arm.chance_dominated)})" for name, arm in zip(names, front, strict=True)
+    )
+    return (
+        f"On the frontier of usefulness and harmlessness: {sure}; dominated: {dominated}. In "
+        "brackets: in how many resamples another arm dominates it."
+    )
 
 
 def _given_up(result: Evasion) -> str:

@@ -195,7 +195,8 @@ def _raters(criterion: CriterionAgreement, name: str) -> Table:
         method=(
             "Kappa: the mean over pairs with each other rater. Alpha: of all others, without this "
             "rater. Right: how often the rater names an item’s true value, by Dawid and Skene’s "
-            f"model. {criterion.classes_reason or ''}"
+            "model; it has no interval, and from few ratings it says little. "
+            f"{criterion.classes_reason or ''}"
         ).strip(),
         folded=True,
     )
