@@ -22,7 +22,7 @@ from tests.stub import serve as serve_stub
 # Tests run side by side, and threads of one that wait for a core slow all of them down. Numba, once
 # loaded, would tell torch's OpenMP to take every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line has it
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as gadfly has it
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 os.environ.setdefault("POLARS_MAX_THREADS", "2")  # one would hide what depends on their order
 

@@ -10,6 +10,7 @@ Analysis:  ``read``, ``analyze``, ``Results``, ``Estimate``, ``write_report``; `
 Errors:    ``GadflyError``
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from gadfly.records.writing import write_attacks
     from gadfly.run.report import read
     from gadfly.study.protocol import Study, load_study
+
+# Threads of torch that spin while they wait stand still where other programs are busy too: the same
+# work took nine times as long. This must be said before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = [
     "Attack",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import subprocess
 import sys
@@ -62,6 +63,18 @@ def test_every_part_of_the_analysis_is_there_when_it_is_named() -> None:
 
 def test_importing_gadfly_loads_nothing_heavy() -> None:
     assert not loaded("import gadfly") & HEAVY
+
+
+@pytest.mark.parametrize(("given", "found"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "x"}, "x")])
+def test_waiting_threads_do_not_spin_in_a_notebook_either(
+    given: dict[str, str], found: str
+) -> None:
+    script = "import gadfly, os; print(os.environ['OMP_WAIT_POLICY'])"
+    kept = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=kept | given, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [found]
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -7,7 +7,6 @@ Verbs import what they need when they are called, so that ``gadfly --help`` is q
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -89,9 +88,6 @@ _EXTRAS = {
 
 def main() -> None:
     """Run the command line and turn errors into messages and exit codes."""
-    # Threads of torch that spin while they wait stand still where other programs are busy too: the
-    # same work took nine times as long. This must be said before torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except ProgrammerError:
