@@ -22,6 +22,7 @@ from gadfly.analysis.statistics import korn_graubard, rogan_gladen
 from gadfly.analysis.statistics.calibration_curve import bins_of, folds_of, out_of_fold
 from gadfly.analysis.statistics.novelty import is_new
 from gadfly.analysis.statistics.protocol import Regime
+from gadfly.analysis.statistics.repeats import repeats
 from gadfly.analysis.statistics.success_rate import SuccessRate
 from gadfly.analysis.topics.judges import Asked, judges
 from gadfly.analysis.topics.labels import PEOPLE
@@ -31,6 +32,7 @@ from gadfly.records.estimate import Estimate
 __all__ = ["LINES"]
 
 _TEXTS = 1 / np.arange(1, 401) / (1 / np.arange(1, 401)).sum()
+_MANY = 16_000  # texts of which few are met twice
 _KINDS = np.array([0.2, 0.15, 0.1, 0.1, 0.1, 0.05, 0.1, 0.1, 0.05, 0.05])  # the last four are new
 
 
@@ -38,12 +40,25 @@ def _repeats(frame: pl.DataFrame, seed: int) -> list[Estimate]:
     """Shares of attacks that repeat one of the study, and one of their own member."""
     members = owners(frame)
     text = np.minimum(tastes(members, _TEXTS, seed), len(_TEXTS) - 1)
-    found = []
-    for same in (text, members * len(_TEXTS) + text):
-        near = np.bincount(same)[same] - 1
-        sample = Sample.of(near.astype(np.float64), members)
-        found += bootstrap(sample, [SuccessRate(1)], how=HOW, seed=seed)
-    return found
+    own = np.unique(members * len(_TEXTS) + text, return_inverse=True, return_counts=True)
+    sample = Sample.of((own[2][own[1]] > 1).astype(np.float64), members)
+    return [
+        repeats(text, members, np.arange(frame.height)),
+        *bootstrap(sample, [SuccessRate(1)], how=HOW, seed=seed),
+    ]
+
+
+def _rare(frame: pl.DataFrame, seed: int) -> list[Estimate]:
+    """The first where repeats are rare, by chance, and mostly of two members."""
+    text = np.random.default_rng(seed).integers(0, _MANY, frame.height)
+    return [repeats(text, owners(frame), np.arange(frame.height))]
+
+
+def _rarely(settings: Settings) -> float:
+    """Over numbers of attacks, which are Poisson: each repeats unless no other has its text."""
+    n = np.arange(1, int(2 * settings.attacks))
+    weight = poisson.pmf(n, settings.attacks)
+    return float(1 - weight @ (1 - 1 / _MANY) ** (n - 1) / weight.sum())
 
 
 def _repeat(settings: Settings, *, own: bool) -> float:
@@ -197,6 +212,7 @@ _RELIABLE = [
     Estimand("calibration error", value, _reliable),
     Estimand("error of a rate by errors elsewhere", _misleads, _reliable),
 ]
+_FEW_REPEATS = Studies("40 even members, few repeats", EVEN_40.settings)
 _ASKED = [
     Estimand(words, partial(_felt, which=k), _surveys)
     for k, words in enumerate(("mean of an item", "mean of a scale", "change of a scale"))
@@ -212,6 +228,7 @@ _PEOPLE = [
 
 LINES = [
     *parts("repeats", EVEN_40, _REPEATED, [_KG] * 2),
+    Entry("repeats, rare", Estimand(_REPEATED[0].words, _rarely, _rare), _KG, _FEW_REPEATS),
     Entry("novelty", _NEW, _KG, EVEN_40),
     *parts("reliability", _JUDGED, _RELIABLE, [_KG, _KG, _ALL_BINS, _CARRIED]),
     *(e for on in _PEOPLE for e in parts("surveys", on, _ASKED, [_STUDENT] * 3)),

@@ -56,6 +56,7 @@ _CHANGED = (
     "differences of few members (below 12 effective): wild bootstrap instead of percentiles; of "
     "rare rates, drawn at random too: MOVER instead of percentiles (85-93%); coefficients of mixed "
     "models: t by member",
+    "shares of repeats: members left out with what only repeated theirs (88% as plain shares)",
     "Gini's coefficient (78-87% where members are uneven) and Chao2, a lower bound (12%): no "
     "interval any more",
 )

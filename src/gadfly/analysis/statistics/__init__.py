@@ -41,6 +41,7 @@ __all__ = [
     "rank_correlation",
     "rank_stability",
     "rarefied",
+    "repeats",
     "rogan_gladen",
     "self_similarity",
     "sensitivity",

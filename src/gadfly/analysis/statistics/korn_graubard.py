@@ -112,19 +112,24 @@ def _first(count: int, holds: Callable[[int], bool]) -> int:
     return low
 
 
-def interval_of(sizes: Floats, sums: Floats, n: int, level: float) -> Ends:
+def interval_of(
+    sizes: Floats, sums: Floats, n: int, level: float, *, moves: Floats | None = None
+) -> Ends:
     """The same from each member's number of attacks (or their weight) and of those that count.
 
     :param n: number of attacks.
+    :param moves: by how much the share moves without each member, where that is not z_m because
+        attacks count by what others did; then two members are worth no less than one.
     """
-    if len(sizes) == n and alike(sizes):
+    if moves is None and len(sizes) == n and alike(sizes):
         return clopper_pearson(float(sums.sum() / sizes.sum()) * n, n, level=level)
     if len(sizes) < 2:
         return 0.0, 1.0
-    whole, clusters = float(sizes.sum()), len(sizes)
+    whole = float(sizes.sum())
     p = min(max(float(sums.sum()) / whole, 0.0), 1.0)
     worth = effective_members(sizes)
-    z = (sums - p * sizes) / (whole - sizes)
+    z = (sums - p * sizes) / (whole - sizes) if moves is None else moves
+    clusters, least = len(z), worth if moves is None else worth / 2
     squares = float(z @ z)
     if min(p, 1 - p) < 1e-12:
         return clopper_pearson(round(p) * worth, worth, level=level)
@@ -135,5 +140,5 @@ def interval_of(sizes: Floats, sums: Floats, n: int, level: float) -> Ends:
     df = max(1.0, 1 / (1 / (worth - 1) + (kurtosis - 1) / (2 * clusters)))
     tail = (1 + level) / 2
     spread = (stdtrit(n - 1, tail) / stdtrit(df, tail)) ** 2
-    equal = min(float(n), max(p * (1 - p) / variance * float(spread), worth))
+    equal = min(float(n), max(p * (1 - p) / variance * float(spread), least))
     return clopper_pearson(p * equal, equal, level=level)

@@ -33,6 +33,7 @@ from gadfly.analysis.statistics.near_duplicates import near_duplicates
 from gadfly.analysis.statistics.novelty import LEAST, is_new
 from gadfly.analysis.statistics.protocol import Statistic
 from gadfly.analysis.statistics.rarefied import rarefied
+from gadfly.analysis.statistics.repeats import repeats
 from gadfly.analysis.statistics.self_similarity import SelfSimilarity
 from gadfly.analysis.statistics.success_rate import SuccessRate
 from gadfly.analysis.statistics.vendi import vendi
@@ -260,13 +261,18 @@ class _Study:
         largest = np.argsort(-self.sizes, kind="stable")[:_SHOWN]
         return Repeats(
             distinct=len(self.sizes),
-            share=self.estimate(_REPEATS, self.near, every, "repeats"),
+            share=self.repeated(every),
             own=self.estimate(_REPEATS, own[2][own[1]] - 1, every, "own repeats"),
             top_members_share=(
                 float(of_members[:10].sum() / of_members.sum()) if self.near.any() else None
             ),
             largest=tuple(self._repeated(g) for g in largest if self.sizes[g] > 1),
         )
+
+    def repeated(self, rows: Ints) -> Estimate:
+        """Share of these attacks that nearly repeat another of the study."""
+        owners = self.members if self.how.ci == "cluster" else np.arange(len(self.members))
+        return repeats(self.groups, owners, rows, level=self.how.level)
 
     def _repeated(self, group: int) -> Repeated:
         rows = np.flatnonzero(self.groups == group)
@@ -299,7 +305,7 @@ class _Study:
             name=name,
             n=len(rows),
             n_members=n_members,
-            repeats=self.estimate(_REPEATS, self.near[rows], rows, "repeats"),
+            repeats=self.repeated(rows),
             self_similarity=alike,
             vendi=self._drawn(worth, members, "Vendi score", self.drawn),
             clusters=self._drawn(reached, members, "clusters", self.space.n_clusters),
