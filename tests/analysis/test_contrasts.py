@@ -512,6 +512,31 @@ def test_an_arm_that_the_skilled_attack_is_a_trap_and_members_tell_it() -> None:
     assert trap.share == pytest.approx(met.to_numpy().sum() / n)
 
 
+def test_a_trap_by_chance_alone_is_not_clear() -> None:
+    """Twelve arms without effect, which the skilled choose more and more: pooled orders are real,
+    those within members are noise, of which one study in four had one clear of 0.
+    """
+    arms = [(kind, size) for kind in "abcd" for size in ("1B", "10B", "100B")]
+    clear = 0
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        member = rng.integers(60, size=3000)
+        skill = rng.normal(size=60)[member]
+        lean = np.exp(np.linspace(-1, 1, 12)[None] * skill[:, None])
+        ends = (lean / lean.sum(axis=1, keepdims=True)).cumsum(axis=1)
+        met = [arms[k] for k in (rng.random(3000)[:, None] > ends[:, :-1]).sum(axis=1)]
+        frame = attacks([("a", "1B")], n=3000, seed=seed).with_columns(
+            pl.Series("member", [f"m{m}" for m in member]),
+            pl.Series("model_type", [kind for kind, _ in met]),
+            pl.Series("num_params", [size for _, size in met]),
+            pl.Series("min_harmlessness", skill + rng.normal(size=3000)),
+        )
+        found = contrasts(frame, how=Bootstrap(resamples=100), design="observational")
+        assert [trap for trap in found.traps if trap.strata == "members"]
+        clear += any(trap.clear for trap in found.traps)
+    assert clear <= 1
+
+
 def test_no_trap_where_arms_are_filled_evenly() -> None:
     arms = [(kind, size) for kind in ("plain lm", "rlhf") for size in ("1B", "10B")]
     assert contrasts(attacks(arms, n=50), how=HOW, design="observational").traps == ()

@@ -8,6 +8,9 @@ A Simpson trap is a pair of sizes (or interventions) that the pooled means order
   each member has a level of its own in a regression. It is named where it differs from the pooled
   difference by more than chance: nobody meets two arms equally often.
 
+A trap is clear where both differences are beyond chance among all that are compared: where no arm
+had an effect within members, one study in four of twelve arms had one by its two intervals alone.
+
 Reference: Simpson 1951, "The interpretation of interaction in contingency tables", *Journal of the
 Royal Statistical Society B* 13(2).
 """
@@ -52,7 +55,8 @@ class Trap(Record):
     """The mean of the differences within the strata that have both: within interventions or sizes
     each with equal weight, within members by the information on it."""
     clear: bool
-    """Whether both intervals exclude 0."""
+    """Whether both intervals exclude 0, and both p-values (Student's t) are small enough for all
+    that are compared (Bonferroni)."""
     heaviest: str | None
     """The arm that fills the largest share of its side; null within members."""
     share: float
@@ -120,7 +124,9 @@ def traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> 
 
     :param what: what is computed, in words.
     """
-    sides = [two for two in _sides(cells.arms) if any(_contradicted(two, t) for t in totals)]
+    every = list(_sides(cells.arms))
+    small = (1 - how.level) / max(len(every) * len(totals), 1)
+    sides = [two for two in every if any(_contradicted(two, t) for t in totals)]
     if how.ci == "iid":  # then a member is an attack
         sides = [two for two in sides if two.strata != "members"]
     if not sides:
@@ -131,10 +137,13 @@ def traps(totals: Sequence[Totals], cells: Cells, how: Bootstrap, what: str) -> 
     found = contrasted(merged, matrix, how=how, seed=cells.seed, what=what)
     for outcome, column, row in zip(OUTCOMES, totals, found, strict=True):
         for i, two in enumerate(sides):
-            pooled, stratified, apart = (c.estimate for c in row[3 * i : 3 * i + 3])
+            own = row[3 * i : 3 * i + 3]
+            pooled, stratified, apart = (c.estimate for c in own)
+            firm = all(c.p is not None and c.p <= small for c in own[:2])
             chance = two.strata == "members" and not side(apart)
             if (pooled.estimate or 0) * (stratified.estimate or 0) < 0 and not chance:
-                yield _trap(outcome, two, pooled, stratified, cells.arms, column.n)
+                clear = firm and side(pooled) * side(stratified) < 0
+                yield _trap(outcome, two, pooled, stratified, cells.arms, column.n, clear=clear)
 
 
 def _contradicted(two: _Sides, totals: Totals) -> bool:
@@ -150,6 +159,8 @@ def _trap(
     stratified: Estimate,
     arms: Sequence[Pair],
     n: Ints,
+    *,
+    clear: bool,
 ) -> Trap:
     share, heaviest = max((n[i] / n[half].sum(), i) for half in two.shared for i in half)
     if two.strata == "members":
@@ -162,7 +173,7 @@ def _trap(
         second=two.second,
         pooled=pooled,
         stratified=stratified,
-        clear=side(pooled) * side(stratified) < 0,
+        clear=clear,
         heaviest=None if two.strata == "members" else " ".join(arms[heaviest]).strip(),
         share=float(share),
     )

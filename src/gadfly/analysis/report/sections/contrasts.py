@@ -213,8 +213,8 @@ def _traps_table(traps: Sequence[Trap], sign: Sign) -> Table:
         caption="Simpson traps: pooled orders that the strata contradict",
         columns=("Difference", "Outcome", "Pooled", "Within strata", "Strata", "How uneven"),
         rows=rows,
-        finding=f"{len(traps):,} pooled orders are contradicted, {clear:,} with both intervals "
-        "clear of 0.",
+        finding=f"{len(traps):,} pooled orders are contradicted, {clear:,} with both differences "
+        "clear of 0 among all that are compared (Bonferroni).",
         method="Pooled: over all attacks of a size or intervention. Within strata: the mean of the "
         "differences within interventions (or sizes), with equal weight, or of those within "
         "members who attacked both, by the information on each. pp: percentage points.",
