@@ -154,6 +154,20 @@ def test_an_earlier_corpus_makes_only_what_is_far_from_it_new() -> None:
     assert few.reason == "not estimable: 19 earlier attacks, it takes 20"
 
 
+def test_the_ends_of_many_clusters_have_intervals_or_are_not_named() -> None:
+    found = planted()
+    row = found.clusters[0]
+    lone = row.success_rate.model_copy(update={"estimate": 1.0, "low": None, "high": None})
+    several = (*found.clusters, row.model_copy(update={"number": 99, "success_rate": lone}))
+    same = tuple(r.model_copy(update={"success_rate": row.success_rate}) for r in found.clusters)
+    told = []
+    for clusters in (several, same):
+        parts = section(found.model_copy(update={"clusters": clusters})).parts
+        told += [part.finding for part in parts if part.name == "clusters"]
+    assert "cluster 99" not in told[0]
+    assert "whose intervals overlap; with so many" in told[1]
+
+
 def test_attacks_that_are_all_the_same_have_a_report() -> None:
     frame = study().with_columns(task_description=pl.lit("how do I bake a good rye bread"))
     found = coverage(frame, space_of(frame["task_description"].to_list()))

@@ -111,13 +111,14 @@ def _templates(result: CoverageResult) -> Table | None:
 
 def _diversity(result: CoverageResult) -> Table:
     rows = result.diversity
-    of_arms = [row for row in rows if row.dimension == "arm" and row.vendi.estimate is not None]
+    of_arms = [row for row in rows if row.dimension == "arm" and row.vendi.low is not None]
     finding = ""
     if len(of_arms) > 1:
         least, most = (f(of_arms, key=_worth) for f in (min, max))
         finding = (
             f"{result.drawn:,} attacks are worth {number(least.vendi.estimate, 1)} different ones "
-            f"on {_name(least)}, {number(most.vendi.estimate, 1)} on {_name(most)}."
+            f"on {_name(least)}, {number(most.vendi.estimate, 1)} on {_name(most)}"
+            f"{_apart(least.vendi, most.vendi)}."
         )
     untagged = "; ".join({r.tag_entropy.reason: None for r in rows if r.tag_entropy.reason})
     return Table(
@@ -165,16 +166,23 @@ def _row(row: Diversity) -> tuple[Cell, ...]:
     )
 
 
+def _apart(least: Estimate, most: Estimate) -> str:
+    """Whether even the two at the ends have intervals that meet."""
+    meet = least.high is not None and most.low is not None and least.high >= most.low
+    return ", whose intervals overlap" * meet
+
+
 def _clusters(result: CoverageResult) -> Table:
-    rates = [row for row in result.clusters if row.success_rate.estimate is not None]
+    rates = [row for row in result.clusters if row.success_rate.low is not None]
     finding = ""
     if len(rates) > 1:
         least, most = (f(rates, key=lambda r: r.success_rate.estimate or 0) for f in (min, max))
         finding = (
             f"Attacks succeeded least in cluster {least.number} "
             f"({_shown(least.success_rate, percent=True)}), most in cluster {most.number} "
-            f"({_shown(most.success_rate, percent=True)}); with so many clusters, some differ by "
-            "chance."
+            f"({_shown(most.success_rate, percent=True)})"
+            f"{_apart(least.success_rate, most.success_rate)}; with so many clusters, some differ "
+            "by chance."
         )
     return Table(
         name="clusters",
