@@ -57,6 +57,7 @@ def test_every_part_of_the_analysis_is_there_when_it_is_named() -> None:
     code = "import gadfly\nassert [getattr(gadfly.analysis, n) for n in gadfly.analysis.__all__]"
     assert "gadfly.analysis.power" in loaded(code)
     assert "gadfly.analysis.power" not in loaded("import gadfly.analysis")
+    assert dir(gadfly.analysis) == gadfly.analysis.__all__  # what a notebook offers
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         gadfly.analysis.nonsense  # noqa: B018
 

@@ -368,6 +368,10 @@ class Results(Record):
             f"{len(self.arms):,} arms; see {', '.join(type(self).model_fields)})"
         )
 
+    def __str__(self) -> str:
+        """The same where it is printed."""
+        return repr(self)
+
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         from gadfly.analysis.report.write import notebook_html  # the report knows the results
