@@ -25,7 +25,7 @@ import polars as pl
 from gadfly.analysis.aggregation import Aggregation, of_replies
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.sample import Floats
-from gadfly.analysis.statistics.joint import Totals, contrasted, side
+from gadfly.analysis.statistics.joint import Contrasted, Totals, contrasted, side
 from gadfly.analysis.topics.cells import Cells, sorted_attacks, within_sizes
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -75,7 +75,8 @@ class Reversal(Record):
     live: Estimate
     """Second less first by the lowest score of the dialogue."""
     clear: bool
-    """Whether both intervals exclude 0."""
+    """Whether both intervals exclude 0, and both p-values (Student's t) are small enough for all
+    pairs of both readings (Bonferroni)."""
 
 
 class Static(Record):
@@ -123,37 +124,33 @@ def static(
     (found,) = contrasted(
         [first.beside(lowest)], both, how=how, seed=cells.seed, what=what, missing=_NO_SCORES
     )
-    estimates, n = [contrast.estimate for contrast in found], ways.shape[1]
-    opening, live, gap = estimates[:n], estimates[n : 2 * n], estimates[2 * n :]
+    n = ways.shape[1]
+    opening, live, gap = found[:n], found[n : 2 * n], found[2 * n :]
     asked = _scores(prompts, cells.arms)
     fixed = _fixed(asked, ways, how, cells.seed)
-    readings: dict[Reading, list[Estimate]] = {"prompts": fixed, "opening": opening}
     k, alone = len(each), replace(how, weighting="attack")
+    readings: dict[Reading, list[Contrasted]] = {"prompts": fixed[k:], "opening": opening[k:]}
+    compared = {name: _both(reading, live[k:]) for name, reading in readings.items()}
+    small = (1 - how.level) / max(sum(compared.values()), 1)
     return Static(
         seed=cells.seed,
         arms=tuple(
             ArmStatic(
                 model_type=arm[0],
                 num_params=arm[1],
-                prompts=fixed[a],
+                prompts=fixed[a].estimate,
                 static=cells.mean(scores["first"].to_numpy(), a, alone, missing=_NO_SCORES),
                 live=cells.mean(scores["lowest"].to_numpy(), a, alone, missing=_NO_SCORES),
-                gap=gap[a],
+                gap=gap[a].estimate,
             )
             for a, arm in enumerate(cells.arms)
         ),
         asked=len(asked),
-        pairs={
-            name: sum(
-                one.estimate is not None is not other.estimate
-                for one, other in zip(reading[k:], live[k:], strict=True)
-            )
-            for name, reading in readings.items()
-        },
+        pairs=compared,
         reversals=tuple(
             reversal
             for name, reading in readings.items()
-            for reversal in _reversals(name, cells.arms, pairs, reading[k:], live[k:])
+            for reversal in _reversals(name, cells.arms, pairs, reading, live[k:], small)
         ),
     )
 
@@ -177,7 +174,15 @@ def _scores(prompts: pl.DataFrame | None, arms: Arms) -> Floats:
     return found
 
 
-def _fixed(scores: Floats, ways: Floats, how: Bootstrap, seed: int) -> list[Estimate]:
+def _both(one: Sequence[Contrasted], other: Sequence[Contrasted]) -> int:
+    """Number of pairs with both readings."""
+    return sum(
+        a.estimate.estimate is not None is not b.estimate.estimate
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _fixed(scores: Floats, ways: Floats, how: Bootstrap, seed: int) -> list[Contrasted]:
     """Contrasts of the arms over the prompts that every arm answered that answered any."""
     there = ~np.isnan(scores).all(axis=0) if len(scores) else np.zeros(scores.shape[1], dtype=bool)
     same = scores[~np.isnan(scores[:, there]).any(axis=1)] if there.any() else scores[:0]
@@ -189,25 +194,32 @@ def _fixed(scores: Floats, ways: Floats, how: Bootstrap, seed: int) -> list[Esti
     (found,) = contrasted(
         [totals], ways, how=over, seed=seed, what="mean over prompts", missing=missing
     )
-    return [one.estimate.model_copy(update={"n": len(same)}) for one in found]
+    return [
+        replace(one, estimate=one.estimate.model_copy(update={"n": len(same)})) for one in found
+    ]
 
 
 def _reversals(
     reading: Reading,
     arms: Arms,
     pairs: Sequence[Pair],
-    static: Sequence[Estimate],
-    live: Sequence[Estimate],
+    static: Sequence[Contrasted],
+    live: Sequence[Contrasted],
+    small: float,
 ) -> Iterator[Reversal]:
-    """The pairs that a static reading orders differently."""
+    """The pairs that a static reading orders differently.
+
+    :param small: p-values from which both differences are beyond chance.
+    """
     for (a, b), one, other in zip(pairs, static, live, strict=True):
-        if (one.estimate or 0) * (other.estimate or 0) < 0:
+        if (one.estimate.estimate or 0) * (other.estimate.estimate or 0) < 0:
+            firm = all(x.p is not None and x.p <= small for x in (one, other))
             yield Reversal(
                 reading=reading,
                 first=arms[a][0],
                 second=arms[b][0],
                 within=arms[a][1],
-                static=one,
-                live=other,
-                clear=side(one) * side(other) < 0,
+                static=one.estimate,
+                live=other.estimate,
+                clear=firm and side(one.estimate) * side(other.estimate) < 0,
             )

@@ -149,7 +149,8 @@ def _static_findings(found: Static) -> Iterator[str]:
             yield (
                 f"By {words}, {len(turned):,} of {found.pairs[reading]:,} pairs of interventions "
                 f"of one size stand in another order than under live attacks, "
-                f"{sum(r.clear for r in turned):,} with both intervals clear of 0."
+                f"{sum(r.clear for r in turned):,} with both differences clear of 0 among all "
+                "pairs (Bonferroni)."
             )
 
 
