@@ -111,3 +111,10 @@ def test_says_why_there_is_none() -> None:
     alone = difference(y, np.array([0, 0, 1, 2]), np.array([True, True, False, False]))
     assert alone.estimate is not None
     assert alone.low is None
+
+
+def test_weighted_values_that_are_all_equal_differ_by_nothing() -> None:
+    weights = np.random.default_rng(1).random((50, 2, 12))
+    found, error, _ = standard_errors(3.0 * weights, weights)
+    assert (found == 0).all()
+    assert (error == 0).all()

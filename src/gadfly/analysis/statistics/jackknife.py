@@ -45,6 +45,7 @@ METHOD = "member jackknife (CV3), Student t with effective members less one"
 REGIME = Regime("conservative", members=2)
 """Where intervals hold their level."""
 _FLAT = 1e-9  # of x's variance that the other columns must leave
+_ROUNDING = 1e-12  # of the means, below which a difference or an error is none
 
 
 def difference(
@@ -84,7 +85,10 @@ def standard_errors(sums: Floats, counts: Floats) -> tuple[Floats, Floats, Float
     found = mean[..., 1, 0] - mean[..., 0, 0]
     with np.errstate(invalid="ignore"):
         apart = left[..., 1, :] - left[..., 0, :] - found[..., None]
-    return found, _error(apart, counts.sum(axis=-2) > 0), np.maximum(worth - 1, 0)
+    error = _error(apart, counts.sum(axis=-2) > 0)
+    rounding = _ROUNDING * np.abs(mean).max(axis=(-2, -1))
+    found, error = (np.where(np.abs(x) <= rounding, 0.0, x) for x in (found, error))
+    return found, error, np.maximum(worth - 1, 0)
 
 
 def mean_errors(sums: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:

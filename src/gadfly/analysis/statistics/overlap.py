@@ -16,7 +16,7 @@ Levels. A member's level is taken off each value: the mean of the member's *othe
 their arms' means, drawn towards 0 as a random intercept would be. An attack's own value is not in
 it, and members' levels are no effect of the arm, so nothing is biased and much noise is gone. That
 takes members who go on alike whatever arm they met: where four in ten of the skilled left after
-each attack on one arm, differences were off by a quarter of their standard error. Where most
+each attack on one arm, differences were off by 0.3 of their standard error. Where most
 members met one arm alone, their levels are what tells the arms apart, and stay.
 
 References: Li, Morgan & Zaslavsky 2018, doi 10.1080/01621459.2016.1260466, and for more than two
