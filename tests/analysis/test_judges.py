@@ -463,6 +463,15 @@ def test_what_tells_arms_apart_need_not_tell_attacks_of_one_arm_apart() -> None:
     assert low < high < 62 < over
 
 
+def test_labels_alone_are_not_called_the_judges_correction() -> None:
+    """Three attacks without a label are too few to say what the judge makes of such."""
+    frame = study(10).filter(pl.col("people").is_not_null()).with_row_index()
+    frame = frame.with_columns(people=pl.when(pl.col("index") > 2).then("people"))
+    (table,) = (part for part in section(asked(frame)).parts if part.name == "judge-0-arms")
+    assert isinstance(table, Table)
+    assert [row[5].text for row in table.rows] == ["labels of some", *["labels of all"] * 2]
+
+
 def test_a_report_without_labels_says_so() -> None:
     frame = study(11, each=40).with_columns(people=pl.lit(None, pl.Float64))
     found = section(asked(frame))

@@ -166,7 +166,7 @@ def _arms(judged: Judged, place: int) -> Table:
             estimate_cell(arm.judged_rate, percent=True, own=True),
             estimate_cell(arm.people_rate, percent=True, own=True),
             estimate_cell(arm.corrected, percent=True, own=True),
-            Cell(_BASES[arm.basis], "" if arm.tuning is None else f"λ = {arm.tuning:.2f}"),
+            _rests_on(arm),
             estimate_cell(arm.extrapolated, percent=True, own=True),
         )
         for arm in judged.arms
@@ -193,6 +193,13 @@ def _arms(judged: Judged, place: int) -> Table:
         method=f"{_signs()}{f' What is missing or weak (*): {doubts}.' if doubts else ''}",
         folded=True,
     )
+
+
+def _rests_on(arm: ArmJudged) -> Cell:
+    """What a corrected rate rests on: the labels alone where the judge was given no weight."""
+    if arm.tuning == 0:
+        return Cell("labels of some")
+    return Cell(_BASES[arm.basis], "" if arm.tuning is None else f"λ = {arm.tuning:.2f}")
 
 
 def _estimates(arm: ArmJudged) -> tuple[Estimate, ...]:
