@@ -99,7 +99,8 @@ def permuted(
     shape = (int(member.max(initial=0)) + 1, len(coefficients))
     there = ~np.isnan(values)
     counted = there[:, :1] if there.all() else there  # then one column of counts serves all
-    table = np.hstack([np.where(there, values, 0.0), counted])
+    # column after column, as they are read below
+    table = np.asfortranarray(np.hstack([np.where(there, values, 0.0), counted]))
     rows = np.arange(len(values))
     weights = None if chances is None else every_weight(chances)
 

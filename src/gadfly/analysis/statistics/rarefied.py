@@ -75,7 +75,7 @@ def rarefied(
         elif len(spread) < 0.9 * _HALVES:
             reason = f"no interval: half of the {len(codes)} members may lack {size:,} attacks"
         elif alike(np.array([*drawn, *spread])):
-            reason = "no interval: every draw is worth the same, which says nothing of others"
+            reason = "no interval: no draw differs from another"
         else:
             reach = float(ndtri((1 + level) / 2)) * float(np.std(spread, ddof=1))
             low, high = max(estimate - reach, min(estimate, 1.0)), min(estimate + reach, most)
