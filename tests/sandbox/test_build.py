@@ -82,9 +82,10 @@ def test_a_build_that_was_killed_again_and_again_comes_out_the_same(
     assert not work.exists()
 
 
-def test_a_folder_that_holds_something_else_is_refused(built: Path) -> None:
+def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
     done = subprocess.run(
-        [*COMMAND, built], env=ONE_THREAD, capture_output=True, text=True, check=False
+        [*COMMAND, tmp_path], env=ONE_THREAD, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert "holds something already" in " ".join(done.stderr.split())

@@ -46,9 +46,12 @@ def test_nothing_that_is_sent_breaks_the_site(everybody: tuple[Site, Browser]) -
         case.validate_response(answer, checks=[not_a_server_error])
 
     for found in document.get_all_operations():
-        strategy = found.ok().as_strategy(generation_mode=GenerationMode.POSITIVE)
-        wrong = found.ok().as_strategy(generation_mode=GenerationMode.NEGATIVE)
-        for cases in (strategy, wrong):
+        operation = found.ok()
+        modes = [GenerationMode.POSITIVE]
+        if operation.query or operation.body or len(operation.path_parameters) > 1:
+            modes.append(GenerationMode.NEGATIVE)  # elsewhere it is sought long, and never found
+        for mode in modes:
+            cases = operation.as_strategy(generation_mode=mode)
             once = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
             with suppress(Unsatisfiable):  # nothing to get wrong
                 once(given(cases)(send))()
