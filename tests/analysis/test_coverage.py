@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -152,6 +153,16 @@ def test_an_earlier_corpus_makes_only_what_is_far_from_it_new() -> None:
     few = coverage(frame, space_of(texts, earlier=earlier[:19], clusters=6)).novelty
     assert few is not None
     assert few.reason == "not estimable: 19 earlier attacks, it takes 20"
+
+
+def test_clusters_say_how_alike_other_starts_make_them() -> None:
+    kinds = study()["task_description"].to_list()
+    assert "from other starts alike to 1.00" in space_of(kinds, clusters=6).method
+    rng = np.random.default_rng(3)
+    noise = [" ".join(f"w{word}" for word in rng.integers(0, 300, 8)) for _ in range(300)]
+    alike = re.search(r"alike to (\S+)", space_of(noise, clusters=6).method)
+    assert alike is not None
+    assert float(alike[1]) < 0.3
 
 
 def test_the_ends_of_many_clusters_have_intervals_or_are_not_named() -> None:
