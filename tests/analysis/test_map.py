@@ -11,9 +11,11 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.embedding import read_embedding, space_of, terms_of
 from gadfly.analysis.figures.map import map_svg
 from gadfly.analysis.figures.palette import INK, MUTED, PAPER, RATING_COLOURS
@@ -21,6 +23,7 @@ from gadfly.analysis.report.sections.map import section
 from gadfly.analysis.topics import map as topic
 from gadfly.analysis.topics.map import MapResult, larger, map_of, points_of
 from gadfly.errors import FileProblem, OperatorError, PersonError
+from tests.analysis.studies import attacks, results
 
 KINDS = (
     ("tomato", "compost", "soil", "mulch"),
@@ -321,5 +324,34 @@ def test_what_the_section_says_is_in_the_result() -> None:
     assert figure.csv == small().points  # type: ignore[union-attr]
 
 
+def test_clusters_have_the_intervals_of_arms_whose_attacks_they_hold() -> None:
+    texts, _ = texts_of()
+    rng = np.random.default_rng(4)
+    member = np.arange(150) % 25
+    ratings = np.clip(np.round(rng.normal(size=25)[member] + rng.normal(2, 0.5, 150)), 0, 4)
+    names = [f"m{k}" for k in member]
+    how = Bootstrap(resamples=4000)
+    found = map_of(texts, ratings, clusters=5, members=names, how=how)
+    alone = map_of(texts, ratings, clusters=5, how=how)
+    frame = attacks([("plain lm", "")], n=150).with_columns(
+        pl.Series("model_type", space_of(texts, clusters=5).clusters.astype(str)),
+        member=pl.Series(names),
+        rating=pl.Series(ratings),
+        outcome=pl.lit("scored"),
+    )
+    arms = {a.model_type: a.rating for a in results(frame, resamples=4000, topics=False).arms}
+    for cluster, other in zip(found.clusters, alone.clusters, strict=True):
+        mean = arms[str(cluster.number - 1)]
+        assert cluster.rating.estimate == pytest.approx(mean.estimate)
+        assert cluster.rating.low == pytest.approx(mean.low, abs=0.06)
+        assert cluster.rating.high == pytest.approx(mean.high, abs=0.06)
+        assert (cluster.rating.n, cluster.rating.method) == (mean.n, mean.method)
+        assert cluster.rating.low < other.rating.low
+        assert cluster.rating.high > other.rating.high
+    (figure,) = section(found).parts
+    assert len(re.findall(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", figure.finding)) == 2
+    assert "Intervals: wild cluster bootstrap by member, 4,000 resamples" in figure.method
+
+
 def _cluster(rating: int) -> int:
-    return next(c.number for c in small().clusters if c.rating == rating)
+    return next(c.number for c in small().clusters if c.rating.estimate == rating)

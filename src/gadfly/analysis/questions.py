@@ -155,7 +155,7 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
         ),
         surveys=done(asked.beside.surveys),
         coverage=done(_coverage(frame, asked)),
-        map=done(_map(frame, asked.texts)),
+        map=done(_map(frame, asked.texts, how)),
     )
 
 
@@ -189,12 +189,14 @@ def _coverage(frame: pl.DataFrame, asked: Question) -> CoverageResult | None:
     )
 
 
-def _map(frame: pl.DataFrame, texts: Texts | None) -> MapResult | None:
+def _map(frame: pl.DataFrame, texts: Texts | None, how: Bootstrap) -> MapResult | None:
     if texts is None or not texts.map or not _worded(frame):
         return None
     return map_of(
         _descriptions(frame),
         frame["rating"].to_list(),
+        members=frame["member"].to_list(),
+        how=how,
         embedding=texts.embedding,
         terms=texts.terms,
         cache=texts.cache,

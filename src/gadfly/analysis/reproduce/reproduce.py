@@ -161,7 +161,7 @@ def reproduce(
         compared = reproduce(
             frame, source=source, resamples=resamples, level=level, attacker_kind=attacker_kind
         ).comparisons
-    drawn = None if map_options is None else _map(chosen, map_options)
+    drawn = None if map_options is None else _map(chosen, map_options, how)
     tell("map")
     tags = tags_result(chosen, threshold=SUCCESS, how=how)
     took = {"duration_seconds": round(time.monotonic() - started, 3)}
@@ -196,11 +196,13 @@ class _Clock:
             self._progress(self._done, sum(self._steps.values()))
 
 
-def _map(frame: pl.DataFrame, options: MapOptions) -> MapResult:
+def _map(frame: pl.DataFrame, options: MapOptions, how: Bootstrap) -> MapResult:
     texts = frame["transcript"].fill_null("").to_list()
     return map_of(
         texts,
         frame["rating"].to_list(),
+        members=frame["member"].to_list(),
+        how=how,
         embedding=options.embedding,
         terms=options.terms,
         cache=options.cache,

@@ -35,10 +35,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import uniform_filter
 
-from gadfly.analysis.bootstrap import Bootstrap, bootstrap
+from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.embedding import CLUSTERS, PARAMETERS, Vectors, neighbours, space_of, terms_of
 from gadfly.analysis.sample import Floats, Ints, Sample
-from gadfly.analysis.statistics.mean import Mean
+from gadfly.analysis.statistics.mean import RATED, Mean
 from gadfly.errors import OperatorError, PersonError
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
@@ -74,8 +74,8 @@ class MapCluster(Record):
     """Where its number stands: in the thick of it, in ten-thousandths of the map's width."""
     y: int
     """The same from the top."""
-    rating: float | None
-    """Mean self-rated success, 0-4, as the colours show it; null where nothing was rated."""
+    rating: Estimate
+    """Mean self-rated success, 0-4, as the colours show it."""
     terms: tuple[str, ...] | None
     """Words of members that set it apart, best first; hostile text, null unless asked for."""
 
@@ -111,6 +111,8 @@ def map_of(
     texts: Sequence[str],
     ratings: Sequence[float | None] | NDArray[Any],
     *,
+    members: Sequence[str] | None = None,
+    how: Bootstrap | None = None,
     embedding: NDArray[Any] | None = None,
     clusters: int = CLUSTERS,
     terms: bool = False,
@@ -122,6 +124,8 @@ def map_of(
 
     :param texts: a text for each attack: its task description, its first message or transcript.
     :param ratings: self-rated success 0-4 of each; ``None`` or NaN where there is none.
+    :param members: who made each; ``None``: each attack has a member of its own.
+    :param how: the intervals of clusters.
     :param embedding: [attacks, any width] instead of TF-IDF of the texts.
     :param terms: whether the result holds members' words that name clusters.
     :param cache: a folder for layouts, made where it is not there.
@@ -144,7 +148,9 @@ def map_of(
         made["method"] = np.array(f"{space.method}; {_versions()}")
         _keep(cache, key, made)
         tell(2, 3)
-    found = _result(made, rated, texts if terms else None, seed)
+    owners = np.unique(members or range(len(texts)), return_inverse=True)[1]
+    means = _means(made["clusters"], rated, owners, how or Bootstrap())
+    found = _result(made, rated, means, texts if terms else None, seed)
     tell(3, 3)
     return found
 
@@ -155,7 +161,20 @@ def points_of(result: MapResult) -> pl.DataFrame:
     return pl.read_csv(io.StringIO(result.points), schema=kinds)
 
 
-def _result(made: dict[str, Any], rated: Floats, texts: Any, seed: int) -> MapResult:
+def _means(cluster: Ints, rated: Floats, owners: Ints, how: Bootstrap) -> list[Estimate]:
+    """The mean rating of each cluster."""
+    found = []
+    for c in range(int(cluster.max()) + 1):
+        there = (cluster == c) & ~np.isnan(rated)
+        sample = Sample.of(rated[there], owners[there] if how.ci == "cluster" else None)
+        seed = seed_of(sample, how.ci, "map", str(c + 1))
+        found += bootstrap(sample, [RATED], how=how, seed=seed)
+    return found
+
+
+def _result(
+    made: dict[str, Any], rated: Floats, means: list[Estimate], texts: Any, seed: int
+) -> MapResult:
     """What a layout and ratings say."""
     x, y = np.round(made["places"]).astype(np.int64).T
     cluster = made["clusters"]
@@ -165,14 +184,13 @@ def _result(made: dict[str, Any], rated: Floats, texts: Any, seed: int) -> MapRe
         inside = np.flatnonzero(cluster == c)
         taken = [(found.x, found.y) for found in clusters]
         amid = _amid(made["places"][inside], taken)
-        values = rated[inside][~np.isnan(rated[inside])]
         clusters.append(
             MapCluster(
                 number=c + 1,
                 n=len(inside),
                 x=int(x[inside][amid]),
                 y=int(y[inside][amid]),
-                rating=float(values.mean()) if len(values) else None,
+                rating=means[c],
                 terms=None if words is None else tuple(words[c]),
             )
         )

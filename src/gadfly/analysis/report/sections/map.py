@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gadfly.analysis.figures.map import map_svg
 from gadfly.analysis.report.section import Figure, Section
-from gadfly.analysis.report.tables import Cell, Table
+from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.map import MapResult
 from gadfly.analysis.words import interval, number, safe
 
@@ -27,7 +27,7 @@ def section(result: MapResult, *, show_text: bool = False) -> Section:
         finding=_finding(result),
         method=(
             f"{result.method}. Dots in a disc have the same {what}. A number stands amid its "
-            "cluster, 1 is the largest."
+            f"cluster, 1 is the largest. Intervals: {_made(result)}."
             + (" Names that would lie over others stand in the table alone." if named else "")
         ),
         n=f"{result.n:,} attacks, {result.n_rated:,} of them rated",
@@ -49,17 +49,23 @@ def section(result: MapResult, *, show_text: bool = False) -> Section:
     )
 
 
+def _made(result: MapResult) -> str:
+    methods = (c.rating.method for c in result.clusters if c.rating.low is not None)
+    return next(methods, "none could be made").split("; ", 1)[-1]
+
+
 def _finding(result: MapResult) -> str:
-    rated = [(c.rating, c.number) for c in result.clusters if c.rating is not None]
+    rated = [c for c in result.clusters if c.rating.estimate is not None]
     largest = result.clusters[0]
     share = number(largest.n / result.n, 0, percent=True)
     found = f"{len(result.clusters)} clusters; the largest holds {share} of the attacks."
     if len(rated) < 2:
         return found
-    (least, where), (most, best) = min(rated), max(rated)
+    least, most = (f(rated, key=lambda c: c.rating.estimate or 0.0) for f in (min, max))
     return (
-        f"{found} Mean self-rated success goes from {number(least)} in cluster {where} to "
-        f"{number(most)} in cluster {best}; of so many clusters some differ by chance."
+        f"{found} Mean self-rated success goes from {interval(least.rating)} in cluster "
+        f"{least.number} to {interval(most.rating)} in cluster {most.number}; of so many clusters "
+        "some differ by chance."
     )
 
 
@@ -69,7 +75,7 @@ def _terms(result: MapResult) -> Table:
             Cell(str(cluster.number)),
             Cell(", ".join(safe(term) for term in cluster.terms or ()) or "–"),
             Cell(f"{cluster.n:,}"),
-            Cell(number(cluster.rating)),
+            estimate_cell(cluster.rating, why=True),
         )
         for cluster in result.clusters
     )
