@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import sqrt
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.special import ndtri
 from statsmodels.stats.power import TTestIndPower, TTestPower
@@ -164,9 +165,13 @@ def test_the_report_finds_a_planted_effect_as_often_as_power_says() -> None:
         settings, members=members, attacks=attacks, effects=(0, 0, settings.effects[1])
     )
     first, whole = 0, 0
+    drawn = pl.lit(pl.Series([[{"arm": f"arm{k} 1M", "probability": 1 / 3} for k in range(3)]]))
+    drawn = drawn.first()
     for seed in range(studies):
         how = Bootstrap(resamples=2)
-        report = contrasts(simulate(settings, seed), how=how, design="randomised", permutations=199)
+        frame = simulate(settings, seed).with_columns(drawn.alias("probabilities"))
+        report = contrasts(frame, how=how, design="randomised", permutations=199)
+        assert report.weighting == "overlap"
         (row,) = [
             c
             for c in report.contrasts
