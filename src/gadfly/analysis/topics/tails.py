@@ -121,7 +121,8 @@ def tails(
     if chances is None:
         samples = [_Side.of(scores, scores, cells, arm) for arm in range(len(cells.arms))]
     else:
-        samples = [side for pair in pairs for side in _weighted(scores, cells, pair.arms, chances)]
+        both = scores, less_level(scores, cells.member, cells.arm)
+        samples = [side for pair in pairs for side in _weighted(*both, cells, pair.arms, chances)]
         pairs = [replace(pair, arms=(2 * k, 2 * k + 1)) for k, pair in enumerate(pairs)]
     drawn = _drawn(samples, cells, how) if pairs and cells.n_members > 1 else {}
     found = [_contrast(pair, samples, drawn, how) for pair in pairs]
@@ -175,13 +176,12 @@ class _Side:
 
 
 def _weighted(
-    scores: Floats, cells: Cells, pair: tuple[int, int], chances: Floats
+    scores: Floats, levelled: Floats, cells: Cells, pair: tuple[int, int], chances: Floats
 ) -> tuple[_Side, _Side]:
     """Two arms by attacks that both were open to, overlap-weighted."""
     weights, own = np.zeros(len(scores)), np.isin(cells.arm, pair)
     second = (cells.arm[own] == pair[1]).astype(np.int64)
     weights[own] = overlap_weights(chances[own][:, list(pair)], second)
-    levelled = less_level(scores, cells.member, cells.arm)
     one, other = (_Side.of(scores, levelled, cells, arm, weights) for arm in pair)
     return one, other
 
