@@ -48,7 +48,7 @@ check: $(STAMP)  ## lint, format, types, import contracts
 bench: $(STAMP)  ## print performance as ratios against a peer or a bound
 	@$(BIN)/python -m benchmarks
 
-calibrate: $(STAMP)  ## measure every interval on 2,000 simulated studies each, write docs/calibration.md (10 to 20 minutes on 4 free cores)
+calibrate: $(STAMP)  ## measure every interval on 2,000 simulated studies each, write docs/calibration.md (15 to 25 minutes on 4 free cores)
 	@$(BIN)/python -m gadfly.analysis.calibration --out docs
 
 pictures: browser  ## take the README's pictures of the report and the site (needs Chromium)

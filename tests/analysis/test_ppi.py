@@ -241,3 +241,13 @@ def test_one_missing_label_moves_nothing() -> None:
     assert found.estimate.estimate == pytest.approx(12 / 59)
     assert found.estimate.low is not None
     assert found.estimate.low < 12 / 59 < (found.estimate.high or 0)
+
+
+def test_a_judge_without_an_error_in_an_arm_without_a_success_is_not_certain() -> None:
+    """Its delta method has nothing to go by, and gave 0% to 0%."""
+    members, labels = np.repeat(np.arange(20), 5), np.tile([1.0, 0, 0, 1, 0], 20)
+    found = rogan_gladen(
+        np.zeros(100), labels, labels, members=members, other_members=members, level=0.95
+    )
+    assert (found.estimate, found.low, found.high) == (0.0, None, None)
+    assert "no member differs" in str(found.reason)

@@ -123,11 +123,15 @@ class _Found:
 
     def estimate(self, level: float, n: int, method: str) -> Estimate:
         """With its interval."""
-        few = f"interval not estimable: members count as {self.worth:.1f}, it takes {_LEAST:g}"
-        there = self.worth >= _LEAST
         half = _reach(level, self.worth) * _error(self.u)
-        ends = (self.theta - half, self.theta + half) if there else None
-        reason = None if there else few
+        reason = None
+        if self.worth < _LEAST:
+            reason = (
+                f"interval not estimable: members count as {self.worth:.1f}, it takes {_LEAST:g}"
+            )
+        elif half < 1e-12:
+            reason = "interval not estimable: no member differs from another"
+        ends = None if reason else (self.theta - half, self.theta + half)
         return Estimate.of(self.theta, ends, level=level, n=n, method=method, reason=reason)
 
 
