@@ -160,7 +160,9 @@ def _stand_ins(folder: Path) -> None:
 
 
 def _shorter(command: str) -> list[str]:
-    """What makes a training short enough for a test."""
+    """What makes a training or a simulation short enough for a test."""
+    if "gadfly power" in command:
+        return ["--simulations", "100"]
     if "train distilled" in command:
         return ["--steps", "2", "--batch-size", "4"]
     if "train policy" in command:
