@@ -222,6 +222,9 @@ def test_a_report_never_calls_a_constant_refuser_best() -> None:
     assert isinstance(figure, Figure)
     colours = set(re.findall(r'"(#[0-9a-f]{6})"', figure.svg))
     assert colours <= {INK, MUTED, GRID, PAPER, *TYPE_COLOURS}
+    symbols = re.findall(r'role-legend-symbol.*?<path[^>]*?fill="([^"]+)"', figure.svg, re.DOTALL)
+    assert len(symbols) > 1
+    assert PAPER not in symbols  # hollow means that an arm gives up, not what type it is
     assert ">refuser<" in figure.svg
     assert figure.svg.count(">1B ‡<") == 2 * 4  # each with its rim
     for table in found.parts[1:]:

@@ -14,6 +14,7 @@ import altair as alt
 from gadfly.analysis.figures.palette import MUTED, PAPER, TYPE_COLOURS, TYPE_SHAPES
 from gadfly.analysis.figures.panels import (
     around,
+    filled,
     inline,
     legend,
     names,
@@ -75,7 +76,7 @@ def frontier_svg(result: Evasion) -> str:
             y=y,
             shape=alt.Shape("kind:N", scale=_scale(data, "shape"), legend=legend()),
             stroke=alt.Stroke("kind:N", scale=_scale(data, "colour"), legend=legend()),
-            fill=alt.Fill("fill:N", scale=None),
+            fill=filled("kind", _scale(data, "colour")),
         ),
         *names(sorted(data, key=lambda p: not p["best"]), x, y, (_WIDTH, _HEIGHT)),
     ).properties(width=_WIDTH, height=_HEIGHT)

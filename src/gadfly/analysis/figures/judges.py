@@ -14,6 +14,7 @@ import altair as alt
 
 from gadfly.analysis.figures.palette import INK, MUTED, PAPER, TYPE_COLOURS
 from gadfly.analysis.figures.panels import (
+    filled,
     inline,
     labels,
     legend,
@@ -77,7 +78,7 @@ def rates_svg(judged: Judged) -> str:
             x=x,
             stroke=alt.Stroke("by:N", scale=colours, legend=legend()),
             shape=alt.Shape("by:N", scale=shapes, legend=legend()),
-            fill=alt.Fill("fill:N", scale=None),
+            fill=filled("by", colours),
         ),
         missing(layout, absent),
     ]

@@ -21,6 +21,7 @@ __all__ = [
     "HEIGHT",
     "Of",
     "around",
+    "filled",
     "inline",
     "labels",
     "legend",
@@ -214,6 +215,12 @@ def titled(chart: Any, title: str) -> Any:
     return alt.layer(chart, text.encode(x=alt.value(0), y=alt.value(-12), text=alt.value(title)))
 
 
+def filled(field: str, colours: alt.Scale) -> Any:
+    """The fill of points and of their kind in the legend; paper where a datum says so."""
+    kind = alt.Fill(f"{field}:N", scale=colours, legend=legend())
+    return alt.condition(f"datum.fill == '{PAPER}'", alt.value(PAPER), kind)
+
+
 def legend() -> alt.Legend:
     """The legend of a figure whose rows do not name what colours mean."""
     return alt.Legend(
@@ -221,7 +228,6 @@ def legend() -> alt.Legend:
         orient="top",
         labelColor=INK,
         labelFontSize=12,
-        symbolFillColor=PAPER,
         columnPadding=36,
         columns=4,
     )
