@@ -33,7 +33,7 @@ def test_it_equals_ppi_python(
     assert found.estimate == pytest.approx(value, abs=1e-9)
     if people[:n].sum() < 10:  # outside of the regime: too few labels of one kind
         assert found.low is None
-        assert "labels of one kind" in str(found.reason)
+        assert "labels of the rarer kind" in str(found.reason)
     else:
         assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
 

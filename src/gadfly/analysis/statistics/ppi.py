@@ -188,6 +188,6 @@ def _found(y: Floats, value: float, half: float, level: float, method: str, few:
     elif not half > 0:
         reason = "no interval: every label is the same"
     elif rare < _FEW:
-        reason = f"interval not estimable: only {rare} labels of one kind, it takes {_FEW:g}"
+        reason = f"interval not estimable: labels of the rarer kind: {rare}, it takes {_FEW:g}"
     ends = (value - half, value + half) if reason is None else None
     return Estimate.of(value, ends, level=level, n=len(y), method=method, reason=reason)
