@@ -37,7 +37,9 @@ from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.figures.figure1 import figure1_svg
 from gadfly.analysis.order import arms_in_order
 from gadfly.analysis.statistics.mixed_linear import fit_linear
-from gadfly.analysis.topics.mixed import COVARIATES, OUTCOMES, complete, design
+from gadfly.analysis.aggregation import named
+from gadfly.analysis.topics.mixed import COVARIATES, OUTCOMES
+from gadfly.analysis.topics.mixed_design import complete, design
 from gadfly.records.reading import read_attack_frame
 from gadfly.records.values import Arm
 marks = {"import": time.perf_counter()}
@@ -57,7 +59,7 @@ arms = tuple(
 marks["arms"] = time.perf_counter()
 figure1_svg(SimpleNamespace(arms=arms))
 marks["figure"] = time.perf_counter()
-used = complete(frame, (*OUTCOMES, *COVARIATES))
+used = complete(named(frame), (*OUTCOMES, *COVARIATES))
 columns = design(used.frame, COVARIATES)
 for name in OUTCOMES:
     fit_linear(used.frame[name].to_numpy(), columns.x, used.members)
@@ -92,6 +94,11 @@ def _steps(found: dict[str, float]) -> str:
     return ", ".join(f"{name} {seconds:.1f}" for name, seconds in found.items())
 
 
+def same(path: Path, ci: str) -> dict[str, float]:
+    """Seconds of each step to the numbers that the peer makes; ``ci`` is cluster or iid."""
+    return _run("-c", _SAME, str(path), ci)
+
+
 def whole(path: Path) -> dict[str, float]:
     """Seconds, attacks and peak memory (GB) of a reproduction without the map."""
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +110,7 @@ def main(replica: Path, tenfold: Path | None = None) -> bool:
     good = True
     for ci, words in (("cluster", "members resampled"), ("iid", "attacks resampled")):
         peer = _run("-m", "benchmarks.paper_peer", str(replica), *(["--iid"] * (ci == "iid")))
-        ours = _run("-c", _SAME, str(replica), ci)
+        ours = same(replica, ci)
         ratio = sum(peer.values()) / sum(ours.values())
         bound = f", {BOUND_PEER:.0f} wanted" if ci == "cluster" else ""
         good = good and (ci == "iid" or ratio >= BOUND_PEER)
