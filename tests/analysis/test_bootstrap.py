@@ -201,6 +201,21 @@ def test_members_weigh_alike_where_they_attacked_alike() -> None:
         assert "member-weighted" in other.method
 
 
+def test_weights_that_are_equal_but_for_rounding_move_no_quantile() -> None:
+    """Ranks are whole here: a sum of weights that is a bit too large must not end a place early."""
+    rng = np.random.default_rng(0)
+    for weight in rng.random(60):
+        n = 20 * int(rng.integers(5, 30)) + 1
+        values, members = np.sort(rng.normal(size=n)), rng.integers(0, 10, n)
+        weights = np.full(n, weight) / np.full(n, weight).mean()
+        times = np.vstack([np.ones(10, dtype=np.int64), rng.multinomial(10, np.full(10, 0.1), 9)])
+        plain, weighted = (
+            Quantile(0.05).resampler(s)(Draws(s, times))
+            for s in (Sample(values, members, 10), Sample(values, members, 10, weights))
+        )
+        assert weighted == pytest.approx(plain, abs=1e-5)
+
+
 def test_member_weighted_is_the_mean_of_members_not_of_attacks() -> None:
     owner = np.repeat(np.arange(20), np.arange(1, 21))
     values = np.random.default_rng(7).normal(size=210) + owner / 5

@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Weights = NDArray[Any]
 """Whole numbers where every value counts once, fractions where members do."""
+_ROUNDING = 1e-6  # of a value's weight, by which sums of weights may be off
 
 
 def alike(values: Floats) -> bool:
@@ -129,7 +130,8 @@ class Draws:
     def position(self, rank: Weights) -> Ints:
         """Where the value of this rank (from 0) in each resample stands in the sample."""
         before = np.concatenate(([0], np.cumsum(self.totals)[:-1]))
-        found = np.searchsorted(self._ends, before + rank, side="right")
+        slack = 0 if self.sample.weights is None else _ROUNDING
+        found = np.searchsorted(self._ends, before + rank + slack, side="right")
         size = len(self.sample.values)
         return np.asarray(np.clip(found - np.arange(len(rank)) * size, 0, size - 1))
 
