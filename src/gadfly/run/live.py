@@ -15,12 +15,8 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gadfly.analysis.bootstrap import Bootstrap
-from gadfly.analysis.figures.figure1 import figure1_svg
-from gadfly.analysis.figures.palette import darkened
-from gadfly.analysis.results import Results
-from gadfly.analysis.topics.people import by_brief
 from gadfly.errors import GadflyError
 from gadfly.preference.protocol import Scorer, attack_scores
 from gadfly.records.canonical import canonical_json
@@ -28,8 +24,10 @@ from gadfly.records.estimate import Estimate
 from gadfly.records.values import Attack
 from gadfly.run.assemble import OpenStudy, make_scorer
 from gadfly.run.gather import gather
-from gadfly.run.studied import analysable_attacks
 from gadfly.store.rows import StoredScores
+
+if TYPE_CHECKING:
+    from gadfly.analysis.results import Results
 
 __all__ = ["Live", "Picture"]
 
@@ -118,6 +116,13 @@ def _scored(study: OpenStudy, scorer: Scorer, seconds: float) -> list[Attack]:
 def _drawn(study: OpenStudy, scorer: Scorer, attacks: list[Attack]) -> Picture:
     if not attacks:
         return _NOTHING
+    # The analysis takes longer to load than all else: a site waits for it with its first picture.
+    from gadfly.analysis.bootstrap import Bootstrap
+    from gadfly.analysis.figures.figure1 import figure1_svg
+    from gadfly.analysis.figures.palette import darkened
+    from gadfly.analysis.topics.people import by_brief
+    from gadfly.run.studied import analysable_attacks
+
     found = analysable_attacks(study, scorer, attacks, quick=True)
     # Members of a study are of one kind, unless a next version of its file changed that.
     kind = study.file.study.members.kind
