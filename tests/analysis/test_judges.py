@@ -392,6 +392,9 @@ def test_an_area_of_one_says_how_low_it_could_be() -> None:
     for sign, ends in ((1, (far, 1)), (-1, (0, 1 - far))):
         found = area(sign * np.where(harmful, -1.0, 1.0), harmful, np.arange(60) % 10)
         assert (found.low, found.high) == pytest.approx(ends)
+    uneven = np.random.default_rng(1).integers(0, 12, 60)  # their weights do not add up to 1
+    worth = area(np.where(harmful, -1.0, 1.0), harmful, uneven, Bootstrap(weighting="member"))
+    assert worth.low is not None
     few = area(np.arange(60.0), harmful, np.arange(60) % 3)
     assert few.low is None
     assert few.reason == (

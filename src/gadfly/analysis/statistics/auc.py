@@ -78,7 +78,7 @@ class AUC(Statistic):
         value = float(self._of(mass[None])[0])
         if few := REGIME.few(worth, unit):
             return Interval(method, None, f"{few} with attacks of either kind")
-        if not 0 < value < 1:
+        if min(value, 1 - value) < 1e-12:  # weights add up to 1 but for rounding
             far = float(((1 - level) / 2) ** (1 / worth))
             return Interval(
                 f"exact interval of {worth:.3g} pairs", (value * far, 1 - (1 - value) * far)
