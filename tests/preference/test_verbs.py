@@ -106,6 +106,9 @@ def test_scores_under_another_question_stand_beside_the_usual(place: Path, tmp_p
         asked, first, _ = attack.scores
         assert asked.task_description != first.task_description
         assert asked.turns == first.turns
+    for blank in ("", " "):
+        said = refused("score", usual, *model, "--out", both, "--description-question", blank)
+        assert "got no word" in said
 
 
 def test_a_name_that_says_no_format_keeps_the_format_read(place: Path, tmp_path: Path) -> None:

@@ -136,6 +136,8 @@ def score_file(
     """
     if into.exists() and path.exists() and into.samefile(path):
         raise FileProblem(into, "is the file to be read; give another name to write")
+    if description_question is not None and not description_question.strip():
+        raise PersonError("description question: got no word; give one, or none for the usual")
     opened = open_scorer(model)
     scorer: Scorer = opened
     if description_question is not None:
