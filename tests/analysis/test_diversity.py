@@ -233,6 +233,7 @@ def test_rare_repeats_of_two_members_are_covered() -> None:
     truth = 1 - (1 - 1 / 16_000) ** 799
     assert np.mean([f.low <= truth <= f.high for f in found if f.low and f.high]) > 0.95
     assert repeats(np.arange(30), np.arange(30) % 10, np.arange(30)).estimate == 0
+    assert repeats(*[np.arange(0)] * 3).reason == "no attack"
 
 
 def test_novelty_of_more_of_the_same_is_five_percent_and_of_something_else_all() -> None:

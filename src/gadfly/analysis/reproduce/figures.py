@@ -87,9 +87,7 @@ def _means(
     }
     found: Numbers = {}
     for arm in arms:
-        estimate: Estimate = getattr(
-            arm, "harmlessness" if column == "min_harmlessness" else column
-        )
+        estimate: Estimate = getattr(arm, column)
         moved = share * spreads[arm.name]
         why = FILTER if share else ROUNDED
         found[f"{arm.name} | {name}"] = own_of(estimate, moved, why)

@@ -36,7 +36,8 @@ def repeats(groups: Ints, members: Ints, rows: Ints, *, level: float = 0.95) -> 
     :param rows: the attacks that it is the share of.
     """
     n, count = len(rows), int(members.max(initial=-1)) + 1
-    size, inside = np.bincount(groups), np.bincount(groups[rows], minlength=groups.max() + 1)
+    size = np.bincount(groups)
+    inside = np.bincount(groups[rows], minlength=len(size))
     cells, cell = np.unique(groups * count + members, return_inverse=True)
     by, here = np.bincount(cell), np.bincount(cell[rows], minlength=len(cells))
     group, member = cells // count, cells % count
