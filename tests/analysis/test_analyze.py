@@ -156,6 +156,12 @@ def test_renamed_arms_keep_their_numbers_and_tails_are_ordered(seed: int) -> Non
         assert found == sorted(found)
 
 
+def test_a_column_of_ones_own_called_as_results_call_the_score_changes_nothing() -> None:
+    data = study(1)
+    beside = run(data.with_columns(harmlessness=pl.lit(9.0)), topics=True)
+    assert beside.topics == run(data, topics=True).topics
+
+
 def test_doubling_every_attack_changes_no_mean_and_hardly_the_cluster_interval() -> None:
     data = study(1)
     twice = pl.concat([data, data])

@@ -26,8 +26,8 @@ def of_replies(scores: pl.Expr, score: Aggregation) -> pl.Expr:
 
 
 def named(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with its score called as results call it."""
-    return frame.rename({"min_harmlessness": "harmlessness"})
+    """The frame with its score called as results call it, whatever had that name before."""
+    return frame.with_columns(harmlessness="min_harmlessness")
 
 
 def aggregated(frame: pl.DataFrame, score: Aggregation) -> pl.DataFrame:
