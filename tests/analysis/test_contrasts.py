@@ -140,6 +140,23 @@ def test_shuffles_stay_in_their_stratum_and_are_all_equally_likely() -> None:
     assert stats.chisquare(list(seen.values())).pvalue > 0.001
 
 
+def agrees(exact: float, values: Any, members: Any, labels: Any, chances: Any = None) -> None:
+    """The p-value of 4,000 draws is that of full enumeration, within their error."""
+    number = 4000
+    p = permutation_p(
+        values[:, None],
+        members=members,
+        groups=labels,
+        strata=members,
+        coefficients=STEP,
+        permutations=number,
+        seed=1,
+        chances=chances,
+    )
+    assert p.shape == (1, 1)
+    assert p[0, 0] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / number) + 1e-3)
+
+
 def test_permutation_p_values_are_those_of_full_enumeration() -> None:
     values = np.array([0.3, 1.4, 0.9, -0.2, 1.1, 0.2, 2.2, 0.4])
     members = np.repeat([0, 1], 4)
@@ -153,18 +170,7 @@ def test_permutation_p_values_are_those_of_full_enumeration() -> None:
     halves = [sorted(set(orders(labels[k : k + 4].tolist()))) for k in (0, 4)]
     every = [t([*a, *b]) for a in halves[0] for b in halves[1]]
     exact = np.mean([x >= t(labels) - 1e-12 for x in every])
-    number = 4000
-    p = permutation_p(
-        values[:, None],
-        members=members,
-        groups=labels,
-        strata=members,
-        coefficients=STEP,
-        permutations=number,
-        seed=1,
-    )
-    assert p.shape == (1, 1)
-    assert p[0, 0] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / number) + 1e-3)
+    agrees(exact, values, members, labels)
 
 
 def test_arms_are_drawn_anew_as_often_as_their_chances_say() -> None:
@@ -185,18 +191,7 @@ def test_arms_are_drawn_anew_as_often_as_their_chances_say() -> None:
         for groups in product([0, 1], repeat=9)
         if t(groups) >= t(labels) - 1e-9
     )
-    number = 4000
-    p = permutation_p(
-        values[:, None],
-        members=members,
-        groups=labels,
-        strata=members,
-        coefficients=STEP,
-        permutations=number,
-        seed=1,
-        chances=chances / 2,  # of arms that are a part of all
-    )
-    assert p[0, 0] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / number) + 1e-3)
+    agrees(exact, values, members, labels, chances / 2)  # of arms that are a part of all
 
 
 def test_a_draw_without_anyone_in_a_contrast_is_extreme_and_spoils_no_other() -> None:
