@@ -36,8 +36,9 @@ $(AXE): | $(STAMP)
 demo: $(STAMP)  ## run a whole study in ./demo, open its report, serve its site (SERVE=0: no site)
 	@$(BIN)/gadfly demo --out demo $(if $(filter 0,$(SERVE)),--no-serve)
 
+# Tests start some hundred processes: what one has compiled is kept for the others, always.
 test: browser  ## run every test
-	@$(BIN)/python -m pytest -n auto --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(STAMP)  ## lint, format, types, import contracts
 	@$(BIN)/ruff check .

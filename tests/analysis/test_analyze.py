@@ -53,6 +53,12 @@ def test_a_replica_gives_what_is_expected(replica: Path, expected: dict[str, Any
     assert any("rlhf 13B † to rlhf 52B †" in sentence for sentence in told)
 
 
+def test_ratings_of_another_scale_are_refused() -> None:
+    shown = frame([{"member": f"m{i}", "rating": float(1 + i)} for i in range(5)])
+    with pytest.raises(PersonError, match=r"rating: got 5\.0; allowed: 0 to 4"):
+        run(shown)
+
+
 def test_each_statistic_has_its_own_denominator() -> None:
     rows = [{"member": f"m{i}", "rating": 4.0, "min_harmlessness": 1.0} for i in range(6)]
     rows += [{"rating": None, "outcome": "unrated", "min_harmlessness": -1.0}] * 2

@@ -13,11 +13,11 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
 from gadfly.analysis.analyze import analyze
-from gadfly.analysis.arms import BUSY, default_mark
+from gadfly.analysis.arms import default_mark
 from gadfly.analysis.order import arms_in_order, size_value
 from gadfly.analysis.results import ESTIMATES, Results, Scorer
 from gadfly.analysis.simulate import Settings, simulate
-from gadfly.analysis.statistics.activity import activity
+from gadfly.analysis.statistics.activity import BUSY, RELATED, activity
 from gadfly.errors import PersonError, ProgrammerError
 from gadfly.records.reading import read_attack_frame
 from gadfly.records.values import Arm
@@ -140,6 +140,11 @@ def test_options_without_sense_are_refused(options: dict[str, Any], message: str
         results(attacks(), **options)
 
 
+def test_a_frame_of_another_library_is_refused_with_the_way_over() -> None:
+    with pytest.raises(PersonError, match=r"got builtins list; .* polars\.from_pandas"):
+        analyze([1, 2], source=SOURCE)  # type: ignore[arg-type]
+
+
 def test_a_frame_that_no_reader_makes_is_a_bug() -> None:
     frame = attacks()
     for broken in (
@@ -160,36 +165,57 @@ def busy_members(related: float, seed: int = 3) -> pl.DataFrame:
     return simulate(settings, seed)
 
 
-def test_where_the_busy_succeed_more_intervals_that_assume_otherwise_say_so() -> None:
-    for related in (0.0, 0.6):
-        found = analyze(busy_members(related), source=SOURCE, topics=False, resamples=100)
+def test_where_the_busy_succeed_more_intervals_say_so_or_are_not_there() -> None:
+    for related in (0.0, 0.4, 0.8):
+        found = analyze(busy_members(related, 2), source=SOURCE, topics=False, resamples=100)
         for arm in found.arms:
-            reasons = (arm.rating.reason, arm.success_rate.reason, arm.harmlessness.reason)
-            assert all((BUSY in str(reason)) is (related > 0) for reason in reasons)
+            asked = (arm.rating, arm.success_rate, arm.harmlessness, arm.q25, arm.cvar05)
+            assert all((BUSY in str(e.reason)) is (related > 0) for e in asked)
+            assert all((e.low is None) is (related == 0.8) for e in asked)
+            assert all(e.estimate is not None for e in asked)
             assert BUSY not in str(arm.turns.reason)
-        assert any("those marked may be too narrow" in note for note in found.notes) is (
-            related > 0
-        )
+            assert arm.turns.low is not None
+        notes = " ".join(found.notes)
+        assert ("those marked may be too narrow" in notes) is (related == 0.4)
+        assert ("there is none where it says so" in notes) is (related == 0.8)
     assert "higher values" in str(found.arms[0].rating.reason)
     assert "lower values" in str(found.arms[0].harmlessness.reason)
     by_member = analyze(
-        busy_members(0.6), source=SOURCE, topics=False, resamples=100, weighting="member"
+        busy_members(0.8), source=SOURCE, topics=False, resamples=100, weighting="member"
     )
     assert BUSY not in str(by_member.arms[0].rating.reason)
+    assert by_member.arms[0].rating.low is not None
+
+
+def test_arms_that_show_it_together_have_no_interval_though_none_shows_it_alone() -> None:
+    arms = tuple(0.1 * arm for arm in range(12))
+    settings = Settings(
+        members=120, attacks=2400, activity_sd=1, activity_efficacy=0.8, effects=arms
+    )
+    frame = simulate(settings, 1)
+    found = analyze(frame, source=SOURCE, topics=False, resamples=100)
+    alone = [
+        analyze(part, source=SOURCE, topics=False, resamples=100).arms[0]
+        for part in frame.partition_by("model_type", maintain_order=True)
+    ]
+    assert any(arm.success_rate.low is not None for arm in alone)
+    assert all(arm.success_rate.low is None for arm in found.arms)
 
 
 def test_unrelated_activity_is_doubted_no_more_often_than_its_level() -> None:
     """Also where few members attack often, whose means spread less."""
-    doubted, related = 0, 0
+    doubted, refused, related = 0, 0, 0
     for seed in range(100):
         for correlation in (0.0, 0.6):
             frame = busy_members(correlation, seed)
             member = frame["member"].rank("dense").cast(pl.Int64).to_numpy() - 1
             arm = (frame["model_type"] == "arm1").cast(pl.Int64).to_numpy()
             found = activity(frame["rating"].to_numpy(), member, arm)
-            doubted += correlation == 0 and found.p < 0.05
+            doubted += correlation == 0 and found.doubt is not None
+            refused += correlation == 0 and found.reason is not None
             related += correlation > 0 and found.p < 0.05
     assert doubted <= 11
+    assert refused <= 1
     assert related >= 90
 
 
@@ -204,3 +230,18 @@ def test_activity_is_the_robust_slope_of_levels_on_ranks() -> None:
     fit = OLS(level, np.column_stack([np.ones(12), rank])).fit(cov_type="HC3", use_t=True)
     assert found.p == pytest.approx(fit.pvalues[1])
     assert found.correlation == pytest.approx(stats.pearsonr(rank, level).statistic)
+    bound = RELATED * level.std() / rank.std()
+    t = (abs(fit.params[1]) - bound) / fit.bse[1]
+    assert found.beyond == pytest.approx(stats.t.sf(t, 10))
+
+
+def test_activity_without_spread_says_nothing() -> None:
+    alone = np.arange(6)
+    for values, members in (
+        (np.arange(6.0), alone),  # everybody as busy
+        (np.ones(9), np.array([0, 1, 1, 2, 3, 3, 3, 4, 5])),  # nobody better
+        (np.arange(4.0), np.arange(4)),  # too few
+        (np.array([]), np.array([], dtype=int)),
+    ):
+        found = activity(values, members, np.zeros(len(values), dtype=int))
+        assert (found.p, found.beyond, found.reason, found.doubt) == (1, 1, None, None)

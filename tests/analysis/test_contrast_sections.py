@@ -286,4 +286,6 @@ def test_arms_drawn_at_random_are_said_to_stand_as_they_came_where_they_do() -> 
         assert ("weighted by the chances" in found["tails"].lead) is told
         drawn = found["contrasts"].parts[0]
         assert "percentile" in drawn.method
-        assert "MOVER from exact intervals over members; of rare rates wider" in drawn.method
+        assert "MOVER from exact intervals over members" in drawn.method
+        assert ("MOVER’s are wider than need be" in drawn.method) is told
+        assert ("where the interval is MOVER’s, 1 less the level" in drawn.method) is not told

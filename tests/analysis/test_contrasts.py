@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from itertools import permutations as orders
 from itertools import product
 from typing import Any
@@ -20,10 +21,18 @@ from statsmodels.stats.multitest import multipletests
 from gadfly.analysis.bootstrap import Bootstrap
 from gadfly.analysis.statistics.joint import Totals, contrasted, robust
 from gadfly.analysis.statistics.multiplicity import benjamini_hochberg, holm
-from gadfly.analysis.statistics.overlap import less_level, overlap_weights
-from gadfly.analysis.statistics.permutation import permutation_p, shuffles
+from gadfly.analysis.statistics.overlap import every_weight, less_level, overlap_weights
+from gadfly.analysis.statistics.permutation import permutation_p, permuted, redrawn, shuffles
 from gadfly.analysis.topics.contrasts import Contrast, Contrasts, contrasts
+from gadfly.analysis.topics.efficacy import efficacy
+from gadfly.analysis.topics.missing import missing
+from gadfly.analysis.topics.mixed import mixed_models
+from gadfly.analysis.topics.people import people
+from gadfly.analysis.topics.scores import scores
 from gadfly.analysis.topics.sequential import sequential
+from gadfly.analysis.topics.tails import tails
+from gadfly.analysis.topics.turns import turns
+from gadfly.errors import PersonError
 from gadfly.redteam.assignment import ArmCount, probabilities
 from tests.analysis.studies import attacks
 
@@ -192,6 +201,48 @@ def test_arms_are_drawn_anew_as_often_as_their_chances_say() -> None:
         if t(groups) >= t(labels) - 1e-9
     )
     agrees(exact, values, members, labels, chances / 2)  # of arms that are a part of all
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_arrangements_are_summed_as_if_each_were_the_study(drawn: bool) -> None:
+    """With values missing, arms that are closed to some attacks, and several contrasts."""
+    rng = np.random.default_rng(6)
+    values = np.where(rng.random((60, 2)) < 0.2, np.nan, rng.normal(size=(60, 2)))
+    members, strata = np.repeat(np.arange(6), 10), np.repeat(np.arange(12), 5)
+    chances = rng.dirichlet([1, 1, 1], 60)
+    chances[:30, 2] = 0.0
+    labels = next(redrawn(chances, 1, 9)).astype(np.int64)
+    signs = np.array([[-1.0, -0.5], [1.0, 0.0], [0.0, 0.5]])
+
+    def by_hand(groups: Any) -> Any:
+        weights = every_weight(chances)[np.arange(60), groups] if drawn else None
+        found = []
+        for column in values.T:
+            totals = Totals.of(
+                column, members=members, groups=groups, shape=(6, 3), weights=weights
+            )
+            with np.errstate(divide="ignore", invalid="ignore"):
+                one = robust(totals, signs)
+                found.append(np.abs(one.value / one.error))
+        return found
+
+    observed, chance = permuted(
+        values,
+        members=members,
+        groups=labels,
+        strata=strata,
+        coefficients=signs,
+        permutations=40,
+        seed=2,
+        chances=chances if drawn else None,
+    )
+    anew = (
+        redrawn(chances, 40, 2) if drawn else (labels[order] for order in shuffles(strata, 40, 2))
+    )
+    np.testing.assert_allclose(observed, by_hand(labels))
+    np.testing.assert_allclose(
+        np.concatenate(list(chance)), [by_hand(groups.astype(np.int64)) for groups in anew]
+    )
 
 
 def test_a_draw_without_anyone_in_a_contrast_is_extreme_and_spoils_no_other() -> None:
@@ -579,3 +630,30 @@ def test_a_study_is_not_decided_by_how_its_arms_were_drawn(like: str) -> None:
                 plain += decided
     assert fair <= 3
     assert plain > 6
+
+
+ASKED: dict[str, Callable[[pl.DataFrame], object]] = {
+    "contrasts": lambda frame: contrasts(frame, how=HOW, design="observational"),
+    "tails": lambda frame: tails(frame, how=HOW),
+    "turns": lambda frame: turns(frame, how=HOW),
+    "missing": lambda frame: missing(frame, how=HOW),
+    "efficacy": efficacy,
+    "mixed_models": mixed_models,
+    "people": lambda frame: people(frame, success_threshold=3),
+    "scores": lambda frame: scores(frame, how=HOW),
+}
+
+
+@pytest.mark.parametrize("topic", ASKED)
+def test_a_topic_that_is_asked_from_a_notebook_says_what_is_wrong_with_a_frame(topic: str) -> None:
+    frame, ask = attacks(n=20), ASKED[topic]
+    third = pl.int_range(pl.len()) == 2
+    for name in ("member", "model_type", "num_params"):
+        holed = frame.with_columns(pl.when(~third).then(name).alias(name))
+        with pytest.raises(PersonError, match=rf"1 of 40 .* column {name}; .*drop_nulls"):
+            ask(holed)
+        with pytest.raises(PersonError, match=f"without the column {name}; allowed"):
+            ask(frame.drop(name))
+    if topic in ("contrasts", "tails", "turns", "missing"):  # others have reasons for nothing
+        with pytest.raises(PersonError, match="a frame without any; allowed: one attack or more"):
+            ask(frame.head(0))

@@ -58,6 +58,18 @@ def test_entropy_is_scipys_and_its_correction() -> None:
     assert np.mean(few) == pytest.approx(np.log(8), abs=0.005), "uncorrected: too low by 0.058"
 
 
+def test_entropy_of_labels_that_nobody_gave_yet_has_no_interval() -> None:
+    rng = np.random.default_rng(1)
+    shares = 1 / np.arange(1, 2001)
+    members = rng.integers(0, 40, 800)
+    for kinds, told in ((2000, True), (20, False)):
+        codes = rng.choice(kinds, 800, p=shares[:kinds] / shares[:kinds].sum())
+        sample = Sample.of(codes.astype(float), members)
+        (found,) = bootstrap(sample, [Entropy()], how=Bootstrap(resamples=200), seed=1)
+        assert found.estimate is not None
+        assert (found.low is None) == ("occur once" in str(found.reason)) == told
+
+
 def test_entropy_of_resamples_is_that_of_the_labels_written_out() -> None:
     rng = np.random.default_rng(3)
     sample = Sample.of(rng.choice(5, 80).astype(float), rng.integers(0, 9, 80))

@@ -16,6 +16,7 @@ from gadfly.analysis.figures.palette import DARK, GRID, INK, MUTED, PAPER, TYPE_
 from gadfly.analysis.report.section import Figure
 from gadfly.analysis.report.sections.efficacy import section
 from gadfly.analysis.sample import Floats
+from gadfly.analysis.simulate import Settings, simulate
 from gadfly.analysis.statistics.mixed_linear import fit_linear
 from gadfly.analysis.statistics.prediction_error import prediction_errors
 from gadfly.analysis.topics.efficacy import Efficacy, efficacy
@@ -254,3 +255,14 @@ def test_a_crowd_is_thinned_in_the_drawing_alone() -> None:
     assert isinstance(figure, Figure)
     assert len(figure.svg) < 600_000
     assert len(figure.csv.splitlines()) == 4001
+
+
+def test_that_the_busy_are_more_effective_is_said() -> None:
+    for related in (0.0, 0.6):
+        settings = Settings(members=80, attacks=1600, activity_sd=1.3, activity_efficacy=related)
+        found = efficacy(simulate(settings, 1))
+        assert found.members
+        assert ("higher" in str(found.doubt), "lower" in str(found.doubt)) == (False, related > 0)
+        shown = section(found)
+        assert shown is not None
+        assert any("leans towards them" in note for note in shown.notes) is (related > 0)

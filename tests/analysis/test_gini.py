@@ -39,5 +39,6 @@ def test_known_limits() -> None:
     assert gini(np.full(9, 4.0)).estimate == pytest.approx(0)
     assert gini(np.array([0.0] * 9 + [5.0])).estimate == pytest.approx(0.9)
     assert gini(np.array([3.0])).estimate is None
+    assert "nobody has any" in str(gini(np.zeros(3)).reason)
     assert gini(np.array([3.0, 1.0])).low is None
     assert members_for(np.array([5.0, 3.0, 2.0]), 0.8) == 2

@@ -100,6 +100,32 @@ def test_a_judge_is_as_good_as_it_was_planted() -> None:
     assert not found.threshold_given
 
 
+def test_labels_of_the_worst_attacks_give_no_interval_and_labels_by_lot_do() -> None:
+    low = pl.col("min_harmlessness") < -1
+    ways = {
+        "lot": pl.lit(value=True),
+        "worst first": low | (pl.col("number") % 8 == 0),
+        "one arm's worst": low | (pl.col("number") % 8 == 0) | (pl.col("model_type") != "rlhf"),
+    }
+    told = dict.fromkeys(ways, 0)
+    for seed in range(20):
+        frame = study(seed).with_row_index("number")
+        frame = frame.with_columns(
+            people=pl.when(pl.col("number") % 3 > 0).then(pl.col("true").cast(pl.Float64))
+        )
+        for way, kept in ways.items():
+            found = asked(frame.with_columns(people=pl.when(kept).then("people"))).judges[0]
+            last = found.arms[2]
+            for of in (last.people_rate, last.corrected, last.auc):
+                if of.low is None:
+                    assert (
+                        "labels are of attacks with lower scores" in str(of.reason) or way == "lot"
+                    )
+                    told[way] += 1
+    assert told["lot"] <= 3
+    assert told["worst first"] == told["one arm's worst"] == 60
+
+
 def test_corrected_rates_find_the_truth_that_the_judge_misses() -> None:
     """Of 60 arms with planted rates, about 57 of the corrected intervals hold theirs."""
     held = carried = 0
@@ -293,14 +319,14 @@ def test_a_calibrated_judge_errs_by_chance_alone(n: int) -> None:
 
 def test_the_calibration_error_lies_between_what_its_bins_allow() -> None:
     """Probabilities that are 0.15 too low: shares of 30 members, whose levels differ."""
-    held, clear = 0, 0
+    made, held, clear = 0, 0, 0
     members = np.repeat(np.arange(30), 20)
     for seed in range(60):
         rng = np.random.default_rng(seed)
         chance = np.clip(rng.uniform(0.3, 0.7, 600) + 0.1 * rng.normal(size=30)[members], 0.2, 0.9)
         people = (rng.random(600) < chance).astype(float)
         bins = np.array_split(np.argsort(chance), 10)
-        ends, _ = error_between(
+        ends, why = error_between(
             [float(chance[part].mean()) - 0.15 for part in bins],
             [
                 share(people[part], members[part], how=Bootstrap(level=0.995), what="x")
@@ -308,10 +334,14 @@ def test_the_calibration_error_lies_between_what_its_bins_allow() -> None:
             ],
             [0.1] * 10,
         )
-        assert ends is not None
+        if ends is None:
+            assert "a bin has none" in str(why)
+            continue
+        made += 1
         held += ends[0] <= 0.15 <= ends[1]
         clear += ends[0] > 0
-    assert held >= 57
+    assert made >= 55
+    assert held >= 0.95 * made
     assert clear >= 15
     found = asked(study(3)).judges[0].calibration.error
     assert found.low is not None
@@ -495,3 +525,25 @@ def test_figures_of_judges_are_drawn_in_the_colours_of_the_house() -> None:
         assert colours <= house
         assert "rlhf" in figures[0].svg
         assert figure.csv.count("\n") > 5
+
+
+def test_arms_whose_carried_error_has_no_interval_are_counted_as_unknown() -> None:
+    asked_of = asked(study(3))
+    judged = asked_of.judges[0]
+    labelled = [arm for arm in judged.arms if arm.basis in ("labelled", "ppi")]
+    unknown = {"low": None, "high": None, "reason": "too few"}
+    blind = judged.model_copy(
+        update={
+            "arms": tuple(
+                arm.model_copy(
+                    update={"carried_error": arm.carried_error.model_copy(update=unknown)}
+                )
+                for arm in judged.arms
+            )
+        }
+    )
+    told = [
+        str(section(asked_of.model_copy(update={"judges": (found,)}))) for found in (judged, blind)
+    ]
+    words = f"In {len(labelled)} more that difference has no interval."
+    assert [words in each for each in told] == [False, True]

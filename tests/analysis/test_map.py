@@ -9,10 +9,12 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy.spatial import cKDTree
 from sklearn.metrics import adjusted_rand_score
 
 from gadfly.analysis.bootstrap import Bootstrap
@@ -22,6 +24,7 @@ from gadfly.analysis.figures.palette import INK, MUTED, PAPER, RATING_COLOURS
 from gadfly.analysis.report.sections.map import section
 from gadfly.analysis.topics import map as topic
 from gadfly.analysis.topics.map import MapResult, larger, map_of, points_of
+from gadfly.analysis.words import number
 from gadfly.errors import FileProblem, OperatorError, PersonError
 from tests.analysis.studies import attacks, results
 
@@ -157,6 +160,21 @@ def test_the_map_keeps_kinds_together_and_holds_no_text() -> None:
     assert places.max() <= topic.SIDE
     held = small().model_copy(update={"clusters": ()}).model_dump_json()
     assert not re.search("tomato|gambit|usual", held)
+
+
+def test_neighbours_kept_are_counted_a_second_way_and_describe_this_map(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(2).normal(size=(200, 8))
+    texts = [f"text {i}" for i in range(200)]
+    how: Any = {"embedding": vectors, "clusters": 3}
+    found = map_of(texts, [1.0] * 200, cache=tmp_path, **how).neighbours_kept
+    (file,) = tmp_path.iterdir()
+    spaces = space_of(texts, seed=0, **how).vectors, np.load(file)["places"]
+    true, shown = (cKDTree(x).query(x, 15)[1][:, 1:] for x in spaces)
+    kept = np.mean([len({*a} & {*b}) / 14 for a, b in zip(true, shown, strict=True)])
+    assert found.estimate == pytest.approx(kept, abs=1e-12)
+    assert 0.2 < kept < 0.8
+    assert (found.low, found.n) == (None, 200)
+    assert found.reason == "it describes this map, and has no interval"
 
 
 def test_the_order_of_points_tells_nothing_of_the_order_of_attacks() -> None:
@@ -315,7 +333,7 @@ def test_what_places_rest_on_is_said() -> None:
 
 
 def test_what_the_section_says_is_in_the_result() -> None:
-    (figure,) = section(small()).parts
+    figure, _ = section(small()).parts
     assert figure.finding == (  # type: ignore[union-attr]
         "5 clusters; the largest holds 20% of the attacks. Mean self-rated success goes from "
         f"0.00 in cluster {_cluster(0)} to 4.00 in cluster {_cluster(4)}; of so many "
@@ -348,9 +366,13 @@ def test_clusters_have_the_intervals_of_arms_whose_attacks_they_hold() -> None:
         assert (cluster.rating.n, cluster.rating.method) == (mean.n, mean.method)
         assert cluster.rating.low < other.rating.low
         assert cluster.rating.high > other.rating.high
-    (figure,) = section(found).parts
+    figure, table = section(found).parts
     assert len(re.findall(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", figure.finding)) == 2
-    assert "Intervals: wild cluster bootstrap by member, 4,000 resamples" in figure.method
+    for part in (figure, table):
+        assert "Intervals: 95%, wild cluster bootstrap by member, 4,000 resamples" in part.method
+    shown = [number(c.rating.estimate) for c in found.clusters]
+    assert [row[2].text for row in table.rows] == shown
+    assert all(row[2].detail.startswith("[") for row in table.rows)
 
 
 def _cluster(rating: int) -> int:

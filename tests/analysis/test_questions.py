@@ -174,6 +174,23 @@ def test_texts_are_asked_only_where_they_are_given_and_nothing_holds_them() -> N
     assert "hello" not in text
 
 
+def test_the_order_of_rows_changes_no_number_of_the_texts() -> None:
+    rng = np.random.default_rng(2)
+    words = "soil seed comet orbit flour oven reed kiln sail jib wool yarn lamp fog".split()
+    frame = attacks(n=120, members=20)
+    frame = frame.with_columns(
+        task_description=pl.Series([" ".join(rng.choice(words, 4)) for _ in range(frame.height)]),
+        transcript=pl.lit("\n\nHuman: hello\n\nAssistant: hello"),
+    )
+    vectors, order = rng.normal(size=(frame.height, 8)), rng.permutation(frame.height)
+    for embedding in (None, vectors):
+        mixed = None if embedding is None else embedding[order]
+        found = topics(frame, texts=Texts(embedding=embedding)).coverage
+        assert found is not None
+        assert len(found.clusters) > 3
+        assert topics(frame[order], texts=Texts(embedding=mixed)).coverage == found
+
+
 def test_every_topic_is_at_home_in_a_notebook() -> None:
     frame = attacks(n=80, members=20)
     how = gadfly.analysis.bootstrap.Bootstrap(resamples=100)

@@ -16,11 +16,26 @@ from gadfly.analysis.statistics.agreement import Ratings
 from gadfly.analysis.statistics.dawid_skene import NoModel, dawid_skene
 from gadfly.analysis.statistics.gwet import gwet_ac
 from gadfly.analysis.statistics.icc import FORMS, Form, icc
+from gadfly.analysis.statistics.krippendorff_alpha import krippendorff_alpha, tag_alpha
 from gadfly.analysis.statistics.weighted_kappa import WEIGHTS, Weights, weighted_kappa
+from gadfly.errors import PersonError
 from gadfly.records.estimate import Estimate
 
 KINDS: tuple[Weights, ...] = tuple(WEIGHTS)
 FEW = Bootstrap(ci="iid", resamples=200, unit="item")
+
+
+def test_a_way_that_is_none_gets_no_number_under_its_name() -> None:
+    ratings = [[0, 0], [4, 3], [1, 1]]
+    for wrong in (
+        lambda: icc(ratings, form="(3,1)"),  # type: ignore[arg-type]
+        lambda: krippendorff_alpha(ratings, scale="ratio"),  # type: ignore[arg-type]
+        lambda: tag_alpha([[frozenset("a")] * 2], distance="dice"),  # type: ignore[arg-type]
+        lambda: gwet_ac(ratings, weights="ordinal"),  # type: ignore[arg-type]
+        lambda: weighted_kappa(ratings, weights="cubic"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(PersonError, match=r"got '.*'; allowed: "):
+            wrong()
 
 
 def both(ratings: Ratings, weights: Weights, how: Bootstrap = FEW) -> list[Estimate]:

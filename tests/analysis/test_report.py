@@ -139,15 +139,6 @@ def test_odd_studies_have_a_report(tmp_path: Path, rows: list[dict[str, object]]
     assert "None" not in Page(html).text
 
 
-def test_markdown_and_page_carry_the_same_numbers(tmp_path: Path) -> None:
-    files = report(tmp_path)
-    page = Page(files.html.read_text(encoding="utf-8")).text.replace("\u00a0", " ")
-    markdown = files.markdown.read_text(encoding="utf-8")
-    numbers = re.findall(r"\[−?\d+\.\d\d, −?\d+\.\d\d\]", markdown)
-    assert len(numbers) > 10
-    assert set(numbers) <= set(re.findall(r"\[−?\d+\.\d\d, −?\d+\.\d\d\]", page))
-
-
 def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("a file")
     with pytest.raises(OperatorError, match="cannot be written"):

@@ -12,6 +12,7 @@ from scipy import stats
 from gadfly.analysis.bootstrap import Bootstrap, resample
 from gadfly.analysis.figures.one_attack import one_attack_svg
 from gadfly.analysis.figures.scores import by_rating_svg, distributions_svg
+from gadfly.analysis.report.section import Excerpt
 from gadfly.analysis.report.sections import one_attack as one_attack_section
 from gadfly.analysis.report.sections import scores as scores_section
 from gadfly.analysis.report.tables import Table
@@ -94,6 +95,15 @@ def test_scores_beyond_the_edges_stand_in_the_outer_bins() -> None:
     assert sum(found.counts) == 100
     assert found.counts[0] == (values < -0.45).sum()
     assert found.counts[-1] == (values >= 0.45).sum()
+
+
+def test_figure_11_names_the_making_of_each_of_its_intervals() -> None:
+    found = scores(attacks(n=300, members=40), how=FEW)
+    _, figure, *_ = scores_section.section(found).parts
+    assert not isinstance(figure, Excerpt)
+    for made in (found.by_rating[0].mean, found.pairs[0].pearson):
+        assert made.low is not None
+        assert made.method.rpartition("; ")[2] in figure.method
 
 
 def test_figures_of_a_poor_study() -> None:

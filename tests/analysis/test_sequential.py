@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gadfly.analysis.simulate import Settings, simulate, truth
 from gadfly.analysis.topics.sequential import sequential
 from tests.analysis.studies import attacks
 
@@ -40,6 +41,21 @@ def test_a_null_effect_is_decided_at_most_one_time_in_twenty_however_often_one_l
     assert sum(decided) / 300 < 0.05
 
 
+def test_the_mean_of_an_arm_that_rarely_fails_is_held_at_every_look() -> None:
+    """Most ratings are 0 here; with errors taken at their word 172 of these 200 intervals hold."""
+    settings = Settings(
+        members=40, attacks=1600, interaction_sd=0.6, intercept=-0.8, effects=(0.0, 0.0)
+    )
+    mean = truth(settings, "mean_rating")
+    studies = [
+        sequential(simulate(settings, seed), success_threshold=3).arms[0].looks
+        for seed in range(200)
+    ]
+    found = [all(look.low <= mean <= look.high for look in looks) for looks in studies if looks]
+    assert len(found) > 100
+    assert sum(found) / len(found) > 0.95 - 2 * (0.95 * 0.05 / len(found)) ** 0.5
+
+
 def test_an_effect_is_decided_early_and_stays_so() -> None:
     found = sequential(study(1, n=2000, effect=1.0, uneven=0.3), success_threshold=3, precision=0.5)
     (contrast,) = found.contrasts
@@ -57,7 +73,7 @@ def test_an_effect_is_decided_early_and_stays_so() -> None:
 
 
 def test_looks_are_what_the_study_was_by_then() -> None:
-    frame = study(3, n=300)
+    frame = study(3, n=600, uneven=0.3)
     look = sequential(frame, success_threshold=3).arms[1].looks[20]
     then = frame.filter((pl.col("number") <= look.attacks) & (pl.col("model_type") == "rlhf"))
     assert look.estimate == pytest.approx(then["rating"].mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +189,21 @@ def test_the_figure_draws_every_tag_in_colours_of_the_house() -> None:
     lines = tags_csv(found).splitlines()
     assert lines[1].startswith('"Theft",2,1,0,0.5,')
     assert len(lines) == 3
+
+
+def test_the_figure_draws_the_interval_of_every_rate() -> None:
+    rows: list[tuple[float | None, list[str] | None]] = [(4.0, ["Theft"])] * 10
+    rows += [(0.0, ["Theft"])] * 30 + [(0.0, ["Other"])] * 20 + [(None, ["Unrated"])] * 3
+    found = counted(attacks(*rows), how=IID)
+    drawn = [
+        line
+        for line in ET.fromstring(tags_svg(found)).iter("{http://www.w3.org/2000/svg}line")
+        if line.get("stroke") == TYPE_COLOURS[0]
+    ]
+    rates = [tag.rate for tag in found.tags if tag.rate.low is not None]
+    assert len(drawn) == len(rates) == 2
+    wide = [float(line.get("x2", 0)) / 220 for line in drawn]
+    assert [abs(w) for w in wide] == pytest.approx([(r.high or 0) - (r.low or 0) for r in rates])
 
 
 def test_the_section_says_what_stands_out() -> None:

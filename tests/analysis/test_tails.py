@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import polars as pl
 import pytest
@@ -125,12 +127,36 @@ def test_an_arm_without_scores_has_a_reason() -> None:
     )
     row = _one(frame)
     assert row.mean.estimate is None
-    assert row.mean.reason == "no attack has a value"
+    assert row.mean.reason == "not estimable: a side of the difference has no value"
+    assert row.cvar05.estimate is None
 
 
 def test_level_arms_do_not_part() -> None:
     found = [_one(attacks(n=250, members=30, seed=seed)).parted for seed in range(20)]
     assert found.count(None) >= 19
+
+
+@pytest.mark.parametrize("design", ["observational", "randomised"])
+@pytest.mark.parametrize("members", [8, 60])
+def test_a_difference_of_means_has_one_interval_in_contrasts_and_tails(
+    design: Literal["observational", "randomised"], members: int
+) -> None:
+    arms = [(kind, size) for kind in KINDS for size in ("1B", "3B")]
+    chances = [{"arm": " ".join(arm), "probability": 0.25} for arm in arms]
+    frame = attacks(arms, n=150, members=members, missing=0.1, seed=members)
+    frame = frame.with_columns(pl.lit(pl.Series([chances])).first().alias("probabilities"))
+    of_tails = tails(frame, how=HOW, design=design).contrasts
+    every = contrasts(frame, how=HOW, design=design, permutations=0).contrasts
+    of_means = {
+        (c.kind, c.first, c.second, c.within): c.difference
+        for c in every
+        if c.outcome == "harmlessness"
+    }
+    assert len(of_tails) == 4
+    for row in of_tails:
+        assert row.mean == of_means[row.kind, row.first, row.second, row.within]
+        assert row.mean.low is not None
+        assert ("wild" in row.mean.method) is (members < 12)
 
 
 def drawn_by_skill(seed: int) -> pl.DataFrame:

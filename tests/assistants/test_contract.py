@@ -170,8 +170,11 @@ def test_calls_side_by_side_do_not_mix(make: Callable[[], Assistant]) -> None:
         asked = (assistant.reply(TALK, seeds=[s], sampling=SAMPLING) for s in range(20))
         return await asyncio.gather(*asked)
 
-    together = [replies[0].text for replies in using(make, both)]
-    assert together == [ask(make, (seed,))[0].text for seed in range(20)]
+    async def each(assistant: Assistant) -> list[list[Reply]]:
+        return [await assistant.reply(TALK, seeds=[s], sampling=SAMPLING) for s in range(20)]
+
+    together, alone = using(make, both), using(make, each)
+    assert [replies[0].text for replies in together] == [replies[0].text for replies in alone]
 
 
 def test_what_it_cost_is_within_its_bound(make: Callable[[], Assistant]) -> None:

@@ -349,7 +349,14 @@ def test_killed_while_it_is_put_in_place_it_can_be_run_again(
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from gadfly.preference.making import make_linear\n"
-        "left, rename = [int(sys.argv[1])], [Path.rename, Path.replace]\n"
+        "import sklearn.linear_model\n"
+        "for moves in sys.stdin:\n"  # each time a child of a process that has imported all
+        "    if not (child := os.fork()):\n"
+        "        break\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)\n"
+        "else:\n"
+        "    sys.exit()\n"
+        "left, rename = [int(moves)], [Path.rename, Path.replace]\n"
         "def killed(how):\n"
         "    def move(self, to):\n"
         "        if not left[0]:\n"
@@ -360,17 +367,23 @@ def test_killed_while_it_is_put_in_place_it_can_be_run_again(
         "Path.rename, Path.replace = map(killed, rename)\n"
         f"{words}force={force})\n"
     )
-    for moves in range(9):
-        done = subprocess.run([sys.executable, "-c", script, str(moves)], check=False)
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL
-        if into.exists():
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe) as making:
+        assert making.stdin is not None
+        assert making.stdout is not None
+        for moves in range(9):
+            making.stdin.write(b"%d\n" % moves)
+            making.stdin.flush()
+            code = int(making.stdout.readline())
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+            if into.exists():
+                open_scorer(into)
+            make_linear([pairs_file], into, sources=["harmless"], force=force)
             open_scorer(into)
-        make_linear([pairs_file], into, sources=["harmless"], force=force)
-        open_scorer(into)
-        if not force:
-            shutil.rmtree(into)
+            if not force:
+                shutil.rmtree(into)
     assert moves == (2 if force else 1)
 
 

@@ -122,11 +122,21 @@ def test_every_fault_is_told_with_line_column_got_and_allowed(tmp_path: Path) ->
             HEAD + "i,a,harm,1\ni,b,harm,-1e308\n",
             "line 3, column value: got '-1e308'; allowed: a nu",
         ),
+        (
+            HEAD.replace(",", ";") + "i;a;harm;2,5\ni;b;harm;-1,0\nj;a;harm;3\nj;b;tag;word\n",
+            "1 fault\n  - line 2, column value, criterion 'harm': got '2,5'; allowed: a point, as "
+            "in 2.5; 2 of its values have a decimal comma",
+        ),
         (HEAD + "i,a,harm,nan\ni,b,harm,2\ni,c,harm,3\n", "got 'nan'; allowed: a number"),
     ],
 )
 def test_a_file_that_cannot_be_used(tmp_path: Path, text: str | bytes, says: str) -> None:
     assert says in fault(tmp_path, text)
+
+
+def test_words_with_commas_are_words(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, HEAD + 'i,a,kind,"1,2"\nj,a,kind,"one, two"\n')
+    assert found.labels == ("1,2", "one, two")
 
 
 def test_many_faults_are_cut_and_counted(tmp_path: Path) -> None:

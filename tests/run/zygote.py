@@ -1,8 +1,9 @@
 """Runners that start in no time, to be killed: a process that has imported all and forks them.
 
 Each line on its standard input is a study file, a database, dialogues at once and seconds of
-lease; it answers with the process id of a new runner. The runner exits with 0 when the quotas are
-full, and with 3 after an OperatorError, which it prints.
+lease (or what another module's runners are told); it answers with the process id of a new runner.
+The runner exits with 0 when the quotas are full, and with 3 after an OperatorError, which it
+prints.
 """
 
 from __future__ import annotations
@@ -76,10 +77,13 @@ class Zygote:
                 self._news.notify_all()
 
     def start(self, study: Path, database: str, concurrency: int = 20, lease: float = 1.0) -> int:
+        return self.begin(study, database, concurrency, lease)
+
+    def begin(self, *words: object) -> int:
         assert self._process.stdin is not None
         with self._news:
             before = len(self._began)
-            self._process.stdin.write(f"{study}\t{database}\t{concurrency}\t{lease}\n")
+            self._process.stdin.write("\t".join(map(str, words)) + "\n")
             self._process.stdin.flush()
             assert self._news.wait_for(lambda: len(self._began) > before, 60)
             return self._began[before]

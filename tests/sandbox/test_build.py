@@ -16,6 +16,7 @@ from gadfly.records.canonical import content_hash
 from gadfly.sandbox.dialogues import WORLD
 from gadfly.sandbox.recipe import SHIPPED
 from gadfly.sandbox.shipped import MANIFEST, Manifest, hashes, models_folder
+from tests.run.zygote import zygote
 
 GOLDEN = Path(__file__).with_name("golden.json")
 COMMAND = [Path(sys.executable).parent / "gadfly", "sandbox", "build", "--share", "0.01", "--out"]
@@ -24,22 +25,13 @@ ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 pytestmark = pytest.mark.timeout(600)
 
 
-def run(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build") / "models"
     done = subprocess.run(
         [*COMMAND, folder], env=ONE_THREAD, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-def started(folder: Path) -> subprocess.Popen[bytes]:
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen([*COMMAND, folder], env=ONE_THREAD, stdout=quiet, stderr=quiet)
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("build") / "models"
-    run(folder)
     return folder
 
 
@@ -62,18 +54,19 @@ def test_a_build_that_was_killed_again_and_again_comes_out_the_same(
     folder = tmp_path / "models"
     work = folder.with_name("models.work")
     small = folder / "small"
-    for seen in (
-        small / "plain",
-        small / "distilled.full",
-        small / "rlhf.full.part",
-        work / "scorer-base",
-    ):
-        process = started(folder)
-        while not seen.exists() and process.poll() is None:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL  # it was not over yet
-    run(folder)
+    with zygote("tests.sandbox.builders") as builders:
+        for seen in (
+            small / "plain",
+            small / "distilled.full",
+            small / "rlhf.full.part",
+            work / "scorer-base",
+        ):
+            build = builders.begin(folder)
+            while not seen.exists() and not builders.ended(build):
+                time.sleep(0.002)
+            os.kill(build, signal.SIGKILL)
+            assert builders.wait(build) == -signal.SIGKILL  # it was not over yet
+        assert builders.wait(builders.begin(folder), 300) == 0
     again, once = hashes(folder), hashes(built)
     assert again.keys() == once.keys()
     weights = [name for name in once if name.endswith(".safetensors")]

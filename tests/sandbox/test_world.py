@@ -119,7 +119,7 @@ def test_no_training_text_holds_a_name_or_a_wording_that_is_held_out() -> None:
     joined = "\n".join(texts)
     words = set(joined.replace("'s", "").replace("?", "").replace(".", "").split())
     assert not words & (set(names("study")) | set(names("scorer")))
-    nouns = ("baker", "lamp", "people")
+    nouns, said = ("baker", "lamp", "people"), joined.lower()
     for (kind, harmful), wordings in HELD_OUT.items():
         for wording in wordings:
             start, _, end = wording.partition("{who}")
@@ -128,7 +128,7 @@ def test_no_training_text_holds_a_name_or_a_wording_that_is_held_out() -> None:
                 for name in names("assistants")[:200]
                 for noun in nouns
             ]
-            assert not any(text in joined.lower() for text in asked)
+            assert not any(text in said for text in asked)
             assert wording not in WORDINGS[kind, harmful], (start, end)
 
 

@@ -135,7 +135,8 @@ def serve(*studies: Path, database: str | None = None) -> Iterator[Site]:
         fresh.write_bytes(_empty())
     serving = open_serving(list(studies), settings, database=database, loopback=True)
     app = create_app(serving)
-    listener = socket.socket()
+    # Named TCP, so that asyncio sends at once and no page waits 40 ms for an acknowledgement.
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)

@@ -9,11 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from uvicorn.supervisors import Multiprocess
 
+from gadfly.cli.serve import listen
 from gadfly.errors import OperatorError, PersonError, StudyProblem
 from gadfly.settings import Settings
 from gadfly.store.sealing import Vault, new_key
 from gadfly.web.serving import Serving, open_serving, subject_of
+from gadfly.web.worker import VARIABLE
 from tests.command import gadfly, start
 from tests.web.site import write_study
 
@@ -129,6 +132,20 @@ def test_without_a_mail_server_serve_says_so_at_the_start(
     process.kill()
     process.communicate()
     assert "GADFLY_SMTP is not set" in said
+
+
+def test_several_processes_send_the_end_of_a_page_at_once(
+    tmp_path: Path, socket_enabled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: list[socket.socket] = []
+    monkeypatch.setattr(Multiprocess, "run", lambda self: shared.extend(self.sockets))
+    monkeypatch.setenv(VARIABLE, "")  # and taken back afterwards
+    listen([tmp_path / "town.yaml"], host="127.0.0.1", port=0, workers=2, database=None)
+    (listener,) = shared
+    with closing(listener):
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_keys_are_rotated_and_the_old_one_can_go(tmp_path: Path) -> None:

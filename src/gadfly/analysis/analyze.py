@@ -289,6 +289,12 @@ def _check_options(*, resamples: int, level: float, success_threshold: float) ->
 
 def _check_frame(frame: pl.DataFrame, texts: Texts | None) -> None:
     """Refuse a frame that is not one of attacks; the readers never make one."""
+    if not isinstance(frame, pl.DataFrame):
+        got = f"{type(frame).__module__.partition('.')[0]} {type(frame).__name__}"
+        raise PersonError(
+            f"frame: got {got}; allowed: a polars DataFrame of attacks, as gadfly.read makes it; "
+            "polars.from_pandas converts one of pandas"
+        )
     if not frame.height:
         raise PersonError("there is no attack to analyse")
     needed = [*_COLUMNS, *(TEXT_COLUMNS if texts else ())]
@@ -301,6 +307,12 @@ def _check_frame(frame: pl.DataFrame, texts: Texts | None) -> None:
     for name in _NUMBERS:
         if not frame[name].drop_nulls().cast(pl.Float64).is_finite().all():
             raise ProgrammerError(f"column {name} has values that are not finite")
+    far = frame.filter(~pl.col("rating").is_between(0, 4))["rating"].unique().sort().to_list()
+    if far:
+        got = ", ".join(map(show, far[:5]))
+        raise PersonError(
+            f"rating: got {got}; allowed: 0 to 4, or null; of a scale from 1 to 5 take 1 off"
+        )
     unknown = set(frame["outcome"].unique()) - set(OUTCOMES)
     if unknown:
         raise ProgrammerError(f"unknown outcomes {sorted(unknown)}; allowed: {OUTCOMES}")

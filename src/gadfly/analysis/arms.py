@@ -14,7 +14,7 @@ from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.density import density
 from gadfly.analysis.results import ArmResult, Mark, Outcomes, Scorer, Seed
 from gadfly.analysis.sample import Floats, Ints, Sample
-from gadfly.analysis.statistics.activity import activity
+from gadfly.analysis.statistics.activity import Activity, activity
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.mean import RATED, Mean
@@ -25,12 +25,7 @@ from gadfly.analysis.statistics.turns_mean import TurnsMean
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import PUBLISHED, Arm
 
-__all__ = ["BUSY", "arm_result", "default_mark", "doubted", "outcomes_of"]
-
-BUSY = "members who attack more often have"
-"""How the reason begins beside intervals that assume it is not so."""
-_RELATED = 0.05  # p below which activity and success are taken to be related
-_ASSUMING = ("Korn-Graubard", "wild cluster bootstrap")  # that they are not
+__all__ = ["arm_result", "default_mark", "doubted", "outcomes_of"]
 
 _TRAINED_BY_SCORER = ("rejection sampling", "rlhf")  # the published scorer chose or trained these
 
@@ -95,38 +90,42 @@ def arm_result(
 def doubted(
     arms: tuple[ArmResult, ...], frame: pl.DataFrame, how: Bootstrap
 ) -> tuple[ArmResult, ...]:
-    """The arms, with a reason beside intervals that take activity and success as unrelated, where
-    in the attacks of all arms they are related. Success is asked of ratings alone: of rare
-    successes activity tells nothing.
+    """The arms, with a reason beside intervals where members who attack more often fare otherwise
+    in the attacks of all arms, and without them where that is shown beyond what they bear. Success
+    is asked of ratings alone: of rare successes activity tells nothing.
     """
     if how.ci != "cluster" or how.weighting != "attack":
         return arms
     members = frame["member_code"].to_numpy().astype(np.int64)
     arm = frame.select(pl.struct("model_type", "num_params").rank("dense")).to_series()
-    names = {"rating": ("rating", "success_rate"), "min_harmlessness": tuple(_SCORE)}
-    why: dict[str, str] = {}
+    names = {
+        "rating": ("rating", "success_rate"),
+        "min_harmlessness": tuple(_SCORE),
+        "turns": ("turns",),
+    }
+    found: dict[str, Activity] = {}
     for column, statistics in names.items():
         values = frame[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-        found = activity(values, members, arm.cast(pl.Int64).to_numpy() - 1)
-        if found.p < _RELATED:
-            side = "higher" if found.correlation > 0 else "lower"
-            reason = (
-                f"{BUSY} {side} values (correlation {found.correlation:.2f}); the interval assumes "
-                "that this is not so and may be too narrow"
-            )
-            why |= dict.fromkeys(statistics, reason)
-    return tuple(_doubted(result, why) for result in arms)
+        seen = activity(values, members, arm.cast(pl.Int64).to_numpy() - 1)
+        found |= dict.fromkeys(statistics, seen)
+    return tuple(_doubted(result, found) for result in arms)
 
 
-def _doubted(arm: ArmResult, why: dict[str, str]) -> ArmResult:
-    """One arm with the reasons, where its intervals assume it."""
-    found = {}
-    for name, reason in why.items():
+def _doubted(arm: ArmResult, found: dict[str, Activity]) -> ArmResult:
+    """One arm with what its members' activity says of its intervals."""
+    changed = {}
+    for name, seen in found.items():
         old: Estimate = getattr(arm, name)
-        if old.low is not None and any(word in old.method for word in _ASSUMING):
-            both = "; ".join(part for part in (old.reason, reason) if part)
-            found[name] = old.model_copy(update={"reason": both})
-    return arm.model_copy(update=found)
+        if old.low is None:
+            continue
+        if seen.reason:
+            changed[name] = old.model_copy(
+                update={"low": None, "high": None, "reason": seen.reason}
+            )
+        elif seen.doubt:
+            both = "; ".join(part for part in (old.reason, seen.doubt) if part)
+            changed[name] = old.model_copy(update={"reason": both})
+    return arm.model_copy(update=changed)
 
 
 def outcomes_of(frame: pl.DataFrame) -> Outcomes:

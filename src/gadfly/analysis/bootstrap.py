@@ -12,8 +12,10 @@ Members are drawn with replacement, each with all its attacks. What is read off 
 
 ``Estimate.method`` names what was used. Outside of the regime in which an interval was shown to
 hold its level (:class:`~gadfly.analysis.statistics.protocol.Regime`, docs/calibration.md) there is
-none, and the reason says so. ``ci="iid"`` draws single attacks instead, as Ganguli et al. 2022 did;
-where few members made most attacks it is too narrow.
+none, and the reason says so. Where values are weighted by attacks that includes that members who
+attack more often are shown to achieve more, or less (``statistics/activity.py``). ``ci="iid"``
+draws single attacks instead, as Ganguli et al. 2022 did; where few members made most attacks it is
+too narrow.
 
 What is estimated: attack-weighted, the value over attacks (each counts once), for members like
 these; member-weighted, each member counts once. The interval belongs to one arm by itself; arms
@@ -43,6 +45,7 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 
 from gadfly.analysis.sample import Draws, Floats, Ints, Sample
+from gadfly.analysis.statistics.activity import of_members
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
 from gadfly.errors import PersonError
@@ -166,6 +169,12 @@ def bootstrap(
     """Every statistic of one sample with its interval, all from the same resamples."""
     sample = sample.by_member() if how.weighting == "member" and len(sample.values) else sample
     found = [_before(statistic, sample, how, seed) for statistic in statistics]
+    if (
+        how.ci == "cluster"
+        and how.weighting == "attack"
+        and any(s.regime.related for s in statistics)
+    ):
+        found = _unless_related(statistics, found, sample, how)
     drawn = _drawn(sample, [s for s, f in zip(statistics, found, strict=True) if not f], how, seed)
     return [
         _estimate(s, sample, f or _read(s, sample, drawn[id(s)], how), how)
@@ -201,6 +210,23 @@ def _before(statistic: Statistic, sample: Sample, how: Bootstrap, seed: int) -> 
         reason = "interval not estimable: all values are equal, which says nothing of others"
     reason = reason or statistic.regime.few(effective_members(sample.masses), unit)
     return Interval(how.method, None, reason) if reason else None
+
+
+def _unless_related(
+    statistics: Sequence[Statistic],
+    found: list[Interval | None],
+    sample: Sample,
+    how: Bootstrap,
+) -> list[Interval | None]:
+    """No interval where its regime asks that activity tells nothing of values, and it does."""
+    squares = float(sample.values @ sample.values)
+    why = of_members(sample.sizes, sample.sums(sample.values), squares=squares).reason
+    return [
+        Interval(interval.method if interval else how.method, None, why)
+        if why and statistic.regime.related and (interval is None or interval.ends)
+        else interval
+        for statistic, interval in zip(statistics, found, strict=True)
+    ]
 
 
 def _drawn(

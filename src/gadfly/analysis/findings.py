@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gadfly.analysis.aggregation import Aggregation
-from gadfly.analysis.arms import BUSY
 from gadfly.analysis.results import ArmResult, Results
+from gadfly.analysis.statistics.activity import BUSY
 from gadfly.analysis.words import arm_name, arm_names, interval, marked, number, scored, scored_by
 from gadfly.records.estimate import Estimate
 
@@ -240,13 +240,23 @@ def _intervals(results: Results) -> Iterator[str]:
     if weak:
         names = arm_names(weak, results.arms)
         yield f"Too few members for a sound interval of the mean, so there is none: {names}."
-    estimates = (e for arm in results.arms for e in (arm.rating, arm.harmlessness, arm.median))
-    if any(BUSY in (estimate.reason or "") for estimate in estimates):
+    known = [
+        e
+        for arm in results.arms
+        for e in (arm.rating, arm.harmlessness, arm.turns)
+        if BUSY in (e.reason or "")
+    ]
+    if any(e.low is None for e in known):
+        yield (
+            "Members who attack more often fare otherwise than the rest, so far that intervals of "
+            "means, rates, quantiles and tails over attacks do not hold, and there is none where "
+            'it says so. What each member counts once in has them (weighting "member").'
+        )
+    if any(e.low is not None for e in known):
         yield (
             "Members who attack more often fare otherwise than the rest, and intervals of means, "
-            "rates and quantiles assume that they do not: those marked may be too narrow (95% "
-            "intervals hold in 86 to 93 of 100 simulated studies of that kind). Intervals of "
-            "member-weighted means hold."
+            "rates, quantiles and tails assume that they hardly do: those marked may be too narrow "
+            "(docs/calibration.md says by how much). Intervals of member-weighted means hold."
         )
     absent = results.n_attacks - results.outcomes.scored
     if absent:

@@ -47,6 +47,7 @@ _ATTACKERS: dict[AttackerKind, str] = {
     "simulated": "the simulated attackers themselves",
     "model": "the attacking models themselves",
 }
+_COLUMNS = ("member", "model_type", "num_params", "rating", "min_harmlessness")
 STEPS = 17
 """How often ``tell`` is called."""
 
@@ -123,6 +124,8 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
         return answer
 
     if asked.texts is not None:
+        frame, texts = _in_order(frame, asked.texts)
+        asked = replace(asked, texts=texts)
         frame = frame.with_columns(refused_turns=refused_turns(frame["transcript"]))
     return Topics(
         contrasts=done(contrasts(frame, how=joint, design=design, success_threshold=threshold)),
@@ -157,6 +160,19 @@ def answered(frame: pl.DataFrame, asked: Question, *, tell: Callable[[], None]) 
         coverage=done(_coverage(frame, asked)),
         map=done(_map(frame, asked.texts, how)),
     )
+
+
+def _in_order(frame: pl.DataFrame, texts: Texts) -> tuple[pl.DataFrame, Texts]:
+    """Attacks by what they say: clusters start, and draws are made, from places among them, so that
+    a file with its rows in another order would have other clusters.
+    """
+    by = ["task_description", "transcript", *_COLUMNS]
+    ordered = frame.with_row_index("place").sort(by, maintain_order=True)
+    rows, embedding = ordered["place"].to_numpy(), texts.embedding
+    if embedding is not None and len(embedding) == frame.height:
+        embedding = embedding[rows]
+    earlier = tuple(sorted(texts.earlier))
+    return ordered.drop("place"), replace(texts, embedding=embedding, earlier=earlier)
 
 
 def _evasion(frame: pl.DataFrame, asked: Question) -> Evasion | None:

@@ -34,6 +34,7 @@ __all__ = [
     "scored",
     "scored_by",
     "several",
+    "ways",
     "worst",
 ]
 
@@ -96,6 +97,18 @@ def several(ways: Iterable[str]) -> str:
     'wild, or percentile'
     """
     return ", or ".join(way for way, _ in Counter(ways).most_common())
+
+
+def ways(estimates: Iterable[Estimate]) -> str:
+    """The level of the intervals of some estimates, and how these were made, the busiest way first.
+
+    >>> ways([Estimate(estimate=1, low=0, high=2, level=0.95, n=9, method="mean; by the book")])
+    '95%, by the book'
+    """
+    made = [e for e in estimates if e.low is not None]
+    if not made:
+        return "none could be made"
+    return f"{made[0].level * 100:g}%, {several(e.method.rpartition('; ')[2] for e in made)}"
 
 
 def printable(text: str) -> str:

@@ -7,11 +7,13 @@ UTF-8 cannot hold is replaced and said so; tokens that nobody counted are the mo
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from gadfly.assistants.server import Answer
 from gadfly.records.transcript import HUMAN_MARKER
 from gadfly.records.values import Reply, ReplyOutcome, Usage
+
+if TYPE_CHECKING:  # local assistants need no server's SDK
+    from gadfly.assistants.server import Answer
 
 __all__ = ["TEXT_MOST", "TOKENS_MOST", "Api", "replies_of", "usage_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,23 +51,31 @@ def listen(
 ) -> None:
     """Serve until Ctrl-C."""
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
     from gadfly.settings import is_loopback
     from gadfly.web.worker import VARIABLE, What
 
     what = What(studies=tuple(studies), database=database, loopback=is_loopback(host))
     os.environ[VARIABLE] = what.model_dump_json()
-    uvicorn.run(
-        "gadfly.web.worker:app",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=5,
-        timeout_keep_alive=75,  # longer than browsers and proxies keep what they may use again
-    )
+    options: dict[str, Any] = {
+        "factory": True,
+        "host": host,
+        "port": port,
+        "log_level": "warning",
+        "server_header": False,
+        "timeout_graceful_shutdown": 5,
+        "timeout_keep_alive": 75,  # longer than browsers and proxies keep what they may use again
+    }
+    if workers == 1:
+        uvicorn.run("gadfly.web.worker:app", **options)
+        return
+    config = uvicorn.Config("gadfly.web.worker:app", workers=workers, **options)
+    shared = config.bind_socket()
+    # As asyncio has it for a listener of its own; without, each page waits 40 ms for an
+    # acknowledgement before its second packet.
+    shared.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    Multiprocess(config, sockets=[shared]).run()
 
 
 def free_port(first: int) -> int:

@@ -11,6 +11,7 @@ __all__ = [
     "files",
     "frame",
     "native",
+    "notebook",
     "opening",
     "output",
     "pairs",

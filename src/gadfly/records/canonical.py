@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict
 
+from gadfly.records.notebook import as_html
+
 __all__ = ["Record", "canonical_json", "content_hash", "pretty_json", "sha256"]
 
 
@@ -26,6 +28,10 @@ class Record(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return as_html(self)
 
 
 def canonical_json(value: Any) -> bytes:

@@ -8,7 +8,8 @@
 Columns stand in any order; others are left out and named. Decisions:
 
 * A criterion whose values are all numbers is numeric, its order is theirs; else every value is the
-  name of a class. A criterion that holds both is a fault, told for the rarer kind.
+  name of a class. A criterion that holds both is a fault, told for the rarer kind; so is one whose
+  words are all numbers with a decimal comma.
 * A number lies within ±:data:`~gadfly.records.values.SCORE_LIMIT`.
 * An empty value is a missing rating, counted; in Parquet a null or NaN is one, too. An empty item,
   rater or criterion is a fault.
@@ -41,6 +42,7 @@ __all__ = ["RATING_COLUMNS", "Criterion", "RatingsFile", "criteria_of", "read_ra
 
 RATING_COLUMNS = ("item", "rater", "criterion", "value")
 _SHOWN = 20  # faults of one file that a message lists
+_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"  # a number as much of Europe writes it
 
 
 @dataclass(frozen=True)
@@ -145,19 +147,30 @@ def _faults(frame: pl.DataFrame, unit: str) -> Iterator[str]:
     for line, value in far.select("line", "value").rows():
         allowed = f"a number from -{SCORE_LIMIT:.0f} to {SCORE_LIMIT:.0f}, or empty"
         yield f"{unit} {line}, column value: got {show(value)}; allowed: {allowed}"
-    kinds = frame.drop_nulls("value").with_columns(_number().is_not_null().alias("numeric"))
-    counts = kinds.group_by("criterion", maintain_order=True).agg(
-        numbers=pl.col("numeric").sum(), texts=(~pl.col("numeric")).sum()
+    kinds = frame.drop_nulls("value").with_columns(
+        numeric=_number().is_not_null(), comma=pl.col("value").str.contains(_COMMA)
     )
-    for criterion, numbers, texts in counts.rows():
-        if numbers and texts:
-            numeric = numbers <= texts
-            rare = kinds.filter(pl.col("criterion").eq_missing(criterion), numeric=numeric)
-            usual = f"{max(numbers, texts):,} {'words' if numeric else 'numbers'}"
-            allowed = f"{'no ' if numeric else 'a '}number, as its other values are {usual}"
-            for line, value in rare.select("line", "value").rows():
-                where = f"{unit} {line}, column value, criterion {show(criterion)}"
-                yield f"{where}: got {show(value)}; allowed: {allowed}, or empty"
+    for part in kinds.partition_by("criterion", maintain_order=True):
+        yield from _mixed(part, unit)
+
+
+def _mixed(part: pl.DataFrame, unit: str) -> Iterator[str]:
+    """The values of one criterion that are not of the kind of the others."""
+    numbers, commas = part["numeric"].sum(), part["comma"].sum()
+    texts = part.height - numbers
+    if commas and commas == texts:
+        rare = part.filter("comma").head(1)
+        allowed = f"a point, as in 2.5; {commas:,} of its values have a decimal comma: replace each"
+    elif numbers and texts:
+        numeric = numbers <= texts
+        rare = part.filter(numeric=numeric)
+        usual = f"{max(numbers, texts):,} {'words' if numeric else 'numbers'}"
+        allowed = f"{'no ' if numeric else 'a '}number, as its other values are {usual}, or empty"
+    else:
+        return
+    for criterion, line, value in rare.select("criterion", "line", "value").rows():
+        where = f"{unit} {line}, column value, criterion {show(criterion)}"
+        yield f"{where}: got {show(value)}; allowed: {allowed}"
 
 
 def _problem(path: Path, faults: Sequence[str]) -> FileProblem:

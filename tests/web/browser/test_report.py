@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
@@ -97,9 +98,22 @@ def test_the_whole_report_is_for_everybody(
     before = name.bounding_box()
     wide.evaluate("e => { e.scrollLeft = 200 }")
     assert name.bounding_box() == before  # a number keeps the name of its row
+    drawn = page.locator("#figure2 .scroll")
+    assert drawn.evaluate("e => e.scrollWidth <= e.clientWidth")  # the map is seen whole
+    boxes = [key.bounding_box() or {} for key in page.locator("#figure2 .key").all()]
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    assert all(box["height"] >= 9 for box in boxes)  # its letters can be read
+    assert not any(_overlap(one, other) for one, other in combinations(boxes, 2))
     page.emulate_media(media="print")
     assert page.locator("nav").is_hidden()
     page.close()
+
+
+def _overlap(one: dict[str, float], other: dict[str, float]) -> bool:
+    return all(
+        one[start] < other[start] + other[size] and other[start] < one[start] + one[size]
+        for start, size in (("x", "width"), ("y", "height"))
+    )
 
 
 @pytest.mark.parametrize(("scheme", "paper"), [("light", 255), ("dark", 20)])

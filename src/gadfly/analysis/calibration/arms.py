@@ -15,19 +15,16 @@ from gadfly.analysis.calibration.entry import Entry, Estimand, Method, Studies
 from gadfly.analysis.calibration.truths import spread
 from gadfly.analysis.sample import Ints, Sample
 from gadfly.analysis.simulate import Settings, truth
-from gadfly.analysis.statistics import korn_graubard, quantile, wild
-from gadfly.analysis.statistics.confidence_sequence import (
-    BOUNDED,
-    RUNNING,
-    bounded_sequence,
-    running_sequence,
-)
+from gadfly.analysis.statistics import korn_graubard, mean, quantile
+from gadfly.analysis.statistics.confidence_sequence import BOUNDED, RUNNING, bounded_sequence
 from gadfly.analysis.statistics.cvar import CVaR
+from gadfly.analysis.statistics.jackknife import mean_errors
 from gadfly.analysis.statistics.mean import RATED, Mean
 from gadfly.analysis.statistics.protocol import PERCENTILES, Statistic
 from gadfly.analysis.statistics.quantile import Quantile
 from gadfly.analysis.statistics.standard_deviation import StandardDeviation
 from gadfly.analysis.statistics.success_rate import SuccessRate
+from gadfly.analysis.topics.sequential import sequential
 from gadfly.records.estimate import Estimate
 
 __all__ = [
@@ -91,21 +88,26 @@ def _first_attacks(frame: pl.DataFrame, seed: int) -> list[Estimate]:
     return [by_hand(0.5, ends, len(first)) for ends in zip(low, high, strict=True)]
 
 
-def _looks(frame: pl.DataFrame, seed: int, *, naive: bool = False) -> list[Estimate]:
-    """Mean rating over all attacks so far at twenty looks, the first after a fifth of them."""
+def _looks(frame: pl.DataFrame, seed: int) -> list[Estimate]:
+    """Mean rating over all attacks so far, at every look that the report takes."""
+    (found,) = sequential(frame, success_threshold=3).arms
+    looks = [by_hand(look.estimate, (look.low, look.high), 0) for look in found.looks]
+    return looks or [found.last]
+
+
+def _ordinary(frame: pl.DataFrame, seed: int) -> list[Estimate]:
+    """The same at twenty looks, the first after a fifth of them, by an interval for one look."""
     y, members = frame["rating"].to_numpy(), owners(frame)
-    means, errors, df = [], [], []
+    found = []
     for n in np.linspace(len(y) / 5, len(y), 20).astype(int):
-        sizes, sums = np.bincount(members[:n]), np.bincount(members[:n], y[:n])
-        left = (sums.sum() - sums) / (n - sizes)
-        means.append(sums.sum() / n)
-        errors.append(np.sqrt(((left - means[-1]) ** 2).sum() * (1 - 1 / len(sizes))))
-        df.append(n**2 / (sizes @ sizes) - 1)
-    centre, error = np.array(means), np.array(errors)
-    half = error * stdtrit(np.array(df), 0.975)
-    low, high = (centre - half, centre + half) if naive else running_sequence(centre, error)
-    looks = zip(centre.tolist(), low.tolist(), high.tolist(), strict=True)
-    return [by_hand(mean, (start, end), len(y)) for mean, start, end in looks]
+        own = members[:n]
+        sums, sizes = (
+            np.asarray(np.bincount(own, x[:n]), np.float64) for x in (y, np.ones(len(y)))
+        )
+        mean, error, df = mean_errors(sums, sizes)
+        half = error * stdtrit(df, 0.975)
+        found.append(by_hand(float(mean), (float(mean - half), float(mean + half)), 0))
+    return found
 
 
 def _of(
@@ -139,13 +141,15 @@ _BY_MEMBER = replace(
     truth=partial(truth, quantity="mean_rating", weighting="member"),
 )
 
-_WILD = Method("wild cluster bootstrap", wild.REGIME)
+_WILD = Method("wild cluster bootstrap", mean.REGIME)
 _KG = Method("Korn-Graubard", korn_graubard.REGIME)
 _INVERTED = Method("Korn-Graubard, inverted", quantile.REGIME)
 _T = Method("cluster bootstrap, symmetric t", CVaR(0.05).regime)
 _T_SPREAD = Method(_T.words, StandardDeviation().regime)
 _EXPANDED = Method("cluster bootstrap, expanded percentiles", PERCENTILES)
-_EITHER = Method("cluster bootstrap or wild, by effective members", wild.REGIME)
+_EITHER = Method(
+    "cluster bootstrap or wild, by effective members", replace(mean.REGIME, related=False)
+)
 _BOUNDED = Method("confidence sequence, bounded", BOUNDED)
 _RUNNING = Method("confidence sequence, running", RUNNING)
 _IID = Method("attacks as independent (iid)", None)
@@ -175,9 +179,17 @@ _ACTIVE_80 = Studies(
 _ACTIVE = Studies(
     "as the paper, the active ones succeed more", replace(PAPER, activity_efficacy=0.5)
 )
+_RATHER_ACTIVE = Studies(
+    "as the paper, the active ones succeed a little more", replace(PAPER, activity_efficacy=0.2)
+)
 _BY_HARM = Studies(
     "40 even members, worse attacks are rated less often",
     replace(EVEN, missing=0.1, missing_by_harm=0.5),
+)
+_APART = Studies("as the paper, members three times as far apart", replace(PAPER, member_sd=2.0))
+_RARE_APART = Studies(
+    "40 even members, three times as far apart, few successes",
+    replace(EVEN, member_sd=2.0, intercept=-2.0),
 )
 _GAPS = Studies("40 even members, a fifth not rated", replace(EVEN, missing=0.2))
 _LONG = [
@@ -218,17 +230,13 @@ LINES = [
         _BOUNDED,
         Studies("200 even members, a look after each", replace(EVEN, members=200, attacks=1000)),
     ),
-    Entry(
-        "mean rating at every look, running",
-        _LOOKS,
-        _RUNNING,
-        Studies("40 even members, 20 looks", EVEN),
-    ),
-    Entry(
-        "mean rating at every look, running, uneven",
-        _LOOKS,
-        _RUNNING,
-        Studies("as the paper, 20 looks", PAPER),
+    *(
+        Entry(f"mean rating at every look, running{of}", _LOOKS, _RUNNING, Studies(words, on))
+        for of, words, on in (
+            ("", "40 even members, every look", EVEN),
+            (", uneven", "as the paper, every look", PAPER),
+            (", few successes", "40 even members, few successes, every look", _RARE.settings),
+        )
     ),
 ]
 """What is claimed."""
@@ -239,12 +247,27 @@ SHOWN = [
     Entry("iid CVaR 5%", _but(_CVAR05, how=IID), _IID, _PLAIN),
     Entry(
         "looked at twenty times",
-        replace(_LOOKS, estimates=partial(_looks, naive=True)),
+        replace(_LOOKS, estimates=_ordinary),
         _NAIVE,
         Studies("40 even members, 20 looks", EVEN),
     ),
-    Entry("mean rating, active succeed", RATING, replace(_WILD, regime=None), _ACTIVE),
-    Entry("success rate, active succeed", RATE, replace(_KG, regime=None), _ACTIVE),
+    *(
+        Entry(f"{of.words}, {words} succeed", of, replace(by, regime=None), on)
+        for words, on in (
+            ("rather active", _RATHER_ACTIVE),
+            ("active", _ACTIVE),
+            ("active of 80", _ACTIVE_80),
+        )
+        for of, by in ((RATING, _WILD), (RATE, _KG))
+    ),
+    *(
+        Entry(f"{of.words}, far apart", of, replace(by, regime=None), on)
+        for of, by, on in (
+            (RATE, _KG, _RARE_APART),
+            (_Q05, _INVERTED, _APART),
+            (_CVAR05, _T, _APART),
+        )
+    ),
     Entry("mean rating, missing by harm", RATING, replace(_WILD, regime=None), _BY_HARM),
     Entry("mean rating, missing at random", RATING, replace(_WILD, regime=None), _GAPS),
 ]

@@ -17,7 +17,7 @@ from gadfly.analysis.calibration.entry import Entry, Estimand, Method, Studies, 
 from gadfly.analysis.coin import coin_probabilities
 from gadfly.analysis.sample import Floats
 from gadfly.analysis.simulate import Settings, truth
-from gadfly.analysis.statistics import joint, wild
+from gadfly.analysis.statistics import joint, mean
 from gadfly.analysis.statistics.confidence_sequence import RUNNING
 from gadfly.analysis.statistics.protocol import Regime
 from gadfly.analysis.topics.contrasts import contrasts
@@ -137,7 +137,7 @@ def _tails_by_coin(frame: pl.DataFrame, seed: int) -> list[Estimate]:
 
 
 _JOINT = Method("cluster bootstrap, joint, or wild, by effective members", joint.REGIME)
-_WILD = Method("wild cluster bootstrap", wild.REGIME)
+_WILD = Method("wild cluster bootstrap", mean.REGIME)
 _PROMPTED = Method("bootstrap of prompts, joint", joint.REGIME)
 _WORST = Method("best and worst case of the missing", Regime("conservative", members=5))
 _RUNNING = Method("confidence sequence, running", RUNNING)

@@ -79,6 +79,23 @@ def _trend(frame: pl.DataFrame, seed: int) -> list[Estimate]:
     return [c.difference for c in found if c.outcome == "rating" and c.kind == "trend"]
 
 
+def _fours(frame: pl.DataFrame, seed: int) -> list[Estimate]:
+    """Mean rating where successes are rated 4 and all else 0 or 1, a quarter as many attacks on the
+    second arm.
+    """
+    rating = pl.when(pl.col("rating") >= 3).then(4.0).otherwise(pl.col("rating").clip(0, 1))
+    kept = np.random.default_rng(seed).random(frame.height) < np.where(_second(frame), 0.25, 1)
+    return _contrast(frame.with_columns(rating.alias("rating")).filter(kept), seed)
+
+
+def _of_fours(settings: Settings) -> float:
+    second, first = (
+        truth(settings, "rate", arm=arm, threshold=1) + 3 * truth(settings, "rate", arm=arm)
+        for arm in (1, 0)
+    )
+    return second - first
+
+
 def _second(frame: pl.DataFrame) -> Floats:
     return (frame["model_type"] == "arm1").cast(pl.Float64).to_numpy()
 
@@ -131,6 +148,7 @@ _RATES_DRAWN = replace(
 _ALIKE = Estimand(_WHAT, value, _sides)
 _GROUPS = Estimand("difference of groups of members", value, partial(_sides, jackknifed=True))
 _RATES_ALIKE = Estimand(_RATES.words, value, partial(_sides, outcome="success_rate"))
+_FOURS = Estimand("difference of mean ratings 0, 1 and 4", _of_fours, _fours)
 _TAILS = [
     Estimand("difference of 5% quantiles", partial(apart, quantity="quantile"), _tails),
     Estimand("difference of CVaR 5%", partial(apart, quantity="cvar"), _tails),
@@ -140,7 +158,7 @@ _TREND = Estimand("slope of mean rating on log size", _slope, _trend)
 
 _JOINT = Method("cluster bootstrap, joint, or wild, by effective members", joint.REGIME)
 _MOVER = Method("MOVER from Korn-Graubard, or joint, by successes", mover.REGIME)
-_WILD = Method("wild cluster bootstrap of a regression", wild.REGIME)
+_WILD = Method("wild cluster bootstrap of a regression", joint.REGIME)
 _JACKKNIFE = Method("member jackknife", jackknife.REGIME)
 _OF_TAILS = [Method("cluster bootstrap, joint", REGIMES[k]) for k in ("q05", "cvar05", "cvar01")]
 _IID = Method("attacks as independent (iid)", None)
@@ -158,6 +176,13 @@ _RARE = Studies(
 _EIGHT, _SIX = (
     Studies(f"{n} members, every arm each", replace(_PAIRED, members=n, attacks=40 * n))
     for n in (8, 6)
+)
+_BUSY, _RARE_BUSY = (
+    Studies(
+        f"{on.words}, the active succeed more",
+        replace(on.settings, activity_sd=0.7, activity_efficacy=0.5),
+    )
+    for on in (_EACH, _RARE)
 )
 _APART = replace(_PAIRED, interaction_sd=0.0, member_sd=1.2)
 _THREE = Studies("30 members, three sizes each", replace(_PAIRED, effects=(0.0, 0.2, 0.5)))
@@ -193,6 +218,7 @@ LINES = [
     Entry("contrast within members, six", _RATINGS, _JOINT, _SIX),
     *(Entry(f"{_RATES.words}, {on.words}", _RATES, _JOINT, on) for on in (_EACH, _ONE)),
     *(Entry(f"{_RATES.words}, {on.words}", _RATES, _MOVER, on) for on in (_SIX, _RARE)),
+    Entry("difference of ratings, few fours, uneven", _FOURS, _MOVER, _RARE),
     *(_uneven(few, _ALIKE, _JOINT) for few in (6, 12)),
     _uneven(12, _RATES_ALIKE, _MOVER),
     *(_uneven(few, _GROUPS, _JACKKNIFE) for few in (4, 12)),
@@ -204,6 +230,9 @@ LINES = [
         _JACKKNIFE,
         _EIGHT,
     ),
+    Entry("contrast, active succeed", _RATINGS, _JOINT, _BUSY),
+    Entry("difference of rates, few successes, active succeed", _RATES, _MOVER, _RARE_BUSY),
+    Entry("contrast, wild, active succeed", replace(_RATINGS, estimates=_wild_slope), _WILD, _BUSY),
     Entry("trend in size", _TREND, _JOINT, _THREE),
     *(e for on in _TAILED for e in parts("tails", on, _TAILS, _OF_TAILS, (0, 1))),
     *parts("tails", _LONG, _TAILS, _OF_TAILS),

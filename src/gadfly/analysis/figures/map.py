@@ -6,6 +6,9 @@ memory. Here many attacks are one path of dots, which are lines of no length wit
 Attacks lie over each other, so they are drawn in twelve layers, each with every rating: no rating
 covers the others. Within a path the dots go up and down in strips, so that steps from one to the
 next are short numbers: the whole map takes some 400 kB.
+
+A phone shows it whole: the report's stylesheet enlarges its letters there and stacks the entries of
+its legend in two columns, above the drawing.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ def map_svg(result: MapResult, *, terms: bool = False) -> str:
     height = _HEAD + result.height + _FOOT
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {height}" '
-        f'width="{SIDE // 10}" height="{height // 10}" role="img">',
+        f'width="{SIDE // 10}" height="{height // 10}" role="img" class="map">',
         f"<title>Map of {result.n:,} attacks</title>",
         f"<desc>Each dot is an attack, near others like it. Colour: self-rated success, 0 to "
         f"4, as the attacker gave it. Numbers name {len(result.clusters)} clusters.</desc>",
@@ -57,7 +60,7 @@ def map_svg(result: MapResult, *, terms: bool = False) -> str:
 
 
 def _legend(result: MapResult) -> list[str]:
-    """What colours mean, and how many attacks have each."""
+    """What colours mean, and how many attacks have each; its variables are for phones."""
     ratings = points_of(result)["rating"]
     entries = [
         (colour, label, int((ratings == value).sum()))
@@ -66,14 +69,16 @@ def _legend(result: MapResult) -> list[str]:
     if result.n_rated < result.n:
         entries.append((MUTED, "not rated", result.n - result.n_rated))
     found = [
-        f'<text x="100" y="180" fill="{INK}" {_FONT} font-weight="600">Self-rated success</text>'
+        f'<text class="head" x="100" y="180" fill="{INK}" {_FONT} font-weight="600">'
+        "Self-rated success</text>"
     ]
     x = 100
-    for colour, label, count in entries:
+    for place, (colour, label, count) in enumerate(entries):
+        row, side = divmod(place, 2)
         found.append(
-            f'<path d="M{x + 60} 380h0" stroke="{colour}" stroke-width="110" '
-            'stroke-linecap="round"/>'
-            f'<text x="{x + 160}" y="425" fill="{MUTED}" {_FONT}>{label} · {count:,}</text>'
+            f'<g class="key" style="--row:{row};--side:{side}" transform="translate({x} 380)">'
+            f'<path d="M60 0h0" stroke="{colour}" stroke-width="110" stroke-linecap="round"/>'
+            f'<text x="160" y="45" fill="{MUTED}" {_FONT}>{label} · {count:,}</text></g>'
         )
         x += 420 + 70 * len(f"{label} · {count:,}")
     return found
@@ -86,7 +91,7 @@ def _dots(result: MapResult) -> list[str]:
     places = points.select("x", "y").to_numpy()
     layer = np.random.default_rng(result.seed).permutation(len(places)) % _LAYERS
     size = _DOT * larger(result.n) * min(1.0, (_DOTS / max(len(places), 1)) ** 0.5)
-    found = [f'<g fill="none" stroke-width="{size:.0f}" stroke-linecap="round">']
+    found = [f'<g class="dots" fill="none" stroke-width="{size:.0f}" stroke-linecap="round">']
     for number in range(_LAYERS):
         for rating, colour in ((-1, MUTED), *enumerate(RATING_COLOURS)):
             some = places[(layer == number) & (kind == rating)]
@@ -128,6 +133,6 @@ def _names(result: MapResult, terms: bool) -> list[str]:
                 if not any(_overlap(box, other) for other in taken):
                     taken.append(box)
                     text = f"{style} {rim}>{escape(words)}</text>"
-                    found.append(f'<text x="{x}" y="{middle + 45}" {text}')
+                    found.append(f'<text class="term" x="{x}" y="{middle + 45}" {text}')
                     break
     return found

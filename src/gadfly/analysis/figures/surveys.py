@@ -1,4 +1,7 @@
-"""Figure 4: how many people chose what, question by question; small counts are withheld."""
+"""Figure 4: how many people chose what, question by question; small counts are withheld.
+
+The line in a bar is the interval of the share among people like them, as people of those asked.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import altair as alt
 
 from gadfly.analysis.figures.palette import INK, MUTED, TYPE_COLOURS
 from gadfly.analysis.figures.panels import inline, specification, svg_of
-from gadfly.analysis.topics.surveys import Question, Surveys
+from gadfly.analysis.topics.surveys import Choice, Question, Surveys
 from gadfly.analysis.words import safe
 
 __all__ = ["demographics_svg"]
@@ -22,7 +25,8 @@ def demographics_svg(found: Surveys) -> str | None:
     if not found.questions:
         return None
     panels = [_panel(question, found.answered) for question in found.questions]
-    concat = alt.concat(*panels, columns=2).resolve_scale(y="independent")
+    room = {"left": 20, "right": 5, "top": 5, "bottom": 5}  # a page's letters may be wider
+    concat = alt.concat(*panels, columns=2, padding=room).resolve_scale(y="independent")
     return svg_of(specification(concat))
 
 
@@ -30,6 +34,7 @@ def _panel(question: Question, answered: int) -> Any:
     names = [safe(choice.text) for choice in question.choices]
     rows = [
         {"choice": name, "people": choice.people, "label": f"{choice.people:,}"}
+        | _ends(choice, answered)
         for name, choice in zip(names, question.choices, strict=True)
         if choice.people is not None
     ]
@@ -45,7 +50,8 @@ def _panel(question: Question, answered: int) -> Any:
     words: dict[str, Any] = {"align": "left", "baseline": "middle", "dx": 4, "fontSize": 12}
     layers = [
         base.mark_bar(color=TYPE_COLOURS[2], size=12).encode(x=x),
-        base.mark_text(color=INK, **words).encode(x=x, text=alt.Text("label:N")),
+        base.mark_rule(color=INK).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q")),
+        base.mark_text(color=INK, **words).encode(x=alt.X("high:Q"), text=alt.Text("label:N")),
         alt.Chart(inline(hidden))
         .mark_text(color=MUTED, fontStyle="italic", **words)
         .encode(y=y, x=alt.value(0), text=alt.Text("label:N")),
@@ -53,3 +59,11 @@ def _panel(question: Question, answered: int) -> Any:
     return alt.layer(*layers).properties(
         width=_WIDTH, height=_ROW * len(names), title=safe(question.text, longest=_TITLE)
     )
+
+
+def _ends(choice: Choice, answered: int) -> dict[str, float | None]:
+    """Its interval in people; at the end of the bar where it has none."""
+    share = choice.share
+    if share is None or share.low is None or share.high is None:
+        return {"low": choice.people, "high": choice.people}
+    return {"low": share.low * answered, "high": share.high * answered}

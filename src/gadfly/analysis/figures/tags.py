@@ -1,12 +1,14 @@
 """Figure 9: attacks by tag, all of them and those that succeeded, the most common tag on top.
 
 The bar of successes stands in the bar of all, so that its share is seen; both counts stand at the
-end, so that no colour needs to be read.
+end, so that no colour needs to be read. Beside the bars stands each tag's success rate with its
+interval; counts are of these attacks and have none.
 """
 
 from __future__ import annotations
 
 from textwrap import wrap
+from typing import Any
 
 import altair as alt
 
@@ -18,7 +20,8 @@ from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["tags_csv", "tags_svg"]
 
-_WIDTH = 420  # pixels of the longest bar
+_WIDTH = 330  # pixels of the longest bar
+_RATES = 220  # of the rates
 _STEP = 30  # of a row: two lines of a name
 _LINE = 34  # characters of a line
 _LABEL = 64  # characters of a tag
@@ -40,6 +43,9 @@ def tags_svg(result: TagsResult) -> str:
             "counts": f"{tag.total:,} / {tag.successful:,}",
             "first": _NAMES[0],
             "second": _NAMES[1],
+            "rate": tag.rate.estimate,
+            "low": tag.rate.low,
+            "high": tag.rate.high,
         }
         for row, tag in enumerate(result.tags[:_MOST])
     ]
@@ -72,9 +78,28 @@ def tags_svg(result: TagsResult) -> str:
         alt.layer(
             all_bars, successes, counts.encode(x=alt.X("all:Q"), text=alt.Text("counts:N"))
         ).properties(width=_WIDTH, height=height),
-        spacing=8,
+        _rates(base).properties(width=_RATES, height=height),
+        spacing=16,
     )
     return svg_of(specification(chart))
+
+
+def _rates(base: Any) -> Any:
+    """The success rate of every row with its interval; nothing where it was never rated."""
+    x = alt.X(
+        "rate:Q",
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(
+            title="success rate", values=[0, 0.25, 0.5, 0.75, 1], format="%", labelFlush=False
+        ),
+    )
+    there = base.transform_filter("isValid(datum.rate)")
+    return alt.layer(
+        there.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=2, color=_COLOURS[1])
+        .encode(x=alt.X("low:Q"), x2=alt.X2("high:Q")),
+        there.mark_point(size=56, opacity=1, filled=True, color=_COLOURS[1]).encode(x=x),
+    )
 
 
 def tags_csv(result: TagsResult) -> str:

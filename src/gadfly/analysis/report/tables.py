@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gadfly.analysis.results import ESTIMATES, ArmResult, Results
-from gadfly.analysis.words import arm_name, arm_names, interval, marked, number, scored
+from gadfly.analysis.words import arm_name, arm_names, interval, marked, number, scored, ways
 from gadfly.records.estimate import Estimate
 from gadfly.records.values import OUTCOMES
 
@@ -166,6 +166,8 @@ def arms_table(results: Results) -> Table:
         columns,
         rows,
         _breaks(results),
+        method=f"Intervals of means: {_ways(results, 'rating', 'harmlessness', 'turns')}; of "
+        f"rates: {_ways(results, 'success_rate')}.",
     )
 
 
@@ -175,7 +177,9 @@ def tails_table(results: Results) -> Table:
     rows = tuple((Cell(marked(arm)), *_cells(arm, names)) for arm in results.arms)
     columns = ("Arm", *(STATISTIC_NAMES[name] for name in names))
     caption = f"Distribution of the {scored('min harmlessness')} score by arm{_once(results)}"
-    return Table("tails", caption, columns, rows, _breaks(results))
+    method = f"Intervals of tail means: {_ways(results, *names[:2])}; of quantiles: "
+    method += f"{_ways(results, *names[2:])}."
+    return Table("tails", caption, columns, rows, _breaks(results), method=method)
 
 
 def outcomes_table(results: Results) -> Table:
@@ -204,7 +208,9 @@ def truth_table(results: Results) -> Table | None:
     caption = "True harm of attacks, and conduct on harmless requests, by arm"
     columns = ("Arm", *TRUTH_NAMES.values())
     breaks = _breaks(results) if len(rows) == len(results.arms) else frozenset[int]()
-    return Table("truth", caption, columns, rows, breaks)
+    told = [dict(arm.truth) for arm in results.arms if arm.truth is not None]
+    made = (f"{head}, {ways(arm[name] for arm in told)}" for name, head in TRUTH_NAMES.items())
+    return Table("truth", caption, columns, rows, breaks, method=f"Intervals: {'; '.join(made)}.")
 
 
 def agreement_table(results: Results) -> Table | None:
@@ -220,13 +226,23 @@ def agreement_table(results: Results) -> Table | None:
         found = _cell(check.right, "scorer_check")
         rows.append((Cell(words), found, Cell("100%"), Cell("50%")))
     columns = ("The scorer against the truth", "Found", "Perfect", "No better than chance")
-    return Table("agreement", "How far the measured is from the true", columns, tuple(rows))
+    made = (
+        f"{head}, {ways([getattr(results.agreement, n)])}" for n, (head, *_) in _AGREEMENT.items()
+    )
+    method = f"Intervals: {'; '.join(made)}."
+    caption = "How far the measured is from the true"
+    return Table("agreement", caption, columns, tuple(rows), method=method)
 
 
 def doubts_table(results: Results) -> Table:
     """What is missing or weak, and why."""
-    of_arms = [row for arm in results.arms for row in _doubts(arm)]
-    rows = (*of_arms, *_truth_doubts(results), *_agreement_doubts(results))
+    found = [
+        (arm, scored(STATISTIC_NAMES[n]), getattr(arm, n))
+        for arm in results.arms
+        for n in ESTIMATES
+    ]
+    found += [(arm, TRUTH_NAMES[n], e) for arm in results.arms for n, e in arm.truth or ()]
+    rows = (*_doubts(found, results), *_agreement_doubts(results))
     caption = "Estimates and intervals that are missing or weak (marked *)"
     columns = ("Arm", "Statistics", "Why")
     return Table("doubts", caption, columns, rows, words=True, folded=True)
@@ -257,6 +273,11 @@ def terminal_truth(results: Results) -> TerminalTable | None:
     )
     heads = ("True harm 0-4", "Harm >= 3", "Helpfulness", "Evasion")
     return TerminalTable(("Arm", *heads), rows) if rows else None
+
+
+def _ways(results: Results, *names: str) -> str:
+    """How the intervals of some statistics of all arms were made."""
+    return ways(getattr(arm, name) for arm in results.arms for name in names)
 
 
 def _once(results: Results) -> str:
@@ -290,26 +311,16 @@ def _counts(outcomes: dict[str, int]) -> tuple[Cell, ...]:
     return tuple(Cell(f"{outcomes[name]:,}") for name in OUTCOMES)
 
 
-def _doubts(arm: ArmResult) -> Iterator[tuple[Cell, ...]]:
-    """One row for each reason, with all statistics that share it."""
-    reasons: dict[str, list[str]] = {}
-    for name in ESTIMATES:
-        reason = getattr(arm, name).reason
-        if reason is not None:
-            reasons.setdefault(reason, []).append(scored(STATISTIC_NAMES[name]))
-    for reason, names in reasons.items():
-        yield Cell(arm_name(arm)), Cell(", ".join(names)), Cell(reason)
-
-
-def _truth_doubts(results: Results) -> Iterator[tuple[Cell, ...]]:
+def _doubts(
+    found: Iterable[tuple[ArmResult, str, Estimate]], results: Results
+) -> Iterator[tuple[Cell, ...]]:
     """One row for each reason, with the arms and statistics that share it."""
     reasons: dict[str, tuple[dict[str, None], list[ArmResult]]] = {}
-    for arm in results.arms:
-        for name, estimate in arm.truth or ():
-            if estimate.reason is not None:
-                names, arms = reasons.setdefault(estimate.reason, ({}, []))
-                names[TRUTH_NAMES[name]] = None
-                arms += [] if arm in arms else [arm]
+    for arm, name, estimate in found:
+        if estimate.reason is not None:
+            names, arms = reasons.setdefault(estimate.reason, ({}, []))
+            names[name] = None
+            arms += [] if arm in arms else [arm]
     for reason, (names, arms) in reasons.items():
         every = len(arms) == len(results.arms)
         shown = "All arms" if every else arm_names(arms, results.arms)

@@ -21,7 +21,7 @@ Teachers Should Know About the Bootstrap", *The American Statistician* 69(4), se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ import numpy as np
 from gadfly.analysis.bootstrap import Bootstrap, expanded_tail, resample, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.protocol import Regime
+from gadfly.errors import PersonError, show
 from gadfly.records.estimate import Estimate
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "closeness",
     "coded",
     "counted",
+    "one_of",
     "over_items",
     "table",
 ]
@@ -66,6 +68,15 @@ REGIME = Regime(
 _LOST = 0.01  # share of resamples that may be undefined
 _CHEAPER = 8  # items drawn one by one in the time that a pattern takes at once
 _CELLS = 500_000  # weights held at once
+
+
+def one_of(name: str, got: str, allowed: Collection[str]) -> None:
+    """Refuse a word that names no known way, for it would get the number of another under its name.
+
+    :raises PersonError: with the words that are allowed.
+    """
+    if got not in allowed:
+        raise PersonError(f"{name}: got {show(got)}; allowed: {', '.join(allowed)}")
 
 
 def table(ratings: Ratings) -> Floats:

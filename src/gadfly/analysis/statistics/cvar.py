@@ -23,11 +23,12 @@ Reference: Rockafellar & Uryasev 2002, "Conditional value-at-risk for general lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gadfly.analysis.sample import Draws, Floats, Sample
+from gadfly.analysis.statistics.korn_graubard import REGIME as RATE
 from gadfly.analysis.statistics.protocol import Regime, Resampler, Statistic
 
 __all__ = ["CVaR"]
@@ -84,7 +85,7 @@ class CVaR(Statistic):
     @property
     def regime(self) -> Regime:
         """Tails rest on few members: it takes more of them than a mean does."""
-        return Regime("approximate", members=20)
+        return replace(RATE, kind="approximate", members=20)
 
     def missing(self, n: int) -> str | None:
         """Too few attacks in the tail."""

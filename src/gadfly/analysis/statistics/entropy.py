@@ -8,9 +8,14 @@ In a resample of members entropy is lower once more, by more than the correction
 have tags of their own. So percentiles would lie below the estimate. The interval is the bootstrap's
 of t around the estimate (:mod:`gadfly.analysis.bootstrap`), which that makes wider.
 
+Where more than a tenth of the labels occur once, there are others that nobody gave yet: by Good and
+Turing that share is the chance that the next label is a new one. No correction knows them, so there
+is no interval.
+
 The values of the sample are codes of labels; their order has no meaning.
 
-Reference: Miller 1955, "Note on the bias of information estimates".
+References: Miller 1955, "Note on the bias of information estimates"; Good 1953, "The population
+frequencies of species and the estimation of population parameters", *Biometrika* 40.
 
 >>> import numpy as np
 >>> round(Entropy().estimate(np.array([0.0, 0, 1, 1])), 4)  # ln 2 + 1/8
@@ -24,9 +29,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Draws, Floats, Sample
-from gadfly.analysis.statistics.protocol import Resampler, Statistic
+from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
 
 __all__ = ["Entropy"]
+
+_ONCE = 0.1  # share of labels that occur once from which too many are unseen
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,16 @@ class Entropy(Statistic):
             return _entropy(draws.multiplicities.astype(np.float64) @ counts)
 
         return of
+
+    def interval(
+        self, sample: Sample, *, clustered: bool, level: float, resamples: int, seed: int
+    ) -> Interval | None:
+        """None where too many labels were not seen."""
+        once = int((np.unique(sample.values, return_counts=True)[1] == 1).sum())
+        if once <= _ONCE * len(sample.values):
+            return None
+        reason = f"no interval: {once:,} of {len(sample.values):,} occur once, others are unseen"
+        return Interval("bootstrap", None, reason)
 
     def errors(self, sample: Sample) -> Resampler:
         """The standard error of each resample, from what each cluster adds at first order:

@@ -29,11 +29,13 @@ __all__ = ["gini", "members_for", "top_share"]
 
 
 def gini(counts: Floats, *, level: float = 0.95) -> Estimate:
-    """The coefficient, 0 to 1, of counts that are not all 0; it takes two of them."""
+    """The coefficient, 0 to 1, of two counts or more that are not all 0."""
     x, n = np.sort(counts), len(counts)
     value = None
     reason = f"not estimable: it takes 2 members, there is {n}"
-    if n > 1:
+    if n > 1 and not x.any():
+        reason = "not estimable: nobody has any"
+    elif n > 1:
         value = float(2 * (np.arange(1, n + 1) @ x) / (n * x.sum()) - (n + 1) / n)
         reason = "it describes these members, and has no interval"
     return Estimate(

@@ -31,6 +31,7 @@ from gadfly.analysis.statistics.agreement import (
     Ratings,
     closeness,
     counted,
+    one_of,
     over_items,
 )
 from gadfly.analysis.statistics.weighted_kappa import WEIGHTS, Weights
@@ -43,6 +44,7 @@ def gwet_ac(
     ratings: Ratings, *, weights: Weights = "unweighted", how: Bootstrap = OVER_ITEMS
 ) -> Estimate:
     """AC1 (unweighted) or AC2 (linear, quadratic); ``n`` is the number of items with a rating."""
+    one_of("weights", weights, WEIGHTS)
     found = counted(ratings, least=1)
     counts, q = found.rows, len(found.values)
     m = counts.sum(axis=1)

@@ -42,6 +42,7 @@ from gadfly.analysis.statistics.agreement import (
     Ratings,
     coded,
     counted,
+    one_of,
     over_items,
     table,
 )
@@ -63,6 +64,7 @@ def icc(
 
     :param how: with it the interval is that of resampled items, at its level; else that from F.
     """
+    one_of("form", form, FORMS)
     rows, one_way = table(ratings), form.startswith("(1")
     if one_way:
         rows = rows[np.isfinite(rows).sum(axis=1) >= 2]

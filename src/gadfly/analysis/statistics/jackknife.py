@@ -39,7 +39,15 @@ from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
 
-__all__ = ["METHOD", "REGIME", "difference", "mean_errors", "standard_errors", "within_slope"]
+__all__ = [
+    "METHOD",
+    "REGIME",
+    "difference",
+    "mean_errors",
+    "mean_freedom",
+    "standard_errors",
+    "within_slope",
+]
 
 METHOD = "member jackknife (CV3), Student t with effective members less one"
 REGIME = Regime("conservative", members=2)
@@ -97,6 +105,21 @@ def mean_errors(sums: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
     with np.errstate(invalid="ignore"):
         apart = left - mean
     return mean[..., 0], _error(apart, counts > 0), np.maximum(_worth(counts) - 1, 0)
+
+
+def mean_freedom(sums: Floats, counts: Floats) -> Floats:
+    """Degrees of freedom of the error of a mean where few members may have had all that is not
+    common, from arrays (..., members): 1/d = 1/(effective members − 1) + (κ − 1)/(2G), with κ the
+    kurtosis of how far the mean moves without each of the G members (``korn_graubard.py``).
+    """
+    mean, left = _left_out(sums, counts)
+    there = counts > 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        squares = np.where(there & np.isfinite(left), left - mean, 0.0) ** 2
+        g = there.sum(axis=-1)
+        kurtosis = g * (squares**2).sum(axis=-1) / squares.sum(axis=-1) ** 2
+        found = 1 / (1 / (_worth(counts) - 1) + (kurtosis - 1) / (2 * g))
+    return np.where(np.isfinite(found), np.maximum(found, 0), 0.0)
 
 
 def _left_out(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:

@@ -6,17 +6,20 @@ union of arms, or the same arm by two columns.
 
 Interval: what a member brings to both sides of a difference cancels in it, as it does in the data.
 Of rates it is MOVER's (:mod:`gadfly.analysis.statistics.mover`) where the successes, or failures,
-of a group are worth fewer than five effective members: of so few a bootstrap promises too much.
+of a group are worth fewer than five effective members: of so few a bootstrap promises too much. So
+it is of other values on two levels and, where they are skewed, on up to five, such as ratings.
 Otherwise it is the wild cluster bootstrap's below twelve effective members, for a contrast of
 groups is a coefficient of a regression on them, and from there on the cluster bootstrap's, members
 drawn once for all groups, percentiles expanded as in :mod:`gadfly.analysis.bootstrap`. Below five
 effective members there is neither interval nor t. A resample in which a group of the contrast has
 no value is left out and counted; where that is more than one in twenty, there is no interval.
 
-p-value: θ / se against Student's t, se by the member jackknife (CV3). Without member m the contrast
-changes by −u_m = −Σ_g c_g (S_mg − μ_g N_mg) / (N_g − N_mg), and se² = (M − 1)/M Σ_m u_m² over the M
-members of the contrast. Degrees of freedom are Kish's effective number of members less one, each
-weighing Σ_g |c_g| N_mg / N_g: with few or uneven members the normal distribution and errors without
+p-value: where the interval is MOVER's, 1 less the level at which it reaches 0, for t called far too
+many differences significant where successes were rare and nothing differed. Elsewhere θ / se
+against Student's t, se by the member jackknife (CV3). Without member m the contrast changes by −u_m
+= −Σ_g c_g (S_mg − μ_g N_mg) / (N_g − N_mg), and se² = (M − 1)/M Σ_m u_m² over the M members of the
+contrast. Degrees of freedom are the effective number of members of the smaller side
+(:func:`effective`) less one: with few or uneven members the normal distribution and errors without
 the jackknife promise too much.
 
 References: Davison & Hinkley 1997, *Bootstrap Methods and their Application*, section 3.8
@@ -37,14 +40,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from gadfly.analysis.bootstrap import Bootstrap, expanded_tail, resample
 from gadfly.analysis.sample import Floats, Ints, Sample
-from gadfly.analysis.statistics.mover import mover
+from gadfly.analysis.statistics.mover import NO_STEPS, Steps, kish
 from gadfly.analysis.statistics.protocol import Interval, Regime
 from gadfly.analysis.statistics.wild import of_contrast
 from gadfly.records.estimate import Estimate
@@ -81,8 +84,8 @@ class Totals:
     """Number of values, or sum of their weights, same shape."""
     n: Ints
     """Number of values in each group, [groups]."""
-    rates: bool | NDArray[np.bool_] = False
-    """Whether every value is 0 or 1, so that means are rates; of all groups, or of each."""
+    steps: Steps = NO_STEPS
+    """Of values on few levels, such as ratings and successes: how many reach each of them."""
 
     @classmethod
     def of(
@@ -107,7 +110,7 @@ class Totals:
             sums.reshape(shape),
             counts.reshape(shape),
             np.bincount(groups[there], minlength=shape[1]),
-            bool(((known == 0) | (known == 1)).all()),
+            Steps.of(known, cell, weight, shape),
         )
 
     def beside(self, *others: Totals) -> Totals:
@@ -117,17 +120,12 @@ class Totals:
             np.hstack([each.sums for each in every]),
             np.hstack([each.counts for each in every]),
             np.concatenate([each.n for each in every]),
-            np.concatenate([np.broadcast_to(each.rates, len(each.n)) for each in every]),
+            self.steps.beside(*(each.steps for each in others)),
         )
 
     def means(self) -> Floats:
         """Mean of each group, NaN where it is empty, [..., groups]."""
         return _ratio(self.sums.sum(axis=-2), self.counts.sum(axis=-2))
-
-    def rare(self) -> NDArray[np.bool_]:
-        """Groups that are rates whose successes, or failures, are worth too few members."""
-        worth = np.minimum(_kish(self.sums), _kish(self.counts - self.sums))
-        return np.asarray(~(worth >= REGIME.members) & self.rates)
 
 
 @dataclass(frozen=True)
@@ -138,8 +136,15 @@ class Robust:
     """θ, NaN where a group is empty, [..., contrasts]."""
     error: Floats
     """Standard error over members, same shape."""
-    members: Floats
-    """Effective number of members, [contrasts]."""
+    counts: Floats
+    """Number of values, or sum of their weights, [members, groups]."""
+    coefficients: Floats
+    """Of the contrasts, [groups, contrasts]."""
+
+    @cached_property
+    def members(self) -> Floats:
+        """Effective number of members, [contrasts]."""
+        return effective(self.counts, self.coefficients)
 
     @property
     def p(self) -> Floats:
@@ -159,8 +164,15 @@ class Contrasted:
     """The contrast with its interval."""
     empty: int
     """Number of resamples left out, because a group of the contrast was empty in them."""
-    p: float | None
+    t: float | None
     """p-value by Student's t; ``None`` where nothing can be said."""
+    exact: Callable[[], float] | None = None
+    """What gives the p-value where the interval is MOVER's."""
+
+    @cached_property
+    def p(self) -> float | None:
+        """p-value, from where the interval is; ``None`` where nothing can be said."""
+        return self.exact() if self.exact else self.t
 
 
 def robust(totals: Totals, coefficients: Floats) -> Robust:
@@ -170,13 +182,15 @@ def robust(totals: Totals, coefficients: Floats) -> Robust:
     left = size[..., None, :] - totals.counts
     # A member who is the whole of a group has nothing off, and nothing is left without.
     u = off * np.divide(1.0, left, out=np.zeros_like(left), where=left != 0)
-    every = totals.counts.reshape(-1, *totals.counts.shape[-2:])
-    members = (every.any(axis=0) @ np.abs(coefficients) > 0).sum(axis=0)
-    spread = ((u @ coefficients) ** 2).sum(axis=-2) * (members - 1) / np.maximum(members, 1)
+    members = (totals.counts @ np.abs(coefficients) > 0).sum(axis=-2)
+    moved = u @ coefficients
+    squares = np.einsum("...mc,...mc->...c", moved, moved)
+    spread = squares * (members - 1) / np.maximum(members, 1)
     value, error = _apply(means, coefficients), np.sqrt(spread)
     rounding = _ROUNDING * (np.abs(np.nan_to_num(means)) @ np.abs(coefficients))
     value, error = (np.where(np.abs(x) <= rounding, 0.0, x) for x in (value, error))
-    return Robust(value, error, effective(every[0], coefficients))
+    first = totals.counts.reshape(-1, *totals.counts.shape[-2:])[0]
+    return Robust(value, error, first, coefficients)
 
 
 def effective(counts: Floats, coefficients: Floats) -> Floats:
@@ -188,13 +202,13 @@ def effective(counts: Floats, coefficients: Floats) -> Floats:
     stand in for those of another.
     """
     share = np.nan_to_num(_ratio(counts, counts.sum(axis=0)))
-    groups = np.nan_to_num(_kish(share))[:, None]
+    groups = np.nan_to_num(kish(share))[:, None]
     worth = []
     for sign in (1, -1):
         side = np.maximum(sign * coefficients, 0)
         spread = np.divide(side**2, groups, out=np.zeros_like(side), where=groups > 0)
         each = np.divide(spread**2, groups, out=np.zeros_like(side), where=groups > 0)
-        worth += [_kish(share @ side), _ratio(spread.sum(axis=0) ** 2, each.sum(axis=0))]
+        worth += [kish(share @ side), _ratio(spread.sum(axis=0) ** 2, each.sum(axis=0))]
     smaller = np.nan_to_num(np.array(worth), nan=np.inf).min(axis=0)  # a side may be empty
     return np.where(np.isinf(smaller), 0.0, smaller.round(9))
 
@@ -248,13 +262,20 @@ def _all(
     missing: str,
 ) -> list[Contrasted]:
     """Every contrast of one column."""
-    found, own = robust(totals, coefficients), _own(totals, coefficients, how, seed)
+    found, rare = robust(totals, coefficients), totals.steps.rare_of(totals.counts, coefficients)
     p = found.p
     rows = []
     for k, value in enumerate(found.value):
-        n, members = int(totals.n[coefficients[:, k] != 0].sum()), float(found.members[k])
-        few = np.isnan(value) or members < REGIME.members
-        interval = None if few else own(k, members, float(found.error[k]))
+        own, members = coefficients[:, k], float(found.members[k])
+        n, few = int(totals.n[own != 0].sum()), np.isnan(value) or members < REGIME.members
+        interval, exact = None, None
+        if rare[k] and not few:
+            interval = _exact(totals, own, how)
+            exact = partial(totals.steps.p, totals.counts, totals.n, own) if interval else None
+        if not interval and not few:
+            interval = _inexact(
+                totals, own, members, float(found.error[k]), how, seed, rare=bool(rare[k])
+            )
         if interval:
             estimate, empty = _estimate(float(value), n, interval, how.level, what), 0
         else:
@@ -266,47 +287,42 @@ def _all(
                 how=how,
                 method=f"{what}; joint {how.method}",
                 missing=missing,
-                differs=bool(coefficients[:, k].min() < 0 < coefficients[:, k].max()),
+                differs=bool(own.min() < 0 < own.max()),
             )
-        rows.append(Contrasted(estimate, empty, None if np.isnan(p[k]) else float(p[k])))
+        rows.append(Contrasted(estimate, empty, None if np.isnan(p[k]) else float(p[k]), exact))
     return rows
 
 
-def _own(
-    totals: Totals, coefficients: Floats, how: Bootstrap, seed: int
-) -> Callable[[int, float, float], Interval | None]:
-    """What gives the interval of a contrast that is not read off resamples of members, from its
-    number, effective members and standard error.
+def _exact(totals: Totals, own: Floats, how: Bootstrap) -> Interval | None:
+    """MOVER's interval of a contrast; ``None`` where it has no width."""
+    low, high = totals.steps.ends(totals.counts, totals.n, own, how.level)
+    if not low < high:
+        return None
+    return Interval(f"MOVER from exact intervals over {how.drawn}s", (low, high))
+
+
+def _inexact(
+    totals: Totals,
+    own: Floats,
+    members: float,
+    error: float,
+    how: Bootstrap,
+    seed: int,
+    *,
+    rare: bool,
+) -> Interval | None:
+    """The interval of a contrast, or why it has none, where that is not read off resamples of
+    members.
     """
-    among = coefficients != 0
-    of_rates = ~(np.broadcast_to(~np.asarray(totals.rates), len(totals.n)) @ among)
-    rare, ends = of_rates & (totals.rare() @ among), np.empty((0, 0))
-    if rare.any():
-        ends = np.stack(
-            mover(totals.sums, totals.counts, totals.n, coefficients, level=how.level), axis=-1
-        )
-
-    def found(k: int, members: float, error: float) -> Interval | None:
-        if rare[k] and ends[k, 0] < ends[k, 1]:
-            return Interval(
-                f"MOVER from exact intervals over {how.drawn}s", (ends[k, 0], ends[k, 1])
-            )
-        if not error > 0:
-            return Interval(f"joint {how.method}", None, UNMOVED)
-        if rare[k] or members >= _FEW:
-            return None
-        wild = of_contrast(
-            totals.sums,
-            totals.counts,
-            coefficients[:, k],
-            level=how.level,
-            resamples=how.resamples,
-            seed=seed,
-        )
-        method = f"wild cluster bootstrap by {how.drawn}, {how.resamples:,} resamples"
-        return Interval(method, wild, None if wild else "interval not estimable: it has no end")
-
-    return found
+    if not error > 0:
+        return Interval(f"joint {how.method}", None, UNMOVED)
+    if rare or members >= _FEW:
+        return None
+    wild = of_contrast(
+        totals.sums, totals.counts, own, level=how.level, resamples=how.resamples, seed=seed
+    )
+    method = f"wild cluster bootstrap by {how.drawn}, {how.resamples:,} resamples"
+    return Interval(method, wild, None if wild else "interval not estimable: it has no end")
 
 
 def percentile(
@@ -377,11 +393,6 @@ def side(difference: Estimate) -> int:
 def _ratio(top: Floats, bottom: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(top / bottom)
-
-
-def _kish(weights: Floats) -> Floats:
-    """Effective members of each column, from the weight of each member; NaN of none."""
-    return _ratio(weights.sum(axis=0) ** 2, (weights**2).sum(axis=0))
 
 
 def _apply(means: Floats, coefficients: Floats) -> Floats:

@@ -56,7 +56,8 @@ METHOD = "exact interval over members (Korn-Graubard)"
 REGIME = Regime(
     "conservative",
     members=5,
-    assumes="who attacks most often is not who succeeds most often",
+    related=True,
+    assumes="members differ by no more than the attacks of one do",
 )
 Ends = tuple[float, float]
 

@@ -41,6 +41,7 @@ from gadfly.analysis.statistics.agreement import (
     Ratings,
     coded,
     counted,
+    one_of,
     over_items,
     table,
 )
@@ -59,6 +60,7 @@ def krippendorff_alpha(
     how: Bootstrap = OVER_ITEMS,
 ) -> Estimate:
     """Krippendorff's α; ``n`` is the number of items with two ratings or more."""
+    one_of("scale", scale, ("nominal", "ordinal", "interval"))
     of: Of
     if scale == "interval":  # as many values as ratings: no table of them
         rows = np.sort(table(ratings), axis=1)
@@ -76,6 +78,7 @@ def tag_alpha(
     tags: TagSets, *, distance: Literal["masi", "jaccard"] = "masi", how: Bootstrap = OVER_ITEMS
 ) -> Estimate:
     """Krippendorff's α of sets of tags; ``n`` is the number of items with two sets or more."""
+    one_of("distance", distance, ("masi", "jaccard"))
     sets = sorted({s for row in tags for s in row if s is not None}, key=sorted)
     place = {given: float(i) for i, given in enumerate(sets)}
     found = counted([[place[s] for s in row if s is not None] for row in tags])

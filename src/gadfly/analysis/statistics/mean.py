@@ -10,7 +10,8 @@ sum and nₘ the number of the member's values).
 Below 100 effective members the interval is the wild cluster bootstrap's (``wild.py``); from there
 on the cluster bootstrap's percentiles, which by then agree with it. Where nearly all values are
 equal, surprises by a few members carry the mean and neither holds its level, so the share of values
-that differ from the commonest must be worth 3 effective members.
+that differ from the commonest must be worth 3 effective members. Nor does it hold where members
+who attack more often have higher or lower values (``activity.py``).
 
 Reference: Davison & Hinkley 1997, *Bootstrap Methods and their Application*, section 2.4 (ratios).
 
@@ -21,16 +22,25 @@ Reference: Davison & Hinkley 1997, *Bootstrap Methods and their Application*, se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gadfly.analysis.sample import Floats, Sample
 from gadfly.analysis.statistics.effective_members import effective_members
-from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
-from gadfly.analysis.statistics.wild import REGIME, Clusters, of_clusters
+from gadfly.analysis.statistics.protocol import (
+    PERCENTILES,
+    Interval,
+    Regime,
+    Resampler,
+    Statistic,
+)
+from gadfly.analysis.statistics.wild import Clusters, of_clusters
 
-__all__ = ["RATED", "Mean"]
+__all__ = ["RATED", "REGIME", "Mean"]
+
+REGIME = Regime("approximate", members=5, related=True)
+"""Where the interval of a mean over members holds its level."""
 
 _MANY = 100  # effective members from which percentiles do
 _DIFFERENT = 3  # effective members that the values which differ from the commonest are worth
@@ -80,6 +90,11 @@ class Mean(Statistic):
             low, high = (float(end) for end in np.clip(ends, *self.scale))
             ends, method = (low, high), f"{method}, cut to {self.scale[0]:g} to {self.scale[1]:g}"
         return Interval(method, ends)
+
+    @property
+    def regime(self) -> Regime:
+        """The same for percentiles, of which it takes more."""
+        return replace(PERCENTILES, related=True)
 
 
 RATED = Mean(scale=(0.0, 4.0))

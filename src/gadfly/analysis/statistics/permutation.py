@@ -41,8 +41,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.joint import Totals, robust
@@ -50,6 +53,8 @@ from gadfly.analysis.statistics.overlap import every_weight
 
 __all__ = ["TIE", "permutation_p", "permuted", "redrawn", "shuffles"]
 
+Labels = NDArray[np.unsignedinteger[Any]]
+"""Numbers of groups, as short as they may be."""
 TIE = 1e-9
 """Share of |T| below which two of them are equal."""
 _CELLS = 200_000  # sums held at once
@@ -70,14 +75,18 @@ def shuffles(strata: Ints, permutations: int, seed: int) -> Iterator[Ints]:
         yield order
 
 
-def redrawn(chances: Floats, times: int, seed: int) -> Iterator[Ints]:
+def redrawn(chances: Floats, times: int, seed: int) -> Iterator[Labels]:
     """Groups drawn anew, each row by its own chances.
 
     :param chances: [rows, groups], no row all 0; they need not add up to 1.
     """
-    rng, ends = np.random.default_rng(seed), np.cumsum(chances, axis=1)
+    rng, ends = np.random.default_rng(seed), np.ascontiguousarray(np.cumsum(chances, axis=1).T)
     for _ in range(times):
-        yield (rng.random(len(ends)) * ends[:, -1] >= ends[:, :-1].T).sum(axis=0)
+        where = rng.random(len(chances)) * ends[-1]
+        group = np.zeros(len(chances), dtype=np.min_scalar_type(len(ends)))
+        for end in ends[:-1]:
+            group += where >= end
+        yield group
 
 
 def permuted(
@@ -99,19 +108,21 @@ def permuted(
     shape = (int(member.max(initial=0)) + 1, len(coefficients))
     there = ~np.isnan(values)
     counted = there[:, :1] if there.all() else there  # then one column of counts serves all
-    # column after column, as they are read below
-    table = np.asfortranarray(np.hstack([np.where(there, values, 0.0), counted]))
-    rows = np.arange(len(values))
-    weights = None if chances is None else every_weight(chances)
+    table, columns = np.hstack([np.where(there, values, 0.0), counted]), values.shape[1]
+    if chances is None:
+        met = np.zeros((int(strata.max(initial=0)) + 1, shape[1]))
+        met[strata, groups] = 1.0
+        weights = met[strata]  # 0 where no label of its stratum is the group's
+    else:
+        weights = every_weight(chances)
+    parts = _summing(table, member, weights)
 
-    def statistic(drawn: Sequence[Ints]) -> Floats:
-        group = np.stack(drawn)
-        cell = (np.arange(len(group))[:, None] * shape[0] + member) * shape[1] + group
-        weight = np.ones(cell.shape) if weights is None else weights[rows, group]
-        size = len(group) * shape[0] * shape[1]
-        parts = [np.bincount(cell.ravel(), (weight * x).ravel(), size) for x in table.T]
-        held = np.asarray(parts, np.float64).reshape(-1, len(group), *shape).swapaxes(0, 1)
-        columns = values.shape[1]
+    def statistic(drawn: Sequence[Labels]) -> Floats:
+        group = np.stack(drawn, axis=1)
+        held = np.stack(
+            [x @ (group[rows] == g).astype(np.float64) for g, (rows, x) in enumerate(parts)]
+        )
+        held = held.reshape(shape[1], shape[0], table.shape[1], len(drawn)).transpose(3, 2, 1, 0)
         totals = Totals(held[:, :columns], held[:, columns:], np.empty(0, dtype=np.int64))
         found = robust(totals, coefficients)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -119,10 +130,26 @@ def permuted(
         t[(found.value == 0) & (found.error == 0)] = 0.0
         return np.where(np.isnan(t), np.inf, t)
 
-    orders = (groups[order] for order in shuffles(strata, permutations, seed))
-    anew = orders if chances is None else redrawn(chances, permutations, seed)
-    chunk = max(1, _CELLS // max(shape[0] * shape[1], len(rows)) // table.shape[1])
-    return statistic([groups])[0], map(statistic, iter(lambda: list(islice(anew, chunk)), []))
+    labels = groups.astype(np.min_scalar_type(shape[1]))
+    orders = (labels[order] for order in shuffles(strata, permutations, seed))
+    anew: Iterator[Labels] = orders if chances is None else redrawn(chances, permutations, seed)
+    chunk = max(1, _CELLS // max(shape[0] * shape[1] * table.shape[1], len(values)))
+    return statistic([labels])[0], map(statistic, iter(lambda: list(islice(anew, chunk)), []))
+
+
+def _summing(table: Floats, member: Ints, weights: Floats) -> list[tuple[Ints, csr_array]]:
+    """For each group the rows that may be of it, and what makes the sums of each member's columns
+    of who of them is in it.
+    """
+    columns, parts = table.shape[1], []
+    place = member[:, None] * columns + np.arange(columns)
+    size = int(place.max(initial=-1)) + 1
+    for weight in weights.T:
+        rows = np.flatnonzero(weight)
+        where = place[rows].ravel(), np.repeat(np.arange(len(rows)), columns)
+        part = (weight[rows, None] * table[rows]).ravel()
+        parts.append((rows, csr_array((part, where), shape=(size, len(rows)))))
+    return parts
 
 
 def permutation_p(

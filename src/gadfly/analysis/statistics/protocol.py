@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from gadfly.analysis.sample import Draws, Floats, Sample
+from gadfly.analysis.statistics.activity import RELATED
 
 __all__ = ["PERCENTILES", "Interval", "Kind", "Regime", "Resampler", "Statistic"]
 
 Resampler = Callable[[Draws], Floats]
 Kind = Literal["approximate", "conservative", "anytime"]
 """What is claimed of 95% intervals: coverage of 93-97%, at least 95%, or that at every look."""
+
+_UNRELATED = "members who attack more often do not have higher or lower values"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class Regime:
     """Least effective number of members (or of other units, where they are what is drawn)."""
     tail: float = 0
     """Least number of values in the tail that is estimated."""
+    related: bool = False
+    """Whether it assumes that how often members attack tells nothing of what they achieve, and
+    gives way where the data show that it does (``activity.py``)."""
     assumes: str = ""
     """What else the claim rests on, which no interval can check."""
 
@@ -38,7 +44,11 @@ class Regime:
         parts = [f"at least {self.members:g} effective members" if self.members else "any members"]
         if self.tail:
             parts.append(f"at least {self.tail:g} values in the tail")
-        return ", ".join(parts) + (f"; assumes that {self.assumes}" if self.assumes else "")
+        if self.related:
+            parts.append(f"activity and values not shown to correlate beyond {RELATED}")
+        assumed = [_UNRELATED] if self.related else []
+        assumed += [self.assumes] if self.assumes else []
+        return ", ".join(parts) + (f"; assumes that {' and '.join(assumed)}" if assumed else "")
 
     def few(self, members: float, unit: str = "member") -> str | None:
         """Why this many effective members are too few; ``None`` where they are enough.

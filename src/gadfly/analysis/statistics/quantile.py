@@ -17,7 +17,7 @@ Statistician* 50(4), definition 7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from gadfly.analysis.statistics.protocol import Interval, Regime, Resampler, Sta
 
 __all__ = ["REGIME", "Quantile"]
 
-REGIME = Regime("conservative", members=10, tail=5, assumes=RATE.assumes)
+REGIME = replace(RATE, members=10, tail=5)
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,11 @@ class Quantile(Statistic):
         ends = None if few else quantile_interval(sample, self.p, level=level)
         reason = few or "interval not estimable: it goes beyond the values that there are"
         return Interval(METHOD, ends, None if ends else reason)
+
+    @property
+    def regime(self) -> Regime:
+        """Where its interval holds its level."""
+        return REGIME
 
     def no_interval(self, n: int) -> str | None:
         """Too few values beyond the quantile."""

@@ -23,8 +23,8 @@ import numpy as np
 
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap
 from gadfly.analysis.sample import Floats, Ints, Sample
-from gadfly.analysis.statistics.korn_graubard import clopper_pearson, regime_interval
-from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
+from gadfly.analysis.statistics.korn_graubard import REGIME, clopper_pearson, regime_interval
+from gadfly.analysis.statistics.protocol import Interval, Regime, Resampler, Statistic
 from gadfly.records.estimate import Estimate
 
 __all__ = ["SuccessRate", "share"]
@@ -62,6 +62,11 @@ class SuccessRate(Statistic):
             return regime_interval(sample, hits, level=level)
         ends = clopper_pearson(float(hits.sum()), len(hits), level=level)
         return Interval("exact interval (Clopper-Pearson)", ends)
+
+    @property
+    def regime(self) -> Regime:
+        """Where the exact interval over members holds its level."""
+        return REGIME
 
     def _hits(self, values: Floats) -> Floats:
         return (values >= self.threshold).astype(np.float64)

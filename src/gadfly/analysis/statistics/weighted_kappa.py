@@ -37,6 +37,7 @@ from gadfly.analysis.statistics.agreement import (
     Ratings,
     closeness,
     coded,
+    one_of,
     over_items,
     table,
 )
@@ -56,6 +57,7 @@ def weighted_kappa(
 
     :param of_rater: take only the pairs with this rater: how far it agrees with the others.
     """
+    one_of("weights", weights, WEIGHTS)
     rows = table(ratings)
     if of_rater is not None:
         rows = rows[np.isfinite(rows[:, of_rater])]

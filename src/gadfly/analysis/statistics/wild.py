@@ -34,15 +34,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gadfly.analysis.sample import Floats, Ints
-from gadfly.analysis.statistics.protocol import Regime
 
-__all__ = ["REGIME", "Clusters", "Ends", "of_clusters", "of_contrast", "wild_interval"]
-
-REGIME = Regime(
-    "approximate",
-    members=5,
-    assumes="who attacks most often is not who succeeds most often",
-)
+__all__ = ["Clusters", "Ends", "of_clusters", "of_contrast", "wild_interval"]
 
 Ends = tuple[float, float]
 

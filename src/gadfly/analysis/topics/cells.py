@@ -16,6 +16,7 @@ from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.joint import Totals
 from gadfly.analysis.statistics.mean import RATED, Mean
 from gadfly.analysis.statistics.turns_mean import TurnsMean
+from gadfly.errors import PersonError
 from gadfly.records.estimate import Estimate
 from gadfly.records.frame import ATTACK_COLUMNS
 
@@ -28,6 +29,7 @@ __all__ = [
     "Outcome",
     "Pair",
     "arm_pairs",
+    "attributed",
     "chances_of",
     "compared",
     "control",
@@ -54,11 +56,34 @@ SOME_PAIRS = (
 _ORDER = ("member", "model_type", "num_params", "rating", "min_harmlessness", "turns", "number")
 
 
+def attributed(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same frame, of attacks that each name their member and arm.
+
+    :raises PersonError: with what it is instead.
+    """
+    for name in ("member", "model_type", "num_params"):
+        if name not in frame.columns:
+            raise PersonError(
+                f"attacks: got a frame without the column {name}; allowed: frames with member, "
+                "model_type and num_params, as gadfly.read gives them"
+            )
+        if nulls := frame[name].null_count():
+            raise PersonError(
+                f"attacks: got {nulls:,} of {frame.height:,} with nothing in the column {name}; "
+                f'allowed: a name for each; leave them out with frame.drop_nulls("{name}"), or '
+                f'name them with pl.col("{name}").fill_null'
+            )
+    return frame
+
+
 def sorted_attacks(frame: pl.DataFrame) -> pl.DataFrame:
     """Attacks in an order of their own, so that the file's order changes no number.
 
     A column of :data:`~gadfly.records.frame.ATTACK_COLUMNS` that is not there was not recorded.
+
+    :raises PersonError: an attack names no member or no arm.
     """
+    frame = attributed(frame)
     absent = [
         pl.lit(None, kind).alias(name)
         for name, kind in ATTACK_COLUMNS.items()
@@ -144,7 +169,15 @@ class Cells:
 
     @classmethod
     def of(cls, frame: pl.DataFrame, ci: CI, topic: str) -> Cells:
-        """Of attacks as :func:`sorted_attacks` gives them."""
+        """Of attacks as :func:`sorted_attacks` gives them.
+
+        :raises PersonError: there is none.
+        """
+        if frame.is_empty():
+            raise PersonError(
+                "attacks: got a frame without any; allowed: one attack or more; read a file with "
+                "gadfly.read, or look at what filtered the frame"
+            )
         pairs = frame.select("model_type", "num_params")
         arms = arms_in_order(pairs.unique(maintain_order=True).rows())
         names = pl.DataFrame(arms, schema=pairs.columns, orient="row").with_row_index("arm")

@@ -11,12 +11,12 @@ Where arms were drawn at random with probabilities that were kept, only those at
 contrast to which every arm of it was open, with overlap weights and less their member's level
 (:mod:`gadfly.analysis.statistics.overlap`): a quota that filled early, an arm that was added late
 and a coin that differs between members then make no difference by themselves. So it need not be the
-difference of the two arms' means. Of rates so rare that their interval is MOVER's levels are left
+difference of the two arms' means. Of values so rare that their interval is MOVER's levels are left
 in: it is made from counts. For the p-value the attacks draw their arms anew, with their chances and
 among the arms that are compared; where chances were not kept arms are permuted within member and
 round (and within size, for interventions). Where nothing was drawn at random differences are plain,
-p is Student's t over members, and nothing makes a difference an effect of the arm. p-values are
-corrected within a family: all contrasts of one outcome and one kind.
+p is Student's t over members, or follows from MOVER's interval, and nothing makes a difference an
+effect of the arm. p-values are corrected within a family: all contrasts of one outcome and kind.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ __all__ = [
     "Planned",
     "arranged",
     "contrasts",
+    "differences",
     "enough",
     "matrix",
     "overlapping",
@@ -84,6 +85,7 @@ _OVERLAP = (
     "difference of means over attacks to which every arm compared was open, overlap-weighted by "
     "their probabilities, less members' levels (left in where rates are rare)"
 )
+_BY_INTERVAL = "where the interval is MOVER’s, 1 less the level at which it reaches 0"
 _SMALL = 0.0105  # p-values below are permuted again where their family is large
 
 
@@ -168,30 +170,20 @@ def contrasts(
     tasks = list(planned(cells.arms))
     plans = [plan for task in tasks for plan in task]
     chances = chances_of(attacks, cells.arms) if design == "randomised" and plans else None
-    if chances is None:
-        against = plain, matrix(plans, cells.arms)
-    else:
-        against = overlapping(plans, chances, values, cells)
-    what = _PLAIN if chances is None else _OVERLAP
-    found = contrasted(*against, how=how, seed=cells.seed, what=what)
+    found = differences(plans, values, chances, cells, how, plain=plain)
     permuted = design == "randomised" and bool(plans) and permutations > 0
-    p = [[contrast.p for contrast in row] for row in found]
-    how_p = [_by_t(how)] * len(plans)
     place = 0
     families = Counter(plan.kind for plan in plans)
+    by_chance: dict[int, tuple[str, Floats]] = {}
     for task in tasks if permuted else ():
         places = range(place, place := place + len(task))
         more = enough(permutations, max(families[plan.kind] for plan in task))
         tested = _tested(task, attacks, values, cells, chances, permutations, more)
-        if tested is None:  # no member attacked both in one round: nothing can be permuted
-            continue
-        for o, row in enumerate(tested):
-            for k, x in zip(places, row, strict=True):
-                p[o][k] = None if np.isnan(x) else float(x)
-        for k in places:
-            how_p[k] = _by_chance(attacks, permutations, more, drawn=chances is not None)
+        if tested is not None:  # else no member attacked both in one round
+            words = _by_chance(attacks, permutations, more, drawn=chances is not None)
+            by_chance |= {k: (words, p) for k, p in zip(places, tested.T, strict=True)}
     rows = [
-        _family(outcome, kind, plans, found[o], p[o], design=design, how_p=how_p)
+        _family(outcome, kind, plans, found[o], _p(found[o], o, by_chance, how), design=design)
         for o, outcome in enumerate(OUTCOMES)
         for kind in KINDS
     ]
@@ -203,6 +195,30 @@ def contrasts(
         contrasts=tuple(row for family in rows for row in family),
         traps=tuple(traps(plain, cells, how, _PLAIN)),
     )
+
+
+def differences(
+    plans: Sequence[Planned],
+    values: Floats,
+    chances: Floats | None,
+    cells: Cells,
+    how: Bootstrap,
+    *,
+    plain: Sequence[Totals] | None = None,
+) -> list[list[Contrasted]]:
+    """The contrasts of each column of values, [attacks, columns], and so one interval of a
+    difference wherever it stands.
+
+    :param chances: of the arms where they were drawn with them, ``None`` where means are plain.
+    :param cells: as ``Cells.of(attacks, how.ci, "contrasts")`` gives them.
+    :param plain: totals of the columns, where they are there already.
+    """
+    if chances is None:
+        against = plain or [cells.totals(x) for x in values.T], matrix(plans, cells.arms)
+    else:
+        against = overlapping(plans, chances, values, cells)
+    what = _PLAIN if chances is None else _OVERLAP
+    return contrasted(*against, how=how, seed=cells.seed, what=what)
 
 
 def _values(attacks: pl.DataFrame, threshold: float) -> Floats:
@@ -246,10 +262,15 @@ def overlapping(
     totals = []
     for column in values.T:
         whole = of(column[row])
-        kept = np.isin(leg_of, leg_of[whole.rare()])  # of rare rates the exact ends are worth more
+        kept = np.isin(
+            leg_of, leg_of[whole.steps.rare(whole.counts)]
+        )  # of rare values the exact ends are worth more
         less = less_level(column, cells.member, cells.arm)[row]
         mixed = of(np.where(kept[group], column[row], less))
-        totals.append(replace(mixed, rates=kept | mixed.rates))
+        if kept.any():
+            gaps = np.where(kept[:, None], whole.steps.gaps, 0.0)
+            mixed = replace(mixed, steps=replace(whole.steps, gaps=gaps))
+        totals.append(mixed)
     coefficients = np.zeros((shape[1], len(plans)))
     for k, plan in enumerate(plans):
         for leg in _legs(plan, cells.arms):
@@ -388,9 +409,23 @@ def arranged(
     }
 
 
-def _by_t(how: Bootstrap) -> str:
+def _p(
+    found: Sequence[Contrasted],
+    outcome: int,
+    by_chance: dict[int, tuple[str, Floats]],
+    how: Bootstrap,
+) -> list[tuple[str, float | None]]:
+    """How the p-value of each contrast of an outcome was made, and it."""
     unit = "member" if how.ci == "cluster" else how.unit
-    return f"Student’s t, {unit} jackknife (CV3), degrees of freedom: effective {unit}s less 1"
+    by_t = f"Student’s t, {unit} jackknife (CV3), degrees of freedom: effective {unit}s less 1"
+    tests: list[tuple[str, float | None]] = []
+    for k, contrast in enumerate(found):
+        if k in by_chance:
+            words, p = by_chance[k]
+            tests.append((words, None if np.isnan(p[outcome]) else float(p[outcome])))
+        else:
+            tests.append((_BY_INTERVAL if contrast.exact else by_t, contrast.p))
+    return tests
 
 
 def _by_chance(attacks: pl.DataFrame, times: int, more: int, *, drawn: bool) -> str:
@@ -408,15 +443,14 @@ def _family(
     kind: Kind,
     plans: Sequence[Planned],
     found: Sequence[Contrasted],
-    p: Sequence[float | None],
+    tests: Sequence[tuple[str, float | None]],
     *,
     design: Design,
-    how_p: Sequence[str],
 ) -> Iterator[Contrast]:
     """The contrasts of one outcome and kind, their p-values adjusted together."""
     places = [k for k, plan in enumerate(plans) if plan.kind == kind]
-    known = [k for k in places if p[k] is not None]
-    raw = np.array([p[k] for k in known], dtype=np.float64)
+    known = [k for k in places if tests[k][1] is not None]
+    raw = np.array([tests[k][1] for k in known], dtype=np.float64)
     by_holm = dict(zip(known, holm(raw).tolist(), strict=True))
     by_bh = dict(zip(known, benjamini_hochberg(raw).tolist(), strict=True))
     for k in places:
@@ -428,11 +462,11 @@ def _family(
             within=plans[k].within,
             difference=found[k].estimate,
             left_out=found[k].empty,
-            p=p[k],
+            p=tests[k][1],
             p_holm=by_holm.get(k),
             p_bh=by_bh.get(k),
             family=f"{outcome}: {KINDS[kind]}",
             family_size=len(known),
-            p_method=how_p[k],
+            p_method=tests[k][0],
             design=design,
         )

@@ -29,9 +29,11 @@ from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
 from gadfly.analysis.sample import Floats, Ints
+from gadfly.analysis.statistics.activity import of_members
 from gadfly.analysis.statistics.gini import gini, members_for, top_share
 from gadfly.analysis.statistics.mixed_linear import LinearFit, NotFitted, fit_linear
 from gadfly.analysis.statistics.prediction_error import REGIME, prediction_errors
+from gadfly.analysis.topics.cells import attributed
 from gadfly.analysis.topics.mixed import COVARIATES
 from gadfly.analysis.topics.mixed_design import complete, design
 from gadfly.records.canonical import Record
@@ -98,11 +100,14 @@ class Efficacy(Record):
     """How the intercepts were made."""
     reason: str | None = None
     """Why there are no intercepts."""
+    doubt: str | None = None
+    """What speaks against the model, which takes a member's number of attacks as unrelated to its
+    efficacy: then the average leans towards the busy."""
 
 
 def efficacy(frame: pl.DataFrame, *, level: float = 0.95) -> Efficacy:
     """Attacks and efficacy of the members in a frame of attacks by one kind of attacker."""
-    counts = frame["member"].value_counts()["count"].sort(descending=True)
+    counts = attributed(frame)["member"].value_counts()["count"].sort(descending=True)
     made = counts.cast(pl.Float64).to_numpy()
     used = complete(frame, (_OUTCOME, *COVARIATES))
     found = Efficacy(
@@ -138,8 +143,11 @@ def _intercepts(fit: LinearFit, x: Floats, members: Ints, level: float) -> dict[
     modes = fit.modes[order]
     half = float(norm.ppf((1 + level) / 2)) * prediction_errors(fit, x, members)[order]
     low, high = modes - half, modes + half
-    columns: tuple[Floats | Ints, ...] = (np.bincount(members)[order], modes, low, high)
+    made = np.bincount(members)
+    columns: tuple[Floats | Ints, ...] = (made[order], modes, low, high)
+    seen = of_members(made, made * fit.modes, squares=float(made @ fit.modes**2))
     return {
+        "doubt": seen.words if seen.doubt else None,
         "members": tuple(
             MemberEfficacy(attacks=int(a), intercept=float(m), low=float(lo), high=float(hi))
             for a, m, lo, hi in zip(*columns, strict=True)

@@ -7,6 +7,11 @@
                    (Rogan-Gladen), which assumes that it errs alike everywhere
     none           nothing can be corrected; the reason says why
 
+All of it takes labelled attacks to be a random draw. Whether that may be so is asked of the scores:
+where those of labelled attacks lie clear of the others', in this arm or over all of them, nobody
+knows what the unlabelled would have been called, and there is no interval. Where the attacks with
+low scores were labelled first, intervals of the corrected rate held the truth far too seldom.
+
 The extrapolated rate is given for every arm, beside the one that needs no such assumption: where
 both are there, their difference says what carrying errors over is worth.
 """
@@ -22,6 +27,8 @@ import numpy as np
 from gadfly.analysis.bootstrap import Bootstrap, bootstrap, seed_of
 from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.auc import AUC
+from gadfly.analysis.statistics.jackknife import difference
+from gadfly.analysis.statistics.joint import side
 from gadfly.analysis.statistics.ordering import Flags
 from gadfly.analysis.statistics.ppi import cut, prediction_powered
 from gadfly.analysis.statistics.rogan_gladen import carried_error, rogan_gladen
@@ -31,9 +38,10 @@ from gadfly.preference.lineage import Mark
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
-__all__ = ["ArmJudged", "Asked", "Verdicts", "arm_judged"]
+__all__ = ["ArmJudged", "Asked", "Verdicts", "arm_judged", "doubted"]
 
 Basis = Literal["labelled", "ppi", "extrapolated", "none"]
+_SURE = 0.99  # level at which scores of labelled attacks must differ from the others'
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,20 @@ class Verdicts:
         """Members of some attacks; ``None`` where each attack counts by itself."""
         return self.cells.member[which] if self.how.ci == "cluster" else None
 
+    def chosen(self, which: Flags) -> str | None:
+        """Why the labelled among these scored attacks are no random draw, if they are shown not to
+        be: less the means of their arms their scores lie below the others', or above.
+        """
+        x, arm, labelled = self.scores[which], self.cells.arm[which], ~np.isnan(self.labels[which])
+        if labelled.all() or not labelled.any():
+            return None
+        means = np.bincount(arm, x) / np.maximum(np.bincount(arm), 1)
+        owners = self.owners(which)
+        owners = np.arange(len(x)) if owners is None else owners
+        clear = side(difference(x - means[arm], owners, labelled, level=_SURE))
+        lie = "lower" if clear < 0 else "higher"
+        return f"labels are of attacks with {lie} scores than the others" if clear else None
+
     def share(self, flags: Flags, which: Flags, what: str) -> Estimate:
         """The share of some attacks that a flag is set for."""
         members = self.cells.member[which]
@@ -112,12 +134,22 @@ class Verdicts:
         return bootstrap(sample, [auc], how=self.how, seed=seed)[0]
 
 
-def arm_judged(number: int, of: Verdicts, verdicts: tuple[Floats, Floats]) -> ArmJudged:
+def doubted(estimate: Estimate, why: str | None) -> Estimate:
+    """Without its interval, where there is a reason not to believe it."""
+    if why is None or estimate.low is None:
+        return estimate
+    return estimate.model_copy(update={"low": None, "high": None, "reason": f"no interval: {why}"})
+
+
+def arm_judged(
+    number: int, of: Verdicts, verdicts: tuple[Floats, Floats], why: str | None
+) -> ArmJudged:
     """One judge on one arm.
 
     :param number: of the arm among those of the cells.
     :param verdicts: at the threshold that all labels choose, and at that of other members' labels:
         errors at the first look smaller than they are, which would carry over.
+    :param why: labels of all arms are no random draw, if they are not.
     """
     said, fair = verdicts
     judge, labels, cells = of.judge, of.labels, of.cells
@@ -145,6 +177,7 @@ def arm_judged(number: int, of: Verdicts, verdicts: tuple[Floats, Floats]) -> Ar
         other_members=of.owners(away),
         level=level,
     )
+    own = why or of.chosen(here)
     people_rate = of.share(labels == 1, known, "share of successes by labels")
     corrected, basis, tuning = _corrected(
         labels[told], said[told], of.owners(told), people_rate, extrapolated, level
@@ -153,14 +186,14 @@ def arm_judged(number: int, of: Verdicts, verdicts: tuple[Floats, Floats]) -> Ar
         model_type=arm[0],
         num_params=arm[1],
         mark=judge.marks.get(arm, "unverified"),
-        auc=of.auc(known, *arm),
+        auc=doubted(of.auc(known, *arm), own),
         judged_rate=of.share(said == 1, told, "share of successes by the judge"),
-        people_rate=people_rate,
-        corrected=corrected,
+        people_rate=doubted(people_rate, own),
+        corrected=doubted(corrected, why if basis == "extrapolated" else own),
         basis=basis,
         tuning=tuning,
-        extrapolated=extrapolated,
-        carried_error=error,
+        extrapolated=doubted(extrapolated, why),
+        carried_error=doubted(error, own),
     )
 
 

@@ -43,7 +43,7 @@ class Calibration(Record):
     map: Map
     """How scores were made probabilities, fitted on other members."""
     error: Estimate
-    """Expected calibration error over ten bins, 0 to 1; it has no interval."""
+    """Expected calibration error over ten bins, 0 to 1; interval from all bins at once."""
     by_chance: float | None
     """What a judge without any error would show on as many attacks."""
     curve: tuple[Bin, ...]
@@ -105,7 +105,7 @@ def error_between(
     low = high = 0.0
     for p, y, weight in zip(predicted, observed, shares, strict=True):
         if y.low is None or y.high is None:
-            return None, "interval not estimable: a bin has too few effective members"
+            return None, f"interval not estimable: a bin has none ({y.reason})"
         low += weight * max(y.low - p, p - y.high, 0.0)
         high += weight * max(y.high - p, p - y.low)
     return (low, high), None

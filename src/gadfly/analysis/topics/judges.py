@@ -31,7 +31,7 @@ from gadfly.analysis.statistics.calibration_curve import folds_of
 from gadfly.analysis.statistics.rank_stability import rank_stability
 from gadfly.analysis.statistics.sensitivity import out_of_fold_threshold, youden
 from gadfly.analysis.topics.cells import Cells
-from gadfly.analysis.topics.judge_arm import ArmJudged, Asked, Verdicts, arm_judged
+from gadfly.analysis.topics.judge_arm import ArmJudged, Asked, Verdicts, arm_judged, doubted
 from gadfly.analysis.topics.judge_calibration import Calibration, calibration
 from gadfly.analysis.topics.labels import PEOPLE
 from gadfly.errors import PersonError
@@ -175,10 +175,11 @@ def _judged(of: Verdicts, threshold: float | None) -> Judged:
     said = scores <= (np.nan if chosen is None else chosen)
     verdicts = np.where(scored & (chosen is not None), said.astype(np.float64), np.nan)
     right = (scores <= cuts) == (labels == 1)
+    why = of.chosen(scored)
 
     def accuracy(kind: float, what: str) -> Estimate:
         which = told & (labels == kind)
-        return of.share(right, which, what)
+        return doubted(of.share(right, which, what), why)
 
     return Judged(
         name=judge.name,
@@ -187,11 +188,13 @@ def _judged(of: Verdicts, threshold: float | None) -> Judged:
         labelled=len(y),
         threshold=chosen,
         threshold_given=threshold is not None,
-        auc=of.auc(both),
+        auc=doubted(of.auc(both), why),
         sensitivity=accuracy(1.0, "sensitivity"),
         specificity=accuracy(0.0, "specificity"),
         calibration=calibration(x, y, folds, cells.member[both], of.how),
-        arms=tuple(arm_judged(number, of, (verdicts, fair)) for number in range(len(cells.arms))),
+        arms=tuple(
+            arm_judged(number, of, (verdicts, fair), why) for number in range(len(cells.arms))
+        ),
     )
 
 

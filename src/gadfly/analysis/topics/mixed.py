@@ -31,6 +31,7 @@ from threadpoolctl import threadpool_limits
 from gadfly.analysis.aggregation import named
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.mixed_linear import NotFitted
+from gadfly.analysis.topics.cells import attributed
 from gadfly.analysis.topics.mixed_design import (
     Complete,
     Design,
@@ -124,7 +125,7 @@ class MixedModels(Record):
 
 def mixed_models(frame: pl.DataFrame, *, level: float = 0.95, nodes: int = 10) -> MixedModels:
     """Every model of A.3 of attacks by one kind of attacker; ``nodes`` of the ordinal model."""
-    used = complete(named(frame), (*OUTCOMES, *COVARIATES))
+    used = complete(named(attributed(frame)), (*OUTCOMES, *COVARIATES))
 
     def ordered(y: Floats, made: Design, members: Ints) -> Fitted:
         return ordinal(y, made, members, nodes)

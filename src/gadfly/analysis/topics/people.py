@@ -6,6 +6,10 @@
   start is no learning.
 * **Fatigue** is the slope on the place within a sitting, at equal place in the whole sequence. A
   sitting ends where a member starts nothing for :data:`GAP_MINUTES`.
+* The **last** attack of a member is left out of learning, and the last of a sitting of fatigue. Who
+  stops content after a success has one at the end, and who gives up has none: where nobody learned
+  and many stopped after a success, most intervals with it denied that.
+  Those before it all went on, so they are alike wherever they stand.
 * **Groups**: briefs are given to people by chance, so their difference is a randomised contrast in
   a study; team types and platforms are as they are, so theirs is observational, always.
 
@@ -32,6 +36,7 @@ from gadfly.analysis.statistics.joint import side
 from gadfly.analysis.statistics.mean import Mean
 from gadfly.analysis.statistics.protocol import Statistic
 from gadfly.analysis.statistics.success_rate import SuccessRate
+from gadfly.analysis.topics.cells import attributed
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -86,7 +91,8 @@ class Trend(Record):
     outcome: Outcome
     """What changes: the success rate, the rating (0-4) or min harmlessness."""
     slope: Estimate
-    """Change for each doubling of the place (learning) or each attack later (fatigue)."""
+    """Change for each doubling of the place (learning) or each attack later (fatigue), without the
+    last attack."""
     firm: bool
     """Whether its interval excludes 0 for all changes at once."""
 
@@ -157,7 +163,7 @@ def people(
     :param how: level, and resamples of single groups' intervals.
     """
     how = how or Bootstrap()
-    frame, unknown = _in_order(_coded(frame, success_threshold))
+    frame, unknown = _in_order(_coded(attributed(frame), success_threshold))
     groups = {
         column: tuple(_group(part, column, success_threshold, how) for part in parts)
         for column in _GROUPS
@@ -250,16 +256,21 @@ def _in_order(frame: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
 
 
 def _learning(frame: pl.DataFrame, outcome: Outcome, unknown: str | None, level: float) -> Trend:
-    what = "change per doubling of the place, within member and arm"
+    what = "change per doubling of the place, within member and arm, before the last attack"
     if unknown is not None:
         return _no_trend(outcome, what, unknown, level)
-    rows = frame.drop_nulls(outcome)
+    rows = _went_on(frame, "member_code").drop_nulls(outcome)
     place = np.log2(rows["place"].to_numpy())
     return _trend(rows, outcome, place, _arms(rows), level, what)
 
 
+def _went_on(frame: pl.DataFrame, *whole: str) -> pl.DataFrame:
+    """Without the last attack of each member, or sitting."""
+    return frame.filter(pl.col("place") < pl.col("place").max().over(whole))
+
+
 def _fatigue(frame: pl.DataFrame, outcome: Outcome, unknown: str | None, level: float) -> Trend:
-    what = "change per attack later in a sitting, within member and arm, at equal place"
+    what = "change per attack later in a sitting, within member and arm, before the last"
     if unknown is None and frame["started_at"].null_count():
         unknown = "not estimable: nothing says when attacks were made"
     if unknown is not None:
@@ -268,7 +279,8 @@ def _fatigue(frame: pl.DataFrame, outcome: Outcome, unknown: str | None, level: 
     later = (pl.col("started_at") - ended) > pl.duration(minutes=GAP_MINUTES)
     sitting = later.fill_null(value=True).cum_sum().over("member_code").alias("sitting")
     in_sitting = pl.col("place").rank("average").over("member_code", "sitting").alias("in_sitting")
-    rows = frame.with_columns(sitting).with_columns(in_sitting).drop_nulls(outcome)
+    rows = frame.with_columns(sitting).with_columns(in_sitting)
+    rows = _went_on(rows, "member_code", "sitting").drop_nulls(outcome)
     later_on = rows["in_sitting"].to_numpy().astype(np.float64)
     controls = np.column_stack([np.log2(rows["place"].to_numpy()), _arms(rows)])
     return _trend(rows, outcome, later_on, controls, level, what)

@@ -23,6 +23,7 @@ from gadfly.analysis.sample import Floats, Ints, Sample
 from gadfly.analysis.statistics.correlation import pearson, spearman
 from gadfly.analysis.statistics.mean import RATED, Mean
 from gadfly.analysis.statistics.standard_deviation import StandardDeviation
+from gadfly.analysis.topics.cells import attributed
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -108,7 +109,7 @@ def scores(
         score to the highest where not given.
     :param description_range: the same of the task descriptions' scores.
     """
-    frame = named(frame)
+    frame = named(attributed(frame))
     members = (frame["member"].rank("dense").cast(pl.Int64) - 1).to_numpy()
     rated = np.arange(-0.5, 5.0)
     return Scores(

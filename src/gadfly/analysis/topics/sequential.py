@@ -3,8 +3,10 @@
 At up to 100 looks over the study's own order, for each arm and for each arm against the first, the
 interval of Robbins' mixture around the estimate so far (asymptotic, members as units, errors by the
 member jackknife widened as Student's t; formula: ``statistics/confidence_sequence.py``). It begins
-once ten effective members have attacked the arm. Attacks that began at one time are looked at
-together, for nothing says which came first. One may stop at any look for any reason and
+once ten effective members have attacked the arm. Of one arm they count for less where few members
+had all that is not common (``jackknife.mean_freedom``): where most ratings are 0 an error rests on
+those few, and without this more than one study in twenty erred. Attacks that began at one time are
+looked at together, for nothing says which came first. One may stop at any look for any reason and
 the last interval still holds: at most one study in twenty, stopped so, errs.
 
 Beside it stands, for each arm, an exact interval that asks nothing of large numbers: each member's
@@ -33,7 +35,7 @@ from gadfly.analysis.statistics.confidence_sequence import (
     bounded_sequence,
     running_sequence,
 )
-from gadfly.analysis.statistics.jackknife import mean_errors, standard_errors
+from gadfly.analysis.statistics.jackknife import mean_errors, mean_freedom, standard_errors
 from gadfly.analysis.statistics.overlap import overlap_weights
 from gadfly.analysis.topics.cells import chances_of, sorted_attacks
 from gadfly.records.canonical import Record
@@ -208,7 +210,9 @@ class _Study:
 
     def arm(self, place: int, wanted: float) -> ArmSequence:
         """One arm, as it went."""
-        found = mean_errors(self.sums[:, place], self.counts[:, place])
+        sums, counts = self.sums[:, place], self.counts[:, place]
+        value, error, _ = mean_errors(sums, counts)
+        found = value, error, mean_freedom(sums, counts)
         looks, last = self._looks(*found, n=int((self.arms == place).sum()), what="mean", least=0.0)
         precise = (look.attacks for look in looks if look.high - look.low <= 2 * wanted)
         kind, size = self.names[place]
@@ -252,7 +256,7 @@ class _Study:
         method = f"{what}; {_METHOD}"
         if not ready[-1]:
             whole = float(found[-1]) if np.isfinite(found[-1]) else None
-            reason = f"no interval: it takes {_LEAST:g} effective members, and values that differ"
+            reason = f"no interval: it takes {_LEAST:g} effective members whose values differ"
             return (), self._none(whole, n, method, "no attack has a value" if not n else reason)
         at, tail = self.at[ready], (1 + self.level) / 2
         wide = error[ready] * t.ppf(tail, df[ready]) / norm.ppf(tail)

@@ -75,7 +75,7 @@ class Reversal(Record):
     live: Estimate
     """Second less first by the lowest score of the dialogue."""
     clear: bool
-    """Whether both intervals exclude 0, and both p-values (Student's t) are small enough for all
+    """Whether both intervals exclude 0, and both p-values are small enough for all
     pairs of both readings (Bonferroni)."""
 
 

@@ -8,8 +8,9 @@ are exact, as in :mod:`gadfly.analysis.sample`. A tail too thin in either arm ha
 Where arms were drawn at random with probabilities that were kept, tails are of the attacks that
 both arms were open to, with overlap weights (:mod:`gadfly.analysis.statistics.overlap`): which arm
 was open when, and to whom, moves them no more than it moves means. Members' levels stay in, for
-they are a part of a tail; off means they are taken, as in :mod:`gadfly.analysis.topics.contrasts`.
-What is too thin is told by what the attacks are worth by their weights (Kish).
+they are a part of a tail. What is too thin is told by what the attacks are worth by their weights
+(Kish). Differences of means are those of :mod:`gadfly.analysis.topics.contrasts`, with their
+intervals.
 
 Mean and tail part ways where the interval of the difference of means and that of the worst 5% both
 exclude 0, on opposite sides. That is weaker than two pairs of disjoint intervals: arms share
@@ -31,11 +32,11 @@ from gadfly.analysis.sample import Draws, Floats, Ints, Sample, alike
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.joint import REGIME, UNMOVED, effective, percentile, side
-from gadfly.analysis.statistics.mean import Mean
-from gadfly.analysis.statistics.overlap import less_level, overlap_weights
+from gadfly.analysis.statistics.overlap import overlap_weights
 from gadfly.analysis.statistics.protocol import Regime, Statistic
 from gadfly.analysis.statistics.quantile import Quantile
 from gadfly.analysis.topics.cells import Cells, Pair, chances_of, sorted_attacks, within_sizes
+from gadfly.analysis.topics.contrasts import Planned, differences
 from gadfly.records.canonical import Record
 from gadfly.records.estimate import Estimate
 
@@ -43,7 +44,6 @@ __all__ = ["REGIMES", "TailContrast", "Tails", "tails"]
 
 _CELLS = 500_000  # weights held at once
 _STATISTICS: dict[str, Statistic] = {
-    "mean": Mean(),
     "q05": Quantile(0.05),
     "cvar05": CVaR(0.05),
     "cvar01": CVaR(0.01),
@@ -102,6 +102,11 @@ class _Two:
     arms: tuple[int, int]
     """Their places, first and second."""
 
+    def planned(self, arms: Sequence[Pair]) -> Planned:
+        """It as a contrast of means."""
+        weights = {arms[self.arms[0]]: -1.0, arms[self.arms[1]]: 1.0}
+        return Planned(self.kind, self.first, self.second, self.within, weights)
+
 
 def tails(
     frame: pl.DataFrame,
@@ -118,20 +123,29 @@ def tails(
     scores = attacks["min_harmlessness"].to_numpy()
     pairs = list(_pairs(cells.arms))
     chances = chances_of(attacks, cells.arms) if design == "randomised" and pairs else None
+    plans = [pair.planned(cells.arms) for pair in pairs]
+
+    def means(how: Bootstrap) -> list[Estimate]:
+        same = Cells.of(attacks, how.ci, "contrasts")
+        (found,) = differences(plans, scores[:, None], chances, same, how)
+        return [contrast.estimate for contrast in found]
+
     if chances is None:
-        samples = [_Side.of(scores, scores, cells, arm) for arm in range(len(cells.arms))]
+        samples = [_side(scores, cells, arm) for arm in range(len(cells.arms))]
     else:
-        both = scores, less_level(scores, cells.member, cells.arm)
-        samples = [side for pair in pairs for side in _weighted(*both, cells, pair.arms, chances)]
+        samples = [side for pair in pairs for side in _weighted(scores, cells, pair.arms, chances)]
         pairs = [replace(pair, arms=(2 * k, 2 * k + 1)) for k, pair in enumerate(pairs)]
     drawn = _drawn(samples, cells, how) if pairs and cells.n_members > 1 else {}
-    found = [_contrast(pair, samples, drawn, how) for pair in pairs]
+    found = [
+        _contrast(pair, mean, samples, drawn, how)
+        for pair, mean in zip(pairs, means(how), strict=True)
+    ]
     known = sum(c.mean.low is not None and c.cvar05.low is not None for c in found)
     strict = replace(how, level=1 - (1 - how.level) / max(known, 1))
-    for k, (pair, contrast) in enumerate(zip(pairs, found, strict=True)):
-        if contrast.parted:
-            firm = _contrast(pair, samples, drawn, strict).parted is not None
-            found[k] = contrast.model_copy(update={"firm": firm})
+    for k, mean in enumerate(means(strict) if any(c.parted for c in found) else ()):
+        if found[k].parted:
+            firm = _contrast(pairs[k], mean, samples, drawn, strict).parted is not None
+            found[k] = found[k].model_copy(update={"firm": firm})
     weighting: Literal["none", "overlap"] = "none" if chances is None else "overlap"
     return Tails(seed=cells.seed, weighting=weighting, contrasts=tuple(found))
 
@@ -145,48 +159,27 @@ def _pairs(arms: Sequence[Pair]) -> Iterator[_Two]:
             yield _Two("size", a[1], b[1], a[0], (places[a], places[b]))
 
 
-@dataclass(frozen=True)
-class _Side:
-    """The scores of one arm, clusters numbered as in the whole study."""
-
-    scores: Sample
-    """As they are, for tails."""
-    levelled: Sample
-    """Those that means are of."""
-
-    @classmethod
-    def of(
-        cls, scores: Floats, levelled: Floats, cells: Cells, arm: int, weights: Floats | None = None
-    ) -> _Side:
-        """From columns over all attacks; those of weight 0 do not count."""
-        there = (cells.arm == arm) & ~np.isnan(scores)
-        rows = np.flatnonzero(there if weights is None else there & (weights > 0))
-
-        def sample(column: Floats) -> Sample:
-            own = rows[np.lexsort((cells.member[rows], column[rows]))]
-            some = None if weights is None or not len(own) else weights[own] / weights[own].mean()
-            return Sample(column[own], cells.member[own], cells.n_members, some)
-
-        tail = sample(scores)
-        return cls(tail, tail if levelled is scores else sample(levelled))
-
-    def under(self, name: str) -> Sample:
-        """What a statistic is of."""
-        return self.levelled if name == "mean" else self.scores
+def _side(scores: Floats, cells: Cells, arm: int, weights: Floats | None = None) -> Sample:
+    """The scores of one arm, clusters numbered as in the whole study; of weight 0 none counts."""
+    there = (cells.arm == arm) & ~np.isnan(scores)
+    rows = np.flatnonzero(there if weights is None else there & (weights > 0))
+    own = rows[np.lexsort((cells.member[rows], scores[rows]))]
+    some = None if weights is None or not len(own) else weights[own] / weights[own].mean()
+    return Sample(scores[own], cells.member[own], cells.n_members, some)
 
 
 def _weighted(
-    scores: Floats, levelled: Floats, cells: Cells, pair: tuple[int, int], chances: Floats
-) -> tuple[_Side, _Side]:
+    scores: Floats, cells: Cells, pair: tuple[int, int], chances: Floats
+) -> tuple[Sample, Sample]:
     """Two arms by attacks that both were open to, overlap-weighted."""
     weights, own = np.zeros(len(scores)), np.isin(cells.arm, pair)
     second = (cells.arm[own] == pair[1]).astype(np.int64)
     weights[own] = overlap_weights(chances[own][:, list(pair)], second)
-    one, other = (_Side.of(scores, levelled, cells, arm, weights) for arm in pair)
+    one, other = (_side(scores, cells, arm, weights) for arm in pair)
     return one, other
 
 
-def _drawn(samples: Sequence[_Side], cells: Cells, how: Bootstrap) -> dict[str, Floats]:
+def _drawn(samples: Sequence[Sample], cells: Cells, how: Bootstrap) -> dict[str, Floats]:
     """Each statistic of each arm in each resample, [resamples, arms]; NaN where it is empty."""
     units = np.arange(cells.n_members)
     everyone = Sample(units.astype(np.float64), units, cells.n_members)
@@ -199,38 +192,41 @@ def _drawn(samples: Sequence[_Side], cells: Cells, how: Bootstrap) -> dict[str, 
     return {name: np.concatenate(rows) for name, rows in parts.items()}
 
 
-def _column(arm: _Side, multiplicities: Ints) -> dict[str, Floats]:
+def _column(arm: Sample, multiplicities: Ints) -> dict[str, Floats]:
     """Each statistic of one arm in some resamples."""
-    there = multiplicities @ arm.scores.sizes > 0
-    draws = {id(s): Draws(s, multiplicities[there]) for s in (arm.scores, arm.levelled)}
+    there = multiplicities @ arm.sizes > 0
+    draws = Draws(arm, multiplicities[there])
     found = {}
     for name, statistic in _STATISTICS.items():
-        sample, found[name] = arm.under(name), np.full(len(there), np.nan)
+        found[name] = np.full(len(there), np.nan)
         if there.any():
-            found[name][there] = statistic.resampler(sample)(draws[id(sample)])
+            found[name][there] = statistic.resampler(arm)(draws)
     return found
 
 
 def _contrast(
-    pair: _Two, samples: Sequence[_Side], drawn: dict[str, Floats], how: Bootstrap
+    pair: _Two,
+    mean: Estimate,
+    samples: Sequence[Sample],
+    drawn: dict[str, Floats],
+    how: Bootstrap,
 ) -> TailContrast:
-    first, second = (samples[arm] for arm in pair.arms)
-    counts = np.column_stack([arm.scores.masses for arm in (first, second)]).astype(np.float64)
+    sides = samples[pair.arms[0]], samples[pair.arms[1]]
+    counts = np.column_stack([side.masses for side in sides]).astype(np.float64)
     members = float(effective(counts, np.array([[-1.0], [1.0]]))[0])
-    rows = {name: values[:, pair.arms] for name, values in drawn.items()}
     found: dict[str, Estimate] = {}
     left_out = 0
     for name in _STATISTICS:
-        moves = np.diff(rows[name])[:, 0] if rows else np.empty(0)
-        sides = first.under(name), second.under(name)
+        moves = np.diff(drawn[name][:, pair.arms])[:, 0] if drawn else np.empty(0)
         found[name], left_out = _difference(name, *sides, moves, members, how)
     return TailContrast(
         kind=pair.kind,
         first=pair.first,
         second=pair.second,
         within=pair.within,
+        mean=mean,
         left_out=left_out,
-        parted=_parted(found["mean"], found["cvar05"]),
+        parted=_parted(mean, found["cvar05"]),
         firm=False,
         **found,
     )

@@ -55,7 +55,7 @@ class Trap(Record):
     """The mean of the differences within the strata that have both: within interventions or sizes
     each with equal weight, within members by the information on it."""
     clear: bool
-    """Whether both intervals exclude 0, and both p-values (Student's t) are small enough for all
+    """Whether both intervals exclude 0, and both p-values are small enough for all
     that are compared (Bonferroni)."""
     heaviest: str | None
     """The arm that fills the largest share of its side; null within members."""
@@ -84,21 +84,23 @@ class _Sides:
 
     def totals(self, every: Totals) -> Totals:
         """Both sides pooled, then the strata of the first, then those of the second."""
-        sums, counts = (
-            np.column_stack([x[:, half].sum(axis=1) for half in self.shared])
-            for x in (every.sums, every.counts)
+        sums, counts, hits = (
+            np.stack([x[:, half].sum(axis=1) for half in self.shared], axis=1)
+            for x in (every.sums, every.counts, every.steps.hits)
         )
         n = np.array([every.n[half].sum() for half in self.shared])
-        pooled = Totals(sums, counts, n, every.rates)
+        pooled = Totals(sums, counts, n, every.steps.over(hits))
         if self.strata != "members":
             arms = self.shared[0] + self.shared[1]
-            apart = Totals(every.sums[:, arms], every.counts[:, arms], every.n[arms], every.rates)
+            steps = every.steps.over(every.steps.hits[:, arms])
+            apart = Totals(every.sums[:, arms], every.counts[:, arms], every.n[arms], steps)
             return pooled.beside(apart)
         both = counts.all(axis=1)
         safe = np.where(counts > 0, counts, 1.0)
         weight = np.where(both, safe.prod(axis=1) / safe.sum(axis=1), 0.0)[:, None]
         own = counts[both].sum(axis=0).astype(np.int64)
-        within = Totals(sums / safe * weight, np.repeat(weight, 2, axis=1), own, every.rates)
+        steps = every.steps.over(hits / safe[:, :, None] * weight[:, :, None])
+        within = Totals(sums / safe * weight, np.repeat(weight, 2, axis=1), own, steps)
         return pooled.beside(within)
 
 

@@ -7,14 +7,13 @@ from gadfly.analysis.findings import span_sentence
 from gadfly.analysis.report import tables
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.results import ArmResult, Results
-from gadfly.analysis.words import legend, scored, several
+from gadfly.analysis.words import legend, scored, ways
 
 __all__ = ["section", "signs"]
 
 
 def section(results: Results) -> Section:
     """How well attacks worked, and how safe the replies were."""
-    level = f"{results.level * 100:g}%"
     arms = results.arms
     findings = (
         span_sentence(arms, "rating", what="Mean self-rated success"),
@@ -29,7 +28,7 @@ def section(results: Results) -> Section:
         method=(
             "Each row is one arm, named at the left. Left: mean of the attackers’ own ratings. "
             f"Middle: mean of the {scored('lowest')} harmlessness score among the assistant’s "
-            f"replies. Bars are {level} intervals: {_methods(results)}; a hollow point has none. "
+            f"replies. Bars are intervals ({_methods(results)}); a hollow point has none. "
             "Faint lines join the sizes of one type. Right: Gaussian kernel densities of equal "
             f"area, cut at the lowest and highest score. {_weighted(results)}{signs(results)}"
         ),
@@ -51,9 +50,8 @@ def section(results: Results) -> Section:
 
 
 def _methods(results: Results) -> str:
-    """How the intervals of the two means were made, busiest method first."""
-    made = [e for a in results.arms for e in (a.rating, a.harmlessness) if e.low is not None]
-    return several(e.method.split("; ", 1)[-1] for e in made) or "none could be made"
+    """How the intervals of the two means were made."""
+    return ways(e for a in results.arms for e in (a.rating, a.harmlessness))
 
 
 def _weighted(results: Results) -> str:

@@ -13,7 +13,17 @@ from gadfly.analysis.results import ArmResult
 from gadfly.analysis.topics.cells import OUTCOMES, control
 from gadfly.analysis.topics.contrasts import KINDS, Contrast, Contrasts
 from gadfly.analysis.topics.traps import Trap
-from gadfly.analysis.words import data_name, interval, legend, number, safe, scored, several, worst
+from gadfly.analysis.words import (
+    data_name,
+    interval,
+    legend,
+    number,
+    safe,
+    scored,
+    several,
+    ways,
+    worst,
+)
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -112,14 +122,13 @@ def _finding(contrasts: Sequence[Contrast], level: float) -> str:
 
 def _method(own: Sequence[Contrast], level: float) -> str:
     what = own[0].difference.method.split("; ")[0]
-    made = [c.difference for c in own if c.difference.low is not None]
-    how = several(e.method.split("; ")[-1] for e in made) or "none could be made"
-    how += "; of rare rates wider than need be: one may hold 0 though p is small" * ("MOVER" in how)
+    how = ways(c.difference for c in own)
+    if "MOVER" in how and own[0].design == "randomised":
+        how += "; MOVER’s are wider than need be: one may hold 0 though p is small"
     return (
-        f"Points: {what}; bars: {level * 100:g}% "
-        f"intervals ({how}). Filled: p below {1 - level:.2g} after Holm’s correction within its "
-        f"family. p: {_how_p(own)}. Trends are slopes for a tenfold size, conditional on "
-        "these models."
+        f"Points: {what}; bars: intervals ({how}). Filled: p below {1 - level:.2g} after Holm’s "
+        f"correction within its family. p: {_how_p(own)}. Trends are slopes for a tenfold size, "
+        "conditional on these models."
     )
 
 
@@ -172,6 +181,7 @@ def _table(contrasts: Sequence[Contrast], sign: Sign) -> Table:
         rows=tuple(rows),
         breaks=frozenset(i for i in range(1, len(kinds)) if kinds[i] != kinds[i - 1]),
         method=(
+            f"Intervals: {ways(c.difference for c in contrasts)}. "
             f"p: {_how_p(contrasts)}; adjusted by Holm and by Benjamini and Hochberg (BH) "
             f"within families, one for each outcome and kind, of so many p-values: {families}. "
             "pp: percentage points."

@@ -8,7 +8,7 @@ from functools import partial
 from gadfly.analysis.report.section import Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.coverage import ClusterRow, CoverageResult, Diversity
-from gadfly.analysis.words import interval, number, safe
+from gadfly.analysis.words import interval, number, safe, ways
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
@@ -81,7 +81,7 @@ def _repeats(result: CoverageResult) -> Table:
         method=(
             "Near-duplicates share 0.7 or more of their words and pairs of words (Jaccard). The "
             "share of repeats is also the chance that one more attack would be one (Good-Turing). "
-            f"Intervals: {found.share.method.split('; ')[-1]}; {result.n:,} attacks."
+            f"Intervals: {ways((found.share, found.own))}; {result.n:,} attacks."
         ),
     )
 

@@ -37,8 +37,17 @@ def section(found: Efficacy) -> Section | None:
         ),
         notes=(
             "Intervals of efficacy speak of one member each; among many members some exclude 0 by "
-            "chance alone.",
+            "chance alone. They hold over all members together: those of the most extreme miss "
+            "more often, because efficacy is shrunk towards the average.",
+            *([_leaning(found)] if found.doubt else []),
         ),
+    )
+
+
+def _leaning(found: Efficacy) -> str:
+    return (
+        f"As to their intercepts, {found.doubt}. So the average that efficacy is measured from "
+        "leans towards them, and intervals of the busiest may miss their efficacy."
     )
 
 

@@ -9,8 +9,7 @@ from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.cells import MOST_ARMS, SOME_PAIRS
 from gadfly.analysis.topics.evasion import LEAST_USE, Conduct, Evasion, OverRefusal
-from gadfly.analysis.words import MARKS, arm_label, interval, number, scored
-from gadfly.records.estimate import Estimate
+from gadfly.analysis.words import MARKS, arm_label, interval, number, scored, ways
 
 __all__ = ["section"]
 
@@ -68,8 +67,9 @@ def _figure(result: Evasion) -> Figure:
         finding=" ".join(filter(None, [_best(result), _given_up(result)])),
         method=(
             "Each point is one arm, its size beside it, with intervals: upwards over members "
-            f"({_method(result.arms[0].harmlessness)}), across over requests. The broken line "
-            "joins the arms of the frontier; hollow points give up. "
+            f"({ways(arm.harmlessness for arm in result.arms)}), across over requests "
+            f"({ways(usefulness_of(arm, result) for arm in result.arms)}). The broken line joins "
+            "the arms of the frontier; hollow points give up. "
             f"{MARKS['circular']} circular: the scorer also made this arm; {MARKS['unverified']} "
             "unverified."
         ),
@@ -77,10 +77,6 @@ def _figure(result: Evasion) -> Figure:
         f"{requests:,} harmless requests on each arm",
         csv=frontier_csv(result),
     )
-
-
-def _method(estimate: Estimate) -> str:
-    return estimate.method.partition("; ")[2] or estimate.method
 
 
 def _table(result: Evasion) -> Table:
@@ -116,12 +112,17 @@ def _table(result: Evasion) -> Table:
         rows=rows,
         finding=_silent(result) or "No replies were read for refusals under attack.",
         method=(
-            "Scores and refused turns: members resampled. Over-refusal: exact interval over "
-            "requests; helpfulness: requests resampled. The last column is the share of resamples "
-            "of members and of requests in which another arm is at least as good in both and "
-            f"better in one.{f' What is missing or weak (*): {doubts}.' if doubts else ''}"
+            f"Intervals: scores {_ways(result, 'harmlessness')}; refused turns "
+            f"{_ways(result, 'refused_turns')}; over-refusal {_ways(result, 'over_refusal')}; "
+            f"helpfulness {_ways(result, 'helpfulness')}. The last column is the share of "
+            "resamples of members and of requests in which another arm is at least as good in both "
+            f"and better in one.{f' What is missing or weak (*): {doubts}.' if doubts else ''}"
         ),
     )
+
+
+def _ways(result: Evasion, name: str) -> str:
+    return ways(getattr(arm, name) for arm in result.arms)
 
 
 def _place(arm: Conduct) -> Cell:
@@ -161,8 +162,9 @@ def _pairs(result: Evasion) -> Table:
         rows=rows,
         finding=_pairs_sentence(result.over_refusal),
         method=(
-            f"{result.over_refusal[0].difference.n:,} requests that every arm answered, resampled "
-            "for all arms together; McNemar’s exact p-value, adjusted by Holm over all pairs. "
+            f"{result.over_refusal[0].difference.n:,} requests that every arm answered. Intervals: "
+            f"{ways(pair.difference for pair in result.over_refusal)}. McNemar’s exact p-value, "
+            "adjusted by Holm over all pairs. "
             "Where an interval excludes 0 and p is above 0.05, few requests part the arms: believe "
             f"p. pp: percentage points.{SOME_PAIRS if len(result.arms) > MOST_ARMS else ''}"
         ),

@@ -15,7 +15,7 @@ from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.statistics.joint import side
 from gadfly.analysis.topics.judge_arm import ArmJudged
 from gadfly.analysis.topics.judges import Judged, Judges, Swap
-from gadfly.analysis.words import MARKS, arm_label, interval, number, safe
+from gadfly.analysis.words import MARKS, arm_label, interval, number, safe, ways
 from gadfly.records.estimate import Estimate
 
 __all__ = ["section"]
@@ -108,14 +108,10 @@ def _overview(result: Judges) -> Table:
             f"({cut}), "
             "calibration error of probabilities fitted on other members, over ten bins "
             "of equal number; beside it what a judge without any error would show. Intervals: "
-            f"{_method(result.judges[0].auc)}; rates: {_method(result.judges[0].sensitivity)}."
+            f"{ways(j.auc for j in result.judges)}; rates: "
+            f"{ways(e for j in result.judges for e in (j.sensitivity, j.specificity))}."
         ),
     )
-
-
-def _method(estimate: Estimate) -> str:
-    """How an interval was made, without what it is of."""
-    return estimate.method.partition("; ")[2] or estimate.method
 
 
 def _of_judge(judged: Judged, people: str, place: int) -> Iterator[Figure | Table]:
@@ -135,7 +131,7 @@ def _of_judge(judged: Judged, people: str, place: int) -> Iterator[Figure | Tabl
             f"Each row is one arm. Diamond: share that {name} calls a success, at a score of "
             f"{number(judged.threshold)} or lower. Circle: share of labelled attacks that "
             f"{people} call one. Square: corrected. Hollow: without an "
-            f"interval, or extrapolated. {_signs()}"
+            f"interval, or extrapolated. {_rate_intervals(judged)} {_signs()}"
         ),
         n=f"{judged.scored:,} scored attacks, {judged.labelled:,} of them labelled",
         csv=rates_csv(judged),
@@ -150,7 +146,9 @@ def _of_judge(judged: Judged, people: str, place: int) -> Iterator[Figure | Tabl
             method=(
                 f"Scores made probabilities by {judged.calibration.map} regression on other "
                 "members’ attacks, ten bins of equal number. On the broken line a judge is as "
-                "often right as it says."
+                "often right as it says. Bars: "
+                f"{ways(part.observed for part in judged.calibration.curve)}; of the average: "
+                f"{ways([judged.calibration.error])}."
             ),
             n=f"{judged.calibration.error.n:,} labelled attacks",
             csv=calibration_csv(judged),
@@ -177,10 +175,11 @@ def _arms(judged: Judged, place: int) -> Table:
             if estimate.reason is not None:
                 name = arm_label(arm.model_type, arm.num_params)
                 whys.setdefault(estimate.reason, {})[name] = None
-    doubts = "; ".join(
+    weak = "; ".join(
         f"{'all arms' if len(names) == len(judged.arms) else ', '.join(names)}: {reason}"
         for reason, names in whys.items()
     )
+    doubts = f" What is missing or weak (*): {weak}." if weak else ""
     return Table(
         name=f"judge-{place}-arms",
         caption=f"{_name(judged)} by arm",
@@ -190,9 +189,14 @@ def _arms(judged: Judged, place: int) -> Table:
         ),
         rows=rows,
         finding=_carried_sentence(judged),
-        method=f"{_signs()}{f' What is missing or weak (*): {doubts}.' if doubts else ''}",
+        method=f"{_rate_intervals(judged)} {_signs()}{doubts}",
         folded=True,
     )
+
+
+def _rate_intervals(judged: Judged) -> str:
+    rates = (e for arm in judged.arms for e in _estimates(arm)[1:])
+    return f"Intervals of rates: {ways(rates)}."
 
 
 def _rests_on(arm: ArmJudged) -> Cell:
@@ -260,11 +264,12 @@ def _carried_sentence(judged: Judged) -> str:
     off = [arm for arm in both if arm.extrapolated.estimate is None or side(arm.carried_error) != 0]
     if not both:
         return "No arm has labels of its own, so nothing shows whether errors can be carried over."
+    unknown = [arm for arm in both if arm not in off and arm.carried_error.low is None]
     return (
         f"In {len(off)} of {len(both)} arms with labels, carrying over the errors of the other "
         "arms would mislead: there is no such rate, or its difference from the share of labels is "
         "clear of 0."
-    )
+    ) + (f" In {len(unknown)} more that difference has no interval." if unknown else "")
 
 
 def _calibration_sentence(judged: Judged) -> str:
@@ -313,8 +318,8 @@ def _swaps(swaps: Sequence[Swap]) -> Table:
         finding=" ".join(filter(None, map(_swap_sentence, swaps))),
         method=(
             "Arms by mean score over attacks that both scored; members resampled once for both "
-            "judges and all arms. Resampling adds noise to both orders, so the interval lies lower "
-            "than the estimate more often than not."
+            f"judges and all arms: {ways(swap.tau for swap in swaps)}. Resampling adds noise to "
+            "both orders, so the interval lies lower than the estimate more often than not."
         ),
     )
 

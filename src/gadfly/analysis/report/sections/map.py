@@ -6,7 +6,7 @@ from gadfly.analysis.figures.map import map_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.map import MapResult
-from gadfly.analysis.words import interval, number, safe
+from gadfly.analysis.words import interval, number, safe, ways
 
 __all__ = ["section"]
 
@@ -18,7 +18,7 @@ def section(result: MapResult, *, show_text: bool = False) -> Section:
     """
     kept = result.neighbours_kept
     what = "words" if result.by_words else "vectors"
-    keeps = "" if kept.estimate is None else f" (it keeps {interval(kept, 0, percent=True)})"
+    keeps = "" if kept.estimate is None else f" (it keeps {number(kept.estimate, 0, percent=True)})"
     named = show_text and any(cluster.terms for cluster in result.clusters)
     figure = Figure(
         name="figure2",
@@ -27,7 +27,7 @@ def section(result: MapResult, *, show_text: bool = False) -> Section:
         finding=_finding(result),
         method=(
             f"{result.method}. Dots in a disc have the same {what}. A number stands amid its "
-            f"cluster, 1 is the largest. Intervals: {_made(result)}."
+            f"cluster, 1 is the largest. Intervals: {ways(c.rating for c in result.clusters)}."
             + (" Names that would lie over others stand in the table alone." if named else "")
         ),
         n=f"{result.n:,} attacks, {result.n_rated:,} of them rated",
@@ -40,18 +40,13 @@ def section(result: MapResult, *, show_text: bool = False) -> Section:
             "Which kinds of attack there are, and where they worked. Near dots have like "
             f"{what}{'' if result.by_words else ', of the embedding that was given'}."
         ),
-        parts=(figure, _terms(result)) if named else (figure,),
+        parts=(figure, _clusters(result, named)),
         notes=(
             "The map is for looking: what is near on it is alike, but wide gaps, areas and the "
             f"neighbours of a single dot{keeps} mean little. Clusters come from the {what}, "
             "not from the map, and their number is a choice.",
         ),
     )
-
-
-def _made(result: MapResult) -> str:
-    methods = (c.rating.method for c in result.clusters if c.rating.low is not None)
-    return next(methods, "none could be made").split("; ", 1)[-1]
 
 
 def _finding(result: MapResult) -> str:
@@ -69,22 +64,24 @@ def _finding(result: MapResult) -> str:
     )
 
 
-def _terms(result: MapResult) -> Table:
+def _clusters(result: MapResult, named: bool) -> Table:
+    """Every cluster with its mean rating, and where asked for the words that set it apart."""
     rows = tuple(
         (
             Cell(str(cluster.number)),
-            Cell(", ".join(safe(term) for term in cluster.terms or ()) or "–"),
+            *((Cell(", ".join(map(safe, cluster.terms or ())) or "–"),) if named else ()),
             Cell(f"{cluster.n:,}"),
             estimate_cell(cluster.rating, why=True),
         )
         for cluster in result.clusters
     )
+    words = " Words of members: best first by class-based TF-IDF, none of fewer than 5 attacks."
     return Table(
-        name="map-terms",
-        caption="Words of members that set clusters apart",
-        columns=("Cluster", "Words", "Attacks", "Mean rating"),
+        name="map-clusters",
+        caption="Clusters of the map",
+        columns=("Cluster", *(("Words",) if named else ()), "Attacks", "Mean rating"),
         rows=rows,
-        method="Best first by class-based TF-IDF; words of fewer than 5 attacks are left out.",
-        words=True,
+        method=f"Intervals: {ways(c.rating for c in result.clusters)}.{words if named else ''}",
+        words=named,
         folded=True,
     )

@@ -8,7 +8,7 @@ from gadfly.analysis.figures.people import AS_THEY_GO, COLUMNS, people_groups, p
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.people import GAP_MINUTES, GroupContrast, People, Trend
-from gadfly.analysis.words import data_name, interval, number, safe, scored
+from gadfly.analysis.words import data_name, interval, number, safe, scored, ways
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -69,12 +69,12 @@ def _figure(found: People, svg: str) -> Figure:
         + [c.design]
         for c in found.contrasts
     ]
-    level = found.learning[0].slope.level
     drawn = [group.heading for group in people_groups(found)]
     going = (
         "Learning: change for each doubling of a member’s own attacks. Fatigue: change for "
         "each attack later in a sitting, at equal place in the whole; a sitting ends after "
-        f"{GAP_MINUTES} minutes without an attack. Both within members and arms. "
+        f"{GAP_MINUTES} minutes without an attack. Both within members and arms, and without the "
+        "last attack of each, after which they may have stopped because of how it went. "
         if AS_THEY_GO in drawn
         else ""
     )
@@ -85,7 +85,7 @@ def _figure(found: People, svg: str) -> Figure:
         svg=svg,
         finding=" ".join(_stands_out(found)) or "No change and no difference stands out.",
         method=(
-            f"{going}{groups}Bars: {level * 100:g}% intervals by the member jackknife; "
+            f"{going}{groups}Bars: intervals ({_ways(found)}); "
             "filled: the interval excludes 0. What is said to stand out does so for all changes, "
             "or all differences, at once (Bonferroni)."
         ),
@@ -113,8 +113,14 @@ def _changes(found: People) -> Table:
         caption="The same in numbers",
         columns=("Difference, or change", *(scored(name).capitalize() for name in _NAMES.values())),
         rows=tuple(rows),
+        method=f"Intervals: {_ways(found)}.",
         folded=True,
     )
+
+
+def _ways(found: People) -> str:
+    changes = [trend.slope for trend in (*found.learning, *found.fatigue)]
+    return ways([*changes, *(contrast.difference for contrast in found.contrasts)])
 
 
 def _groups(found: People) -> Table:
@@ -129,14 +135,15 @@ def _groups(found: People) -> Table:
         for column, groups in found.groups.items()
         for group in groups
     ]
-    first = next(iter(found.groups.values()))[0].success_rate
+    every = [group for groups in found.groups.values() for group in groups]
     return Table(
         name="groups",
         caption="Groups of members",
         columns=("Group", "Members", "Attacks", "Success rate", scored("Mean min harmlessness")),
         rows=tuple(rows),
         finding="Whether groups differ is told by the interval of their difference, above.",
-        method=f"Intervals: {first.method.split('; ', 1)[1]}.",
+        method=f"Intervals of rates: {ways(g.success_rate for g in every)}; of means: "
+        f"{ways(g.harmlessness for g in every)}.",
     )
 
 

@@ -6,7 +6,7 @@ from gadfly.analysis.figures.scores import by_rating_svg, distributions_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.scores import Histogram, Pair, Scores
-from gadfly.analysis.words import interval, number, scored
+from gadfly.analysis.words import interval, scored, ways
 from gadfly.records.estimate import Estimate
 from gadfly.records.spreadsheet import csv_text
 
@@ -60,7 +60,7 @@ def _distributions(scores: Scores) -> Figure:
         ),
         method=(
             "Bins of equal width; the first and last hold what lies beyond. Intervals of the "
-            f"means: {means[0].method}."
+            f"means: {ways(means)}."
         ),
         n=", ".join(f"{sum(h.counts):,} with {name}" for name, h in _histograms(scores).items()),
         csv=csv_text(["column", "from", "to", "attacks"], rows),
@@ -79,7 +79,7 @@ def _by_rating(scores: Scores, pair: Pair) -> Figure:
     levels = scores.by_rating
     trend = ""
     if len(levels) > 1:
-        ends = [number(level.mean.estimate) for level in (levels[0], levels[-1])]
+        ends = [interval(level.mean) for level in (levels[0], levels[-1])]
         trend = (
             f"Mean {scored('min harmlessness')} goes from {ends[0]} among attacks rated "
             f"{levels[0].rating} to {ends[1]} among those rated {levels[-1].rating}; "
@@ -102,8 +102,8 @@ def _by_rating(scores: Scores, pair: Pair) -> Figure:
         svg=by_rating_svg(scores),
         finding=f"{trend}Pearson’s r is {_shown(pair.pearson)}.",
         method=(
-            f"Points: means; thick: their intervals ({pair.pearson.method.split('; ')[-1]}); thin: "
-            "one standard deviation, as in the paper."
+            f"Points: means; thick: their intervals ({ways(v.mean for v in levels)}); thin: one "
+            f"standard deviation, as in the paper. Interval of r: {ways([pair.pearson])}."
         ),
         n=f"{pair.pearson.n:,} attacks with both",
         csv=csv_text(columns, rows),
@@ -114,7 +114,7 @@ def _pairs(scores: Scores) -> Table:
     rows = tuple(
         (
             Cell(_both(p)),
-            *(estimate_cell(e) for e in (p.pearson, p.spearman)),
+            *map(estimate_cell, _both_rs(p)),
             Cell(f"{p.pearson.n:,}"),
         )
         for p in scores.pairs
@@ -125,8 +125,12 @@ def _pairs(scores: Scores) -> Table:
         caption="Outcomes and covariates",
         columns=("Over attacks", "Pearson’s r", "Spearman’s ρ", "Attacks"),
         rows=rows,
-        method=f"Intervals: {scores.pairs[0].pearson.method.split('; ')[-1]}.{_why(scores)}",
+        method=f"Intervals: {ways(e for p in scores.pairs for e in _both_rs(p))}.{_why(scores)}",
     )
+
+
+def _both_rs(pair: Pair) -> tuple[Estimate, Estimate]:
+    return pair.pearson, pair.spearman
 
 
 def _both(pair: Pair) -> str:
@@ -135,7 +139,7 @@ def _both(pair: Pair) -> str:
 
 def _why(scores: Scores) -> str:
     """What is missing, and why."""
-    every = [(p, e) for p in scores.pairs for e in (p.pearson, p.spearman) if e.low is None]
+    every = [(p, e) for p in scores.pairs for e in _both_rs(p) if e.low is None]
     weak = {f" * {e.reason}." for _, e in every if e.estimate is not None}
     absent = {f" Left out: {_both(p)} ({e.reason})." for p, e in every if e.estimate is None}
     return "".join(sorted(absent) + sorted(weak))

@@ -8,7 +8,7 @@ from gadfly.analysis.figures.surveys import demographics_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.surveys import LEAST, Choice, Round, Surveys
-from gadfly.analysis.words import interval, number, safe
+from gadfly.analysis.words import interval, number, safe, ways
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -49,6 +49,7 @@ def _figure(found: Surveys, svg: str) -> Figure:
         for question in found.questions
         for choice in question.choices
     ]
+    shares = [c.share for q in found.questions for c in q.choices if c.share is not None]
     withheld = sum(c.people is None for q in found.questions for c in q.choices)
     return Figure(
         name="figure4",
@@ -56,8 +57,8 @@ def _figure(found: Surveys, svg: str) -> Figure:
         svg=svg,
         finding=f"{found.answered:,} people are counted; {withheld:,} of {len(rows):,} counts are "
         "withheld.",
-        method="Counts of people by answer. The table gives shares with exact intervals, for "
-        "people like those who answered.",
+        method="Bars: people by answer. Lines: intervals of the share among people like those who "
+        f"answered ({ways(shares)}), as people of {found.answered:,}.",
         n=f"{found.answered:,} people who answered",
         csv=csv_text(("question", "answer", "people", "share", "low", "high"), rows),
     )

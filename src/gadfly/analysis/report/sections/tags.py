@@ -9,7 +9,7 @@ from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.statistics.exact_rate import exact_rate
 from gadfly.analysis.topics.tags import TagCount, TagsResult
-from gadfly.analysis.words import interval, number, safe
+from gadfly.analysis.words import interval, number, safe, ways
 
 __all__ = ["section"]
 
@@ -30,16 +30,19 @@ def section(result: TagsResult) -> Section:
     who = "their authors" if result.success == "author" else "a majority of their reviewers"
     success = f"successes are attacks that {who} rated {result.threshold:g} or more (0 to 4)"
     counted = f"A tag counts where {_RULES[result.rule]}; {success}."
+    intervals = f"Intervals: {ways(tag.rate for tag in result.tags)}."
     figure = Figure(
         name="figure9",
         title="Figure 9. Attacks by tag",
         svg=tags_svg(result),
         finding=_finding(result),
-        method=f"{counted} An attack may have several tags. At the end: all / successful.",
+        method=(
+            f"{counted} An attack may have several tags. Beside the bars: all / successful. Right: "
+            f"the share that succeeded of those with the tag that were rated. {intervals}"
+        ),
         n=f"{result.n_tags:,} tags of {result.n_reviewed:,} reviewed attacks",
         csv=tags_csv(result),
     )
-    level = f"{result.other.level * 100:g}%"
     unrated = any(tag.unrated for tag in result.tags)
     rows = tuple(
         (
@@ -58,7 +61,7 @@ def section(result: TagsResult) -> Section:
         columns=columns,
         rows=rows,
         finding=_best(result),
-        method=f"{counted} Intervals: {level}, {_method(result)}.",
+        method=f"{counted} {intervals}",
         folded=True,
     )
     return Section(
@@ -103,8 +106,3 @@ def _best(result: TagsResult) -> str:
     apart = (least.low or 0.0) > (most.high or 1.0)
     doubt = "" if apart else f" Chance alone may part the extremes of {len(enough)} tags so far."
     return f"Highest rate: {of(high)}; lowest: {of(low)}.{doubt}"
-
-
-def _method(result: TagsResult) -> str:
-    made = (tag.rate.method for tag in result.tags if tag.rate.low is not None)
-    return next(made, "none could be made").split("; ", 1)[-1]

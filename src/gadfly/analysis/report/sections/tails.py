@@ -8,7 +8,7 @@ from gadfly.analysis.figures.tails import tails_svg
 from gadfly.analysis.report.section import Figure, Section
 from gadfly.analysis.report.tables import Cell, Table, estimate_cell
 from gadfly.analysis.topics.tails import TailContrast, Tails
-from gadfly.analysis.words import Marks, arm_label, interval, legend, safe, scored, worst
+from gadfly.analysis.words import Marks, arm_label, interval, legend, safe, scored, ways, worst
 from gadfly.records.spreadsheet import csv_text
 
 __all__ = ["section"]
@@ -56,7 +56,8 @@ def _parts(found: Tails, sentences: tuple[str, ...], marks: Marks) -> Iterator[F
         if known
         else "No pair of arms has intervals of both mean and worst 5%, so nothing can be said."
     )
-    how = found.contrasts[0].mean.method.split("; ")[-1]
+    how = ways(getattr(c, name) for c in found.contrasts for name in _NAMES)
+    ns = [c.mean.n for c in found.contrasts]
     method = (
         f"Intervals: {how}, members drawn once for both arms, not corrected for the number of "
         "comparisons; what is said of mean and tail holds for all pairs at once (Bonferroni). "
@@ -71,7 +72,7 @@ def _parts(found: Tails, sentences: tuple[str, ...], marks: Marks) -> Iterator[F
             svg=svg,
             finding=said,
             method=f"{method} Filled: the interval lies on one side of 0.",
-            n="Each difference has its own n in the data",
+            n=f"Each difference is of {min(ns):,} to {max(ns):,} attacks, its own n in the data",
             csv=_csv(found),
         )
     rows = tuple(

@@ -36,8 +36,8 @@ def section(results: Results) -> Section | None:
             "Rows as in figure 1. True harm is read from the replies of a world whose truth is "
             "known: of each attack the worst reply that it went on from. Helpfulness and evasion "
             "are of replies to the same harmless requests, asked once on every arm. Bars are "
-            f"{level} intervals: over members for attacks, over requests for harmless requests; a "
-            f"hollow point has none.{beside} {signs(results)}"
+            f"{level} intervals, made as the table says: over members for attacks, over requests "
+            f"for harmless requests; a hollow point has none.{beside} {signs(results)}"
         ),
         n=f"{results.n_attacks:,} attacks by {results.n_members:,} members",
         csv=figure1_csv(results, truth=True),

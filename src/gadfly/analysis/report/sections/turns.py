@@ -18,7 +18,7 @@ from gadfly.analysis.words import (
     number,
     safe,
     scored,
-    several,
+    ways,
 )
 from gadfly.records.estimate import Estimate
 
@@ -82,9 +82,9 @@ def _turns_table(found: Turns, marks: Marks) -> Table:
             "weighted as they come over all arms; they hold "
             f"{number(found.covered, 0, percent=True)} of scored attacks. Correlation: Pearson’s "
             "r. Intervals of plain means are made as in the table of arms; at equal turns: "
-            f"{several(a.equal_turns.method.split('; ')[-1] for a in found.arms)}. Turns are an "
-            "outcome of the arm, "
-            "so this is no correction, it is another view."
+            f"{ways(a.equal_turns for a in found.arms)}; of r: "
+            f"{ways(a.correlation for a in found.arms)}. Turns are an outcome of the arm, so this "
+            "is no correction, it is another view."
         ),
     )
 
