@@ -13,9 +13,10 @@ Members are drawn with replacement, each with all its attacks. What is read off 
 ``Estimate.method`` names what was used. Outside of the regime in which an interval was shown to
 hold its level (:class:`~gadfly.analysis.statistics.protocol.Regime`, docs/calibration.md) there is
 none, and the reason says so. Where values are weighted by attacks that includes that members who
-attack more often are shown to achieve more, or less (``statistics/activity.py``). ``ci="iid"``
-draws single attacks instead, as Ganguli et al. 2022 did; where few members made most attacks it is
-too narrow.
+attack more often are shown to achieve more, or less (``statistics/activity.py``), and of tails that
+members are shown to differ more than the attacks of one do (``statistics/likeness.py``).
+``ci="iid"`` draws single attacks instead, as Ganguli et al. 2022 did; where few members made most
+attacks it is too narrow.
 
 What is estimated: attack-weighted, the value over attacks (each counts once), for members like
 these; member-weighted, each member counts once. The interval belongs to one arm by itself; arms
@@ -47,6 +48,7 @@ from scipy.special import ndtr, stdtrit
 from gadfly.analysis.sample import Draws, Floats, Ints, Sample
 from gadfly.analysis.statistics.activity import of_members
 from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.likeness import likeness
 from gadfly.analysis.statistics.protocol import Interval, Resampler, Statistic
 from gadfly.errors import PersonError
 from gadfly.records.estimate import Estimate
@@ -169,12 +171,8 @@ def bootstrap(
     """Every statistic of one sample with its interval, all from the same resamples."""
     sample = sample.by_member() if how.weighting == "member" and len(sample.values) else sample
     found = [_before(statistic, sample, how, seed) for statistic in statistics]
-    if (
-        how.ci == "cluster"
-        and how.weighting == "attack"
-        and any(s.regime.related for s in statistics)
-    ):
-        found = _unless_related(statistics, found, sample, how)
+    if how.ci == "cluster":
+        found = _unless_doubtful(statistics, found, sample, how)
     drawn = _drawn(sample, [s for s, f in zip(statistics, found, strict=True) if not f], how, seed)
     return [
         _estimate(s, sample, f or _read(s, sample, drawn[id(s)], how), how)
@@ -212,20 +210,26 @@ def _before(statistic: Statistic, sample: Sample, how: Bootstrap, seed: int) -> 
     return Interval(how.method, None, reason) if reason else None
 
 
-def _unless_related(
+def _unless_doubtful(
     statistics: Sequence[Statistic],
     found: list[Interval | None],
     sample: Sample,
     how: Bootstrap,
 ) -> list[Interval | None]:
-    """No interval where its regime asks that activity tells nothing of values, and it does."""
-    squares = float(sample.values @ sample.values)
-    why = of_members(sample.sizes, sample.sums(sample.values), squares=squares).reason
+    """No interval where the data show that what its regime assumes is not so."""
+    asked = [statistic.regime for statistic in statistics]
+    related = alike = None
+    if how.weighting == "attack" and any(regime.related for regime in asked):
+        squares = float(sample.values @ sample.values)
+        related = of_members(sample.sizes, sample.sums(sample.values), squares=squares).reason
+    if any(regime.alike for regime in asked):
+        alike = likeness(sample).reason
+    reasons = [(related if r.related else None) or (alike if r.alike else None) for r in asked]
     return [
         Interval(interval.method if interval else how.method, None, why)
-        if why and statistic.regime.related and (interval is None or interval.ends)
+        if why and (interval is None or interval.ends)
         else interval
-        for statistic, interval in zip(statistics, found, strict=True)
+        for why, interval in zip(reasons, found, strict=True)
     ]
 
 
@@ -265,7 +269,7 @@ def _read(statistic: Statistic, sample: Sample, drawn: _Drawn, how: Bootstrap) -
             away = np.nan_to_num(
                 np.abs(drawn.values - centre)[kept] / drawn.errors[kept], posinf=np.inf
             )
-            reach = float(np.quantile(away, how.level) * errors(whole)[0])
+            reach = float(np.quantile(away, how.level) * errors(whole)[0]) * statistic.guard(sample)
         method = how.method.replace("percentile", "symmetric t")
         if not np.isfinite(reach):
             return Interval(method, None, "interval not estimable: it has no end")

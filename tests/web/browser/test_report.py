@@ -100,7 +100,7 @@ def test_the_whole_report_is_for_everybody(
     assert name.bounding_box() == before  # a number keeps the name of its row
     drawn = page.locator("#figure2 .scroll")
     assert drawn.evaluate("e => e.scrollWidth <= e.clientWidth")  # the map is seen whole
-    boxes = [key.bounding_box() or {} for key in page.locator("#figure2 .key").all()]
+    boxes = [key.bounding_box() or {} for key in page.locator("#figure2 .labels_marks text").all()]
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
     assert all(box["height"] >= 9 for box in boxes)  # its letters can be read
     assert not any(_overlap(one, other) for one, other in combinations(boxes, 2))

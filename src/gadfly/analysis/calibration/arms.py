@@ -15,7 +15,7 @@ from gadfly.analysis.calibration.entry import Entry, Estimand, Method, Studies
 from gadfly.analysis.calibration.truths import spread
 from gadfly.analysis.sample import Ints, Sample
 from gadfly.analysis.simulate import Settings, truth
-from gadfly.analysis.statistics import korn_graubard, mean, quantile
+from gadfly.analysis.statistics import korn_graubard, mean
 from gadfly.analysis.statistics.confidence_sequence import BOUNDED, RUNNING, bounded_sequence
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.jackknife import mean_errors
@@ -143,7 +143,8 @@ _BY_MEMBER = replace(
 
 _WILD = Method("wild cluster bootstrap", mean.REGIME)
 _KG = Method("Korn-Graubard", korn_graubard.REGIME)
-_INVERTED = Method("Korn-Graubard, inverted", quantile.REGIME)
+_INVERTED = Method("Korn-Graubard, inverted", Quantile(0.5).regime)
+_INVERTED_TAIL = Method("Korn-Graubard, inverted for a tail", Quantile(0.05).regime)
 _T = Method("cluster bootstrap, symmetric t", CVaR(0.05).regime)
 _T_SPREAD = Method(_T.words, StandardDeviation().regime)
 _EXPANDED = Method("cluster bootstrap, expanded percentiles", PERCENTILES)
@@ -186,11 +187,30 @@ _BY_HARM = Studies(
     "40 even members, worse attacks are rated less often",
     replace(EVEN, missing=0.1, missing_by_harm=0.5),
 )
-_APART = Studies("as the paper, members three times as far apart", replace(PAPER, member_sd=2.0))
+_APART = Studies(
+    "as the paper, members twice as far apart as attacks", replace(PAPER, member_sd=2.0)
+)
 _RARE_APART = Studies(
-    "40 even members, three times as far apart, few successes",
+    "40 even members, twice as far apart as attacks, few successes",
     replace(EVEN, member_sd=2.0, intercept=-2.0),
 )
+_MANY_EACH = Studies(
+    "12 members of 100 attacks each, as far apart as attacks, few successes",
+    replace(EVEN, members=12, attacks=1200, member_sd=1.0, intercept=0.0),
+)
+_UNEVEN_RARE = Studies(
+    "80 uneven members, as far apart as attacks, few successes",
+    replace(UNEVEN, member_sd=1.0, intercept=-0.5),
+)
+_FURTHER = Studies(
+    "12 members of 100 attacks each, three times as far apart as attacks",
+    replace(EVEN, members=12, attacks=1200, member_sd=3.0, intercept=-1.5),
+)
+_MANY_FURTHER = Studies(
+    "as the paper, members three times as far apart as attacks",
+    replace(PAPER, member_sd=3.0, intercept=-1.5),
+)
+_AS_FAR = Studies("as the paper, members as far apart as attacks", replace(PAPER, member_sd=1.0))
 _GAPS = Studies("40 even members, a fifth not rated", replace(EVEN, missing=0.2))
 _LONG = [
     Studies("150 even members, 3,000 attacks", replace(EVEN, members=150, attacks=3000)),
@@ -207,7 +227,7 @@ def _each(on: Studies) -> list[Entry]:
     """What every kind of study is asked."""
     rows = [(RATING, _WILD), (RATE, _KG)]
     if on.settings.members >= 20:
-        rows += [(_Q05, _INVERTED), (_MEDIAN, _INVERTED)]
+        rows += [(_Q05, _INVERTED_TAIL), (_MEDIAN, _INVERTED)]
     if on in (EVEN_40, UNEVEN_80, _AS_PAPER):
         rows.append((_CVAR05, _T))
     return [Entry(f"{of.words}, {on.words}", of, by, on) for of, by in rows]
@@ -223,6 +243,11 @@ LINES = [
     Entry("mean rating, few successes", RATING, _WILD, _RARE),
     Entry("success rate, few successes", RATE, _KG, _RARE),
     Entry("success rate, next to none", RATE, _KG, _NEXT_TO_NONE),
+    Entry("success rate, far apart", RATE, _KG, _RARE_APART),
+    Entry("success rate, few with many attacks", RATE, _KG, _MANY_EACH),
+    Entry("success rate, uneven and rare", RATE, _KG, _UNEVEN_RARE),
+    Entry(f"{_Q05.words}, as far apart", _Q05, _INVERTED_TAIL, _AS_FAR),
+    Entry(f"{_CVAR05.words}, as far apart", _CVAR05, _T, _AS_FAR),
     Entry("CVaR 5%, breakthroughs", _CVAR05, _T, _BROKE),
     Entry(
         "success rate at every look, bounded",
@@ -261,10 +286,11 @@ SHOWN = [
         for of, by in ((RATING, _WILD), (RATE, _KG))
     ),
     *(
-        Entry(f"{of.words}, far apart", of, replace(by, regime=None), on)
+        Entry(f"{of.words}, {on.words}", of, replace(by, regime=None), on)
         for of, by, on in (
-            (RATE, _KG, _RARE_APART),
-            (_Q05, _INVERTED, _APART),
+            (RATE, _KG, _FURTHER),
+            (RATE, _KG, _MANY_FURTHER),
+            (_Q05, _INVERTED_TAIL, _APART),
             (_CVAR05, _T, _APART),
         )
     ),

@@ -177,6 +177,10 @@ _EIGHT, _SIX = (
     Studies(f"{n} members, every arm each", replace(_PAIRED, members=n, attacks=40 * n))
     for n in (8, 6)
 )
+_RARE_LONG = Studies(
+    "12 members of 100 attacks an arm, as far apart as attacks, few successes",
+    replace(_RARE.settings, members=12, attacks=2400, member_sd=1.0, effects=(0.0, 1.0)),
+)
 _BUSY, _RARE_BUSY = (
     Studies(
         f"{on.words}, the active succeed more",
@@ -217,7 +221,7 @@ LINES = [
     Entry("contrast between few members", _RATINGS, _JOINT, _ONE_FEW),
     Entry("contrast within members, six", _RATINGS, _JOINT, _SIX),
     *(Entry(f"{_RATES.words}, {on.words}", _RATES, _JOINT, on) for on in (_EACH, _ONE)),
-    *(Entry(f"{_RATES.words}, {on.words}", _RATES, _MOVER, on) for on in (_SIX, _RARE)),
+    *(Entry(f"{_RATES.words}, {on.words}", _RATES, _MOVER, on) for on in (_SIX, _RARE, _RARE_LONG)),
     Entry("difference of ratings, few fours, uneven", _FOURS, _MOVER, _RARE),
     *(_uneven(few, _ALIKE, _JOINT) for few in (6, 12)),
     _uneven(12, _RATES_ALIKE, _MOVER),

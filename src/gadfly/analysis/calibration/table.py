@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gadfly.analysis.calibration.measure import Measured, claimed_coverage
 from gadfly.analysis.statistics.activity import RELATED
+from gadfly.analysis.statistics.likeness import ALIKE
 from gadfly.records.canonical import pretty_json
 
 __all__ = ["as_json", "as_markdown"]
@@ -35,14 +36,18 @@ lines, so it comes out the same again.
   intervals of an arm stands a reason where they do (p < 0.05), and there is none where a
   correlation beyond {related} over members is shown (p < 0.001). Where it goes unseen, intervals
   are too narrow (lines "the active ones succeed more"). Means by member, and differences between
-  arms, do not assume it.
+  arms, do not assume it. That members differ by no more than the attacks of one do, which tails
+  assume, is enforced likewise: none where an intraclass correlation beyond {alike} is shown, and
+  where it goes unseen tails hold less (lines "twice as far apart"). Rates assume no more than twice
+  what the attacks of one differ; of rare successes data could not show it, and lines "three times"
+  show what becomes of them.
 - Calibration bins and errors are less the truth of the bins of their study. "By the coin" are arms
   drawn by the rule of `redteam.assignment`; more of such studies are in the tests
   (`tests/analysis/test_contrasts.py`). What is not in the table was not measured.
 - Methods and regimes were chosen by earlier runs of this same simulation, in part with the same
-  seeds, and with efficacy of one spread. It shows that they work in studies like these, not in all:
-  where members are three times as far apart, or twice as far as the attacks of one, some hold
-  less (unclaimed lines).
+  seeds, and mostly with efficacy of one spread. It shows that they work in studies like these, not
+  in all: where members are twice or three times as far apart as the attacks of one, some hold less
+  (unclaimed lines).
   What was changed after its numbers were seen:
 {changed}
 - Lines without a claim are shown for what they teach: intervals that treat attacks as independent
@@ -53,23 +58,22 @@ lines, so it comes out the same again.
 
 
 _CHANGED = (
-    "degrees of freedom of Korn-Graubard (a first run missed at 20 members)",
+    "exact intervals over members: degrees of freedom, and a variance drawn up where few members "
+    "say how alike the attacks of one are; quantiles: values beyond them that are worth enough",
+    "tail means: wider by the same, and none where members are shown to differ more than attacks",
     "efficacy: errors of prediction instead of lme4's conditional variances (unclaimed lines)",
-    "ICC of ratings in steps: items resampled instead of F, which held 87-90%",
+    "ICC of ratings in steps: items resampled instead of F",
     "tag entropy and self-similarity: symmetric t around the estimate instead of percentiles "
     "beside it",
-    "correlations: from 30 effective members (22 gave 91-92%); standard deviations: symmetric t, "
-    "from 50 (40 gave 92%)",
+    "correlations: from 30 effective members; standard deviations: symmetric t, from 50",
     "rates by a judge's errors elsewhere: its threshold is chosen by other members' labels",
     "differences of few members (below 12 effective): wild bootstrap instead of percentiles; of "
-    "rare rates, drawn at random too: MOVER instead of percentiles (85-93%); coefficients of mixed "
-    "models: t by member",
-    "shares of repeats: members left out with what only repeated theirs (88% as plain shares)",
-    "Gini's coefficient (78-87% where members are uneven) and Chao2, a lower bound (12%): no "
-    "interval any more",
-    "anytime intervals of an arm: degrees of freedom by how few members had all that is not common "
-    "(86% where most ratings are 0)",
-    "learning and fatigue: without the last attack (27% where members stop after a success)",
+    "rare rates, drawn at random too: MOVER instead of percentiles; coefficients of mixed models: "
+    "t by member",
+    "shares of repeats: members left out with what only repeated theirs",
+    "Gini's coefficient and Chao2, a lower bound: no interval any more",
+    "anytime intervals of an arm: degrees of freedom by how few members had all that is not common",
+    "learning and fatigue: without the last attack",
 )
 
 
@@ -79,6 +83,7 @@ def as_markdown(measured: Sequence[Measured]) -> str:
         _HEAD.format(
             studies=measured[0].studies,
             related=RELATED,
+            alike=ALIKE,
             changed="\n".join(f"  - {x}" for x in _CHANGED),
         )
     ]

@@ -9,7 +9,9 @@ no estimate.
 
 The interval is the cluster bootstrap's of t. The standard error over members m takes the cut-off
 x₍k₎ as given, which costs nothing at first order since the definition is stationary in it: with
-uₘ = Σ x₍k₎ + min(xᵢ − x₍k₎, 0)/α over the attacks of m, it is that of the ratio Σ uₘ / Σ nₘ.
+uₘ = Σ x₍k₎ + min(xᵢ − x₍k₎, 0)/α over the attacks of m, it is that of the ratio Σ uₘ / Σ nₘ. Its
+variance is drawn up as a rate's is (``likeness.py``, c = 1, for resamples know the rest), and where
+members are shown to differ more than the attacks of one do there is no interval.
 
 Reference: Rockafellar & Uryasev 2002, "Conditional value-at-risk for general loss distributions",
 *Journal of Banking & Finance* 26(7), which calls it expected shortfall too.
@@ -23,17 +25,19 @@ Reference: Rockafellar & Uryasev 2002, "Conditional value-at-risk for general lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from gadfly.analysis.sample import Draws, Floats, Sample
-from gadfly.analysis.statistics.korn_graubard import REGIME as RATE
+from gadfly.analysis.sample import Draws, Floats, Sample, alike
+from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.likeness import drawn_up, moved
 from gadfly.analysis.statistics.protocol import Regime, Resampler, Statistic
 
 __all__ = ["CVaR"]
 
 _NEEDED = 10  # attacks in the tail
+_WEIGHT = 1.0  # degrees of freedom that likeness counts as where data say little of it
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,21 @@ class CVaR(Statistic):
 
         return each
 
+    def guard(self, sample: Sample) -> float:
+        """For how little few members say of how alike their attacks are."""
+        u = self._shortfalls(sample)
+        sizes, sums, n = sample.masses.astype(np.float64), sample.sums(u), len(u)
+        if len(sizes) < 2 or alike(u):
+            return 1.0
+        mean, worth = float(sums.sum()) / n, effective_members(sizes)
+        moves = (sums - mean * sizes) / (n - sizes)
+        if float(moves @ moves) <= 1e-24 * mean**2:
+            return 1.0
+        variance, df = moved(moves, worth)
+        single = float(sample.sums((u - mean) ** 2).sum()) / n
+        drawn = drawn_up(variance, df, single=single, n=n, worth=worth, by=_WEIGHT)
+        return float(np.sqrt(drawn / variance))
+
     def _shortfalls(self, sample: Sample) -> Floats:
         values, n = sample.values, len(sample.values)
         ends = np.cumsum(np.ones(n) if sample.weights is None else sample.weights)
@@ -85,7 +104,7 @@ class CVaR(Statistic):
     @property
     def regime(self) -> Regime:
         """Tails rest on few members: it takes more of them than a mean does."""
-        return replace(RATE, kind="approximate", members=20)
+        return Regime("approximate", members=20, related=True, alike=True)
 
     def missing(self, n: int) -> str | None:
         """Too few attacks in the tail."""

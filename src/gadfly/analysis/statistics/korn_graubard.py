@@ -1,21 +1,18 @@
 """Exact intervals of rates and of quantiles where attacks come in members (Korn and Graubard).
 
 Definition: let n_m be the attacks of member m, s_m those of them that count, p = Σ s_m / Σ n_m,
-and z_m = (s_m - p n_m) / (n - n_m) by how much p moves when m is left out. With G members
+and z_m = (s_m - p n_m) / (n - n_m) by how much p moves when m is left out. With G members that are
+worth w (effective members)
 
-    V = (G - 1) / G · Σ z_m²                                    (jackknife variance)
-    1/d = 1/(effective members - 1) + (κ - 1)/(2G), κ = G Σ z⁴ / (Σ z²)²   (degrees of freedom)
-    n* = p (1 - p) / V · (t_{n-1} / t_d)²                       (what the n attacks are worth)
+    V* the variance of p over members with d degrees of freedom, drawn up (``likeness.py``, c = 3)
+    n* = p (1 - p) / V* · (t_{n-1} / t_{d+2})²                  (what the n attacks are worth)
 
-and the interval is Clopper and Pearson's for p n* of n*. n* is at most n, and no less than the
-effective number of members, as if all attacks of a member were alike: V rests on little where
-successes are few. At 0% and 100%, where V is 0 and says nothing, it is that number. Where every
+and the interval is Clopper and Pearson's for p n* of n*. n* is at most n, and no less than w, as if
+all attacks of a member were alike. At 0% and 100%, where V says nothing, it is w. Where every
 member made one attack the interval is Clopper and Pearson's own.
 
-Korn and Graubard take the linearised variance and d = G - 1. Both are too small and too many where
-few members made most attacks or few had most successes; the kurtosis of z says how many squares V
-really rests on (Var s² = s⁴ (κ - 1) / G). Counting both against d is on the safe side: members are
-few or uneven, and their successes are. The calibration decided between them.
+Korn and Graubard take the linearised variance itself and d = G - 1: too small and too many where
+few members made most attacks or few had most successes. The calibration decided between them.
 
 A quantile has the same interval turned round: every value q for which the interval of the share at
 or below q holds p (Woodruff).
@@ -40,6 +37,7 @@ from scipy.special import betaincinv, stdtrit
 
 from gadfly.analysis.sample import Floats, Sample, alike
 from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.likeness import drawn_up, moved
 from gadfly.analysis.statistics.protocol import Interval, Regime
 
 __all__ = [
@@ -57,9 +55,11 @@ REGIME = Regime(
     "conservative",
     members=5,
     related=True,
-    assumes="members differ by no more than the attacks of one do",
+    assumes="members differ by no more than twice what the attacks of one do",
 )
 Ends = tuple[float, float]
+_WEIGHT = 3.0  # degrees of freedom that likeness counts as where data say little of it
+_KNOWN = 2.0  # by which it adds to those of the variance
 
 
 def clopper_pearson(k: float, n: float, *, level: float) -> Ends:
@@ -130,16 +130,14 @@ def interval_of(
     p = min(max(float(sums.sum()) / whole, 0.0), 1.0)
     worth = effective_members(sizes)
     z = (sums - p * sizes) / (whole - sizes) if moves is None else moves
-    clusters, least = len(z), worth if moves is None else worth / 2
-    squares = float(z @ z)
+    least = worth if moves is None else worth / 2
     if min(p, 1 - p) < 1e-12:
         return clopper_pearson(round(p) * worth, worth, level=level)
-    if squares <= 1e-24:
+    if float(z @ z) <= 1e-24:
         return clopper_pearson(p * n, n, level=level)
-    variance = (clusters - 1) / clusters * squares
-    kurtosis = clusters * float((z**4).sum()) / squares**2
-    df = max(1.0, 1 / (1 / (worth - 1) + (kurtosis - 1) / (2 * clusters)))
+    variance, df = moved(z, worth)
+    variance = drawn_up(variance, df, single=p * (1 - p), n=n, worth=worth, by=_WEIGHT)
     tail = (1 + level) / 2
-    spread = (stdtrit(n - 1, tail) / stdtrit(df, tail)) ** 2
+    spread = (stdtrit(n - 1, tail) / stdtrit(df + _KNOWN, tail)) ** 2
     equal = min(float(n), max(p * (1 - p) / variance * float(spread), least))
     return clopper_pearson(p * equal, equal, level=level)

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from gadfly.analysis.sample import Draws, Floats, Sample
 from gadfly.analysis.statistics.activity import RELATED
+from gadfly.analysis.statistics.likeness import ALIKE
 
 __all__ = ["PERCENTILES", "Interval", "Kind", "Regime", "Resampler", "Statistic"]
 
@@ -20,6 +21,7 @@ Kind = Literal["approximate", "conservative", "anytime"]
 """What is claimed of 95% intervals: coverage of 93-97%, at least 95%, or that at every look."""
 
 _UNRELATED = "members who attack more often do not have higher or lower values"
+_ALIKE = "members differ by no more than the attacks of one do"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class Regime:
     related: bool = False
     """Whether it assumes that how often members attack tells nothing of what they achieve, and
     gives way where the data show that it does (``activity.py``)."""
+    alike: bool = False
+    """Whether it assumes that members differ by no more than the attacks of one do, and gives way
+    where the data show that they do (``likeness.py``)."""
     assumes: str = ""
     """What else the claim rests on, which no interval can check."""
 
@@ -46,7 +51,10 @@ class Regime:
             parts.append(f"at least {self.tail:g} values in the tail")
         if self.related:
             parts.append(f"activity and values not shown to correlate beyond {RELATED}")
+        if self.alike:
+            parts.append(f"an intraclass correlation not shown to be beyond {ALIKE}")
         assumed = [_UNRELATED] if self.related else []
+        assumed += [_ALIKE] if self.alike else []
         assumed += [self.assumes] if self.assumes else []
         return ", ".join(parts) + (f"; assumes that {' and '.join(assumed)}" if assumed else "")
 
@@ -114,6 +122,10 @@ class Statistic(Protocol):
         interval is that of the bootstrap of t, in the regime that stands beside it.
         """
         return None
+
+    def guard(self, sample: Sample) -> float:
+        """How much wider than that its interval is, because of what the resamples cannot know."""
+        return 1.0
 
     @property
     def regime(self) -> Regime:
