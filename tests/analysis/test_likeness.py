@@ -64,6 +64,12 @@ def test_unit_origin_and_order_of_rows_are_nothing() -> None:
     assert likeness(other).beyond == pytest.approx(likeness(sample).beyond, rel=1e-4)
 
 
+def test_members_without_a_value_are_nothing() -> None:
+    sample = study(9, 2.0)
+    wider = Sample(sample.values, 2 * sample.clusters, 2 * sample.n_clusters)
+    assert likeness(wider) == likeness(sample)
+
+
 def test_what_says_nothing_is_no_reason() -> None:
     values = np.random.default_rng(4).normal(size=60)
     assert likeness(Sample.of(values, np.arange(60))).beyond == 1  # an attack each

@@ -236,3 +236,20 @@ def test_scores_that_are_all_equal_have_no_interval_however_they_are_rounded() -
         assert estimate.estimate == pytest.approx(0, abs=1e-12)
         assert estimate.low is None
         assert "resampling moves none" in str(estimate.reason)
+
+
+def test_no_interval_where_members_of_an_arm_differ_more_than_attacks() -> None:
+    frame = attacks([("plain lm", "1B"), ("rlhf", "1B")], n=1600, members=40, seed=3)
+    names = sorted(set(frame["member"]))
+    levels = dict(zip(names, np.linspace(-6, 6, len(names)), strict=True))
+    level = frame["member"].replace_strict(levels, return_dtype=pl.Float64)
+    there = frame["model_type"].eq("rlhf").cast(pl.Float64)
+    score = pl.Series("min_harmlessness", np.random.default_rng(0).normal(size=frame.height))
+    for apart, withheld in ((0.0, False), (1.0, True)):
+        given = frame.with_columns(score + apart * level * there)
+        (row,) = tails(given, how=HOW).contrasts
+        assert row.mean.low is not None
+        for found in (row.q05, row.cvar05):
+            assert (found.low is None) is withheld
+            assert ("members differ more" in (found.reason or "")) is withheld
+            assert found.estimate is not None

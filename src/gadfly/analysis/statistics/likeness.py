@@ -103,11 +103,12 @@ class Likeness:
 
 def likeness(sample: Sample) -> Likeness:
     """Of a sample's values, each counting once."""
-    sizes = sample.sizes.astype(np.float64)
-    if sample.n_clusters < _LEAST or sample.n_clusters == len(sample.values):
+    there = sample.sizes > 0
+    sizes = sample.sizes[there].astype(np.float64)
+    if len(sizes) < _LEAST or len(sizes) == len(sample.values):
         return _UNKNOWN
     y = sample.values - sample.values.mean()  # small numbers cancel less
-    sums, squares = (np.bincount(sample.clusters, x, len(sizes)) for x in (y, y**2))
+    sums, squares = (np.bincount(sample.clusters, x, len(there))[there] for x in (y, y**2))
     means = sums**2 / sizes
     parts = np.array([np.ones(len(sizes)), sizes, sizes**2, sums, means, squares - means])
     whole = parts.sum(axis=1, keepdims=True)

@@ -3,7 +3,8 @@
 Quantiles and CVaR of min harmlessness of each size against the next of the same intervention, and
 of intervention against intervention at each size. A difference is the second less the first;
 above 0 the second is safer. Members are drawn once for both arms; order statistics of a resample
-are exact, as in :mod:`gadfly.analysis.sample`. A tail too thin in either arm has no difference.
+are exact, as in :mod:`gadfly.analysis.sample`. A tail too thin in either arm has no difference, and
+there is no interval where members of one are shown to differ more than the attacks of one do.
 
 Where arms were drawn at random with probabilities that were kept, tails are of the attacks that
 both arms were open to, with overlap weights (:mod:`gadfly.analysis.statistics.overlap`): which arm
@@ -32,6 +33,7 @@ from gadfly.analysis.sample import Draws, Floats, Ints, Sample, alike
 from gadfly.analysis.statistics.cvar import CVaR
 from gadfly.analysis.statistics.effective_members import effective_members
 from gadfly.analysis.statistics.joint import REGIME, UNMOVED, effective, percentile, side
+from gadfly.analysis.statistics.likeness import likeness
 from gadfly.analysis.statistics.overlap import overlap_weights
 from gadfly.analysis.statistics.protocol import Regime, Statistic
 from gadfly.analysis.statistics.quantile import Quantile
@@ -49,7 +51,7 @@ _STATISTICS: dict[str, Statistic] = {
     "cvar01": CVaR(0.01),
 }
 REGIMES = {
-    name: Regime("approximate", members=max(REGIME.members, statistic.regime.members))
+    name: Regime("approximate", members=max(REGIME.members, statistic.regime.members), alike=True)
     for name, statistic in _STATISTICS.items()
 }
 """Where intervals of differences hold their level; members are those of the smaller side."""
@@ -214,11 +216,16 @@ def _contrast(
     sides = samples[pair.arms[0]], samples[pair.arms[1]]
     counts = np.column_stack([side.masses for side in sides]).astype(np.float64)
     members = float(effective(counts, np.array([[-1.0], [1.0]]))[0])
+    reasons = [likeness(side).reason for side in sides] if how.ci == "cluster" else []
+    apart = next((reason for reason in reasons if reason), None)
     found: dict[str, Estimate] = {}
     left_out = 0
     for name in _STATISTICS:
         moves = np.diff(drawn[name][:, pair.arms])[:, 0] if drawn else np.empty(0)
-        found[name], left_out = _difference(name, *sides, moves, members, how)
+        found[name], left_out = _difference(name, sides, moves, members, how)
+        if apart and found[name].low is not None:
+            none = {"low": None, "high": None, "reason": apart}
+            found[name] = found[name].model_copy(update=none)
     return TailContrast(
         kind=pair.kind,
         first=pair.first,
@@ -234,14 +241,13 @@ def _contrast(
 
 def _difference(
     name: str,
-    first: Sample,
-    second: Sample,
+    sides: tuple[Sample, Sample],
     moves: Floats,
     members: float,
     how: Bootstrap,
 ) -> tuple[Estimate, int]:
     """A difference, or why there is none, or none with an interval."""
-    statistic, sides = _STATISTICS[name], (first, second)
+    statistic = _STATISTICS[name]
     weighted = any(side.weights is not None for side in sides)
     by, note = ("overlap-weighted", " (by weight)") if weighted else ("attack-weighted", "")
     sizes = [_worth(side) for side in sides]
