@@ -53,18 +53,18 @@ ALIKE = 0.5
 _SHOWN = 0.001  # p below which it is; a study asks of many samples, small ones among them
 _LEAST = 5  # members, below which there is no interval to doubt
 _FLAT = 1e-12  # of a variance, below which another is none
-_ROUNDING = 1e-9  # of a logarithm, that is none
+_ROUNDING = 1e-9  # of a logarithm, or of members, that is none
 
 
 def moved(by: Floats, worth: float) -> tuple[float, float]:
     """Jackknife variance and its degrees of freedom, 1 at least.
 
     :param by: by how much the statistic moves without each member; not all 0.
-    :param worth: effective members, more than 1.
+    :param worth: effective members, 1 at least.
     """
     clusters, squares = len(by), float(by @ by)
     kurtosis = clusters * float((by**4).sum()) / squares**2
-    df = 1 / (1 / (worth - 1) + (kurtosis - 1) / (2 * clusters))
+    df = 1 / (1 / max(worth - 1, _ROUNDING) + (kurtosis - 1) / (2 * clusters))
     return (clusters - 1) / clusters * squares, max(1.0, df)
 
 

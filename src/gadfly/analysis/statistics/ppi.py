@@ -22,9 +22,9 @@ By member m, labelled and unlabelled attacks of one member together, with
 by how much each mean moves when the member is left out (the jackknife), with the λ that makes V
 smallest. A λ that the data chose is a slope that was fitted: V grows by (M − 1)/(M − 2).
 
-The interval is θ ± z √V by attack, and by member with Student's t, degrees of freedom the effective
-number of members with labels, less one, less one more for λ. It is approximate (docs/calibration.md
-has its coverage, 92.4% of 95 where 30% are labelled); below ten effective members there is none.
+The interval is θ ± z √V by attack, and by member with Student's t. Its degrees of freedom say how
+many squares V rests on: those of ``likeness.py``, with w the effective members with labels, less
+one for λ. It is approximate (docs/calibration.md); below ten effective members there is none.
 With few labels of one kind it would be too narrow, and there is none.
 
 References: Angelopoulos, Bates, Fannjiang, Jordan & Zrnic 2023, "Prediction-powered inference",
@@ -48,6 +48,7 @@ from scipy import stats
 
 from gadfly.analysis.sample import Floats, Ints
 from gadfly.analysis.statistics.effective_members import effective_members
+from gadfly.analysis.statistics.likeness import moved
 from gadfly.analysis.statistics.ordering import Flags
 from gadfly.analysis.statistics.protocol import Regime
 from gadfly.records.estimate import Estimate
@@ -107,7 +108,9 @@ def prediction_powered(
         spent = 2 if tuning is None and power > 0 else 1  # the mean, and λ where the data chose it
         variance = ((a + power * b) ** 2).sum() * (count - 1) ** 2 / count / max(count - spent, 1)
         worth = effective_members(weights[weights > 0])
-        reach = float(stats.t.ppf((1 + level) / 2, max(worth - spent, 1e-9)))
+        moves = a + power * b
+        df = moved(moves, worth)[1] if moves.any() else worth - 1
+        reach = float(stats.t.ppf((1 + level) / 2, max(df + 1 - spent, 1.0)))
     value = float(y.mean() + (power * (unseen.mean() - f.mean()) if others else 0.0))
     half = reach * float(np.sqrt(variance))
     few = members is not None and worth < _FEW
